@@ -1,0 +1,7 @@
+#include "shared/base/mutation.h"
+
+#ifdef TIDEMILL_MUTATIONS
+namespace tidemill {
+Mutation active_mutation = Mutation::kNone;
+}
+#endif

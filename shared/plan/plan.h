@@ -1,0 +1,45 @@
+// A job's plan in the form processes use: the Protobuf message, checked, with the window state's
+// schemas and feature specs taken from it. immutable
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proto/plan.pb.h"
+#include "shared/base/result.h"
+#include "shared/window/table_schema.h"
+
+namespace tidemill {
+
+struct ViewSpec {
+  std::string name;
+  std::vector<std::string> entity;  // join keys, in declared order
+  uint16_t table = 0;
+  std::vector<FeatureSpec> features;
+};
+
+class Plan {
+ public:
+  // Refuses a message that is inconsistent (an index out of range, an unknown enum): a plan from
+  // the wire is outside bytes.
+  static Result<std::shared_ptr<const Plan>> from_proto(proto::JobPlan message);
+
+  const proto::JobPlan& proto() const { return proto_; }
+  const TableSchemas& tables() const { return tables_; }
+  const std::vector<ViewSpec>& views() const { return views_; }
+  const ViewSpec* view(std::string_view name) const;  // null if there is none
+  uint32_t key_partitions() const { return proto_.key_partitions(); }
+  uint32_t source_partitions() const { return source_partitions_; }
+  // The source of a source partition, and the partition's index within it.
+  const proto::Source& source_of(uint32_t source_partition, uint32_t* index) const;
+
+ private:
+  proto::JobPlan proto_;
+  TableSchemas tables_;
+  std::vector<ViewSpec> views_;
+  uint32_t source_partitions_ = 0;
+};
+
+}  // namespace tidemill
