@@ -8,7 +8,7 @@ namespace tidemill {
 
 }  // namespace tidemill
 
-#define ASSERT(expression)                                               \
-  (__builtin_expect(static_cast<bool>(expression), 1)                    \
-       ? static_cast<void>(0)                                            \
+#define ASSERT(expression)                            \
+  (__builtin_expect(static_cast<bool>(expression), 1) \
+       ? static_cast<void>(0)                         \
        : ::tidemill::assertion_failed(#expression, __FILE__, __LINE__))

@@ -16,7 +16,7 @@ namespace tidemill {
 class ByteWriter {
  public:
   template <typename T>
-    requires std::is_arithmetic_v<T>
+  requires std::is_arithmetic_v<T>
   void put(T value) {
     const size_t at = bytes_.size();
     bytes_.resize(at + sizeof(T));
@@ -59,8 +59,7 @@ class ByteReader {
   explicit ByteReader(std::span<const uint8_t> bytes) : bytes_(bytes) {}
 
   template <typename T>
-    requires std::is_arithmetic_v<T>
-  T get() {
+  requires std::is_arithmetic_v<T> T get() {
     T value{};
     const auto raw = take(sizeof(T));
     if (raw.size() == sizeof(T)) std::memcpy(&value, raw.data(), sizeof(T));

@@ -37,7 +37,9 @@ class [[nodiscard]] Error {
 };
 
 inline Error user_error(std::string message) { return {ErrorCode::kUser, std::move(message)}; }
-inline Error corrupt_error(std::string message) { return {ErrorCode::kCorrupt, std::move(message)}; }
+inline Error corrupt_error(std::string message) {
+  return {ErrorCode::kCorrupt, std::move(message)};
+}
 inline Error retryable_error(std::string message) {
   return {ErrorCode::kRetryable, std::move(message)};
 }
@@ -46,7 +48,7 @@ inline Error fatal_error(std::string message) { return {ErrorCode::kFatal, std::
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT: implicit
+  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}      // NOLINT: implicit
   Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT: implicit
 
   bool ok() const { return state_.index() == 0; }

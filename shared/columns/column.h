@@ -16,11 +16,11 @@ namespace tidemill {
 // whose value is 0 or empty. Strings point into bytes that outlive the batch's use.
 struct Column {
   ColumnType type{};
-  std::vector<uint8_t> nulls;            // one per row, always filled
-  std::vector<uint8_t> bools;            // kBool: 0 or 1
-  std::vector<int64_t> ints;             // kInt32, kInt64, kTimestamp
-  std::vector<double> doubles;           // kDouble
-  std::vector<std::string_view> strings; // kString
+  std::vector<uint8_t> nulls;             // one per row, always filled
+  std::vector<uint8_t> bools;             // kBool: 0 or 1
+  std::vector<int64_t> ints;              // kInt32, kInt64, kTimestamp
+  std::vector<double> doubles;            // kDouble
+  std::vector<std::string_view> strings;  // kString
 
   size_t size() const { return nulls.size(); }
   void clear() {
@@ -43,12 +43,12 @@ struct BadRecord {
 // event time column is never null here (such records are bad).
 struct EventBatch {
   std::vector<Column> columns;
-  std::vector<uint64_t> offsets;   // one per row, rising
+  std::vector<uint64_t> offsets;  // one per row, rising
   std::vector<BadRecord> bad;
-  uint64_t begin_offset = 0;       // this batch covers records with begin <= offset < end
+  uint64_t begin_offset = 0;  // this batch covers records with begin <= offset < end
   uint64_t end_offset = 0;
-  bool finished = false;           // the log has no record at or after end_offset, and never will
-  std::string text;                // bytes the strings may point into
+  bool finished = false;  // the log has no record at or after end_offset, and never will
+  std::string text;       // bytes the strings may point into
 
   size_t rows() const { return offsets.size(); }
 };

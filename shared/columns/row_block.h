@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -32,6 +33,7 @@ enum class ColumnType : uint8_t {  // numbers as in proto/plan.proto
 };
 
 inline constexpr uint32_t kMaxRowsPerBlock = 1u << 20;
+inline constexpr uint16_t kRowBlockVersion = 1;
 
 // One column of a block. `values` is i64 (INT32, INT64, TIMESTAMP) or f64 (DOUBLE) by type.
 struct RowBlockColumn {

@@ -1,0 +1,41 @@
+#include "serving/options.h"
+
+#include "serving/features_request.h"
+
+namespace tidemill {
+
+void add_options(ProcessConfig* config, StoreOptions* options) {
+  config->text("coordinator", &options->coordinator, "endpoint of the coordinator");
+  config->text("listen", &options->listen, "endpoint to listen at; port 0: any free one");
+  config->text("http", &options->http, "host:port of the HTTP API; port 0: any free one");
+  config->number("shards", &options->shards, {"threads that hold replicas", "", 1, 256});
+  config->number("heartbeat-ms", &options->heartbeat_ms,
+                 {"between reports to the coordinator", "ms", 10, 60'000});
+  config->number("max-connections", &options->max_connections,
+                 {"HTTP connections at once; more are refused", "", 1, 100'000});
+  config->number("read-timeout-ms", &options->read_timeout_ms,
+                 {"for one whole request to arrive", "ms", 10, 600'000});
+  config->number("idle-timeout-ms", &options->idle_timeout_ms,
+                 {"between requests of a connection", "ms", 10, 3'600'000});
+  config->number("answer-timeout-ms", &options->answer_timeout_ms,
+                 {"for an answer to be found; then 503", "ms", 10, 600'000});
+  config->number("write-timeout-ms", &options->write_timeout_ms,
+                 {"for an answer to be taken", "ms", 10, 600'000});
+}
+
+Result<HttpServerConfig> http_config(const StoreOptions& options) {
+  auto address = parse_host_port(options.http);
+  if (!address) return address.error().within("--http");
+  HttpServerConfig out;
+  out.address = address->host;
+  out.port = address->port;
+  out.max_body_bytes = kMaxFeaturesRequestBytes;
+  out.max_connections = static_cast<size_t>(options.max_connections);
+  out.read_timeout_ms = static_cast<int>(options.read_timeout_ms);
+  out.idle_timeout_ms = static_cast<int>(options.idle_timeout_ms);
+  out.answer_timeout_ms = static_cast<int>(options.answer_timeout_ms);
+  out.write_timeout_ms = static_cast<int>(options.write_timeout_ms);
+  return out;
+}
+
+}  // namespace tidemill

@@ -1,0 +1,27 @@
+// The options of a store's process; config/store.yaml shows them with their defaults.
+#pragma once
+
+#include <string>
+
+#include "shared/net/http_server.h"
+#include "shared/net/process_config.h"
+
+namespace tidemill {
+
+struct StoreOptions {
+  std::string coordinator = "tcp://127.0.0.1:7071";
+  std::string listen = "tcp://127.0.0.1:0";
+  std::string http = "127.0.0.1:7080";
+  int64_t shards = 1;
+  int64_t heartbeat_ms = 250;
+  int64_t max_connections = 1024;
+  int64_t read_timeout_ms = 10'000;
+  int64_t idle_timeout_ms = 60'000;
+  int64_t answer_timeout_ms = 10'000;
+  int64_t write_timeout_ms = 10'000;
+};
+
+void add_options(ProcessConfig* config, StoreOptions* options);
+Result<HttpServerConfig> http_config(const StoreOptions& options);
+
+}  // namespace tidemill

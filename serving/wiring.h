@@ -1,0 +1,12 @@
+// The actors of a store process, for either runtime.
+#pragma once
+
+#include "shared/member/member_agent.h"
+#include "shared/runtime/host.h"
+
+namespace tidemill {
+
+// `member.role` and `member.shards` are set here.
+void spawn_store(ProcessHost& process, MemberConfig member);
+
+}  // namespace tidemill

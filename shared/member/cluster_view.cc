@@ -1,0 +1,62 @@
+#include "shared/member/cluster_view.h"
+
+namespace tidemill {
+namespace {
+
+template <typename Grants>
+std::vector<Grant> read_grants(const Grants& grants) {
+  std::vector<Grant> out;
+  out.reserve(static_cast<size_t>(grants.size()));
+  for (const auto& g : grants) {
+    out.push_back({NodeId(g.node()), Epoch(g.epoch()), static_cast<uint16_t>(g.shard())});
+  }
+  return out;
+}
+
+Result<JobInView> read_job(const proto::JobView& message, const ClusterState* previous) {
+  JobInView job;
+  job.id = JobId(message.job());
+  if (previous != nullptr) {
+    const auto it = previous->jobs.find(job.id);
+    if (it != previous->jobs.end()) job.plan = it->second.plan;
+  }
+  if (!job.plan) {
+    auto plan = Plan::from_proto(message.plan());
+    if (!plan) return plan.error().within("plan of job " + std::to_string(message.job()));
+    job.plan = std::move(plan).value();
+  }
+  job.sources = read_grants(message.sources());
+  job.key_partitions = read_grants(message.key_partitions());
+  if (job.sources.size() != job.plan->source_partitions() ||
+      job.key_partitions.size() != job.plan->key_partitions()) {
+    return corrupt_error("job " + std::to_string(message.job()) +
+                         ": the number of grants is not that of its plan's partitions");
+  }
+  return job;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const ClusterState>> ClusterState::from_proto(
+    const proto::ClusterView& message, const ClusterState* previous) {
+  auto state = std::make_shared<ClusterState>();
+  state->version = message.version();
+  for (const proto::Member& m : message.members()) {
+    state->endpoints[NodeId(m.node())] = m.endpoint();
+    if (m.shards() < 1 || m.shards() > 1024) return corrupt_error("a member with no shards");
+    if (m.role() == proto::STORE) {
+      state->stores.push_back({NodeId(m.node()), static_cast<uint16_t>(m.shards())});
+    }
+  }
+  std::sort(state->stores.begin(), state->stores.end(),
+            [](const StoreMember& a, const StoreMember& b) { return a.node < b.node; });
+  for (const proto::JobView& j : message.jobs()) {
+    auto job = read_job(j, previous);
+    if (!job) return job.error();
+    const JobId id = job->id;
+    state->jobs.emplace(id, std::move(job).value());
+  }
+  return std::shared_ptr<const ClusterState>(std::move(state));
+}
+
+}  // namespace tidemill

@@ -1,0 +1,55 @@
+// ClusterView as members use it: plans checked, grants by index. immutable, shared by all shards.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "proto/control.pb.h"
+#include "shared/base/ids.h"
+#include "shared/base/result.h"
+#include "shared/plan/plan.h"
+#include "shared/runtime/runtime.h"
+
+namespace tidemill {
+
+struct Grant {
+  NodeId node;  // 0: nobody
+  Epoch epoch;
+  uint16_t shard = 0;
+};
+
+struct StoreMember {
+  NodeId node;
+  uint16_t shards = 1;
+};
+
+struct JobInView {
+  JobId id;
+  std::shared_ptr<const Plan> plan;
+  std::vector<Grant> sources;         // by source partition
+  std::vector<Grant> key_partitions;  // by key partition
+};
+
+struct ClusterState {
+  uint64_t version = 0;
+  std::map<NodeId, std::string> endpoints;  // of all alive members
+  std::vector<StoreMember> stores;          // by node
+  std::map<JobId, JobInView> jobs;
+
+  // Plans of `previous` are kept where a job is the same. Refuses an inconsistent message.
+  static Result<std::shared_ptr<const ClusterState>> from_proto(const proto::ClusterView& message,
+                                                                const ClusterState* previous);
+};
+
+// The shard of a store that holds a key partition.
+inline uint16_t store_shard_of(KeyPartitionId k, uint16_t shards) {
+  return static_cast<uint16_t>(k.value % shards);
+}
+
+// What the agent posts to the actors of its process when the view changes.
+struct ViewChanged : LocalPayload {
+  std::shared_ptr<const ClusterState> view;
+};
+
+}  // namespace tidemill

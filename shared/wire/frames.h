@@ -1,0 +1,100 @@
+// Messages between key partitions and store replicas. Format: docs/formats/data_plane.md.
+//
+// A session is (key partition, replica), opened by registering the owner's epoch at the replica,
+// which answers with the stamp and offset vector it holds. One physical Frames message carries the
+// parts of many sessions; every part has its session's next dense sequence number.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "shared/base/buffer.h"
+#include "shared/base/ids.h"
+#include "shared/base/result.h"
+#include "shared/wire/offset_vector.h"
+
+namespace tidemill {
+
+struct RegisterReplicas {
+  struct Entry {
+    KeyPartitionId key_partition;
+    Epoch epoch;
+    uint64_t session = 0;
+  };
+  JobId job;
+  std::vector<Entry> entries;
+
+  Buffer encode() const;
+  static Result<RegisterReplicas> decode(const Buffer& bytes);
+};
+
+// What a replica holds of one key partition. Also sent unasked when a part does not fit.
+struct ReplicaState {
+  KeyPartitionId key_partition;
+  Epoch registered;      // the greatest epoch this replica has seen
+  uint64_t session = 0;  // to which this answers
+  bool holds_state = false;
+  Epoch epoch;  // stamp of the state held
+  uint64_t version = 0;
+  OffsetVector offsets;
+};
+
+struct ReplicaStates {
+  JobId job;
+  std::vector<ReplicaState> entries;
+
+  Buffer encode() const;
+  static Result<ReplicaStates> decode(const Buffer& bytes);
+};
+
+enum class PartKind : uint8_t {
+  kRows = 1,         // row blocks from from_version to to_version
+  kImagesBegin = 2,  // from_version: keys changed since; to_version 0 and whole: replace everything
+  kImages = 3,       // key images, one after the other
+  kImagesClose = 4,  // images hold at to_version; its blocks may hold the last images
+};
+
+struct FramePart {
+  KeyPartitionId key_partition;
+  Epoch epoch;
+  uint64_t session = 0;
+  uint64_t seq = 0;
+  PartKind kind{};
+  bool whole = false;  // kImagesBegin: nothing of what the replica holds is kept
+  uint64_t from_version = 0;
+  uint64_t to_version = 0;
+  TimeUs horizon = kMinTime;
+  int64_t read_wall_us = 0;  // of the newest batch applied
+  struct Advance {
+    SourcePartitionId source;
+    SourcePosition position;
+  };
+  std::vector<Advance> advances;  // kRows, kImagesClose: components of V that changed
+  std::vector<Buffer> payload;    // each a multiple of 8 bytes for kRows
+  size_t payload_bytes() const;
+};
+
+struct Frames {
+  JobId job;
+  uint64_t link_seq = 0;
+  std::vector<FramePart> parts;
+
+  Buffer encode() const;
+  static Result<Frames> decode(Buffer bytes);
+};
+
+struct FrameAck {
+  struct Entry {
+    KeyPartitionId key_partition;
+    uint64_t session = 0;
+    uint64_t version = 0;  // held now
+  };
+  JobId job;
+  uint64_t link_seq = 0;
+  std::vector<Entry> entries;
+
+  Buffer encode() const;
+  static Result<FrameAck> decode(const Buffer& bytes);
+};
+
+}  // namespace tidemill

@@ -1,0 +1,205 @@
+#include "worker/batch_loader.h"
+
+#include "shared/base/hash.h"
+#include "shared/columns/row_block_writer.h"
+#include "shared/plan/entity_key.h"
+
+namespace tidemill {
+namespace {
+
+constexpr uint32_t kDropped = UINT32_MAX;
+
+std::vector<ColumnType> schema_types(const proto::Source& source) {
+  std::vector<ColumnType> types;
+  for (const proto::Field& f : source.schema()) types.push_back(static_cast<ColumnType>(f.type()));
+  return types;
+}
+
+int64_t key_int(const Column& column, uint32_t row) {
+  return column.type == ColumnType::kBool ? column.bools[row] : column.ints[row];
+}
+
+// Fills rows->keys; a null in any part leaves `keep` false.
+void build_keys(const EventBatch& events, const std::vector<uint32_t>& fields,
+                const std::vector<ColumnType>& types, TableRows* rows, std::vector<uint8_t>* keep) {
+  const size_t n = events.rows();
+  rows->keys.resize(n);
+  for (const uint32_t field : fields) {
+    const Column& column = events.columns[field];
+    for (size_t i = 0; i < n; ++i) (*keep)[i] &= column.nulls[i] == 0;
+  }
+  if (is_plain_string_key(types)) {
+    const Column& column = events.columns[fields[0]];
+    for (size_t i = 0; i < n; ++i) rows->keys[i] = column.strings[i];
+    return;
+  }
+  rows->key_bytes.clear();
+  std::vector<size_t> ends(n);
+  for (uint32_t i = 0; i < n; ++i) {
+    for (const uint32_t field : fields) {
+      const Column& column = events.columns[field];
+      if (column.type == ColumnType::kString) {
+        append_key_string(column.strings[i], &rows->key_bytes);
+      } else {
+        append_key_int(key_int(column, i), &rows->key_bytes);
+      }
+    }
+    ends[i] = rows->key_bytes.size();
+  }
+  size_t begin = 0;
+  for (size_t i = 0; i < n; ++i) {
+    rows->keys[i] = std::string_view(rows->key_bytes).substr(begin, ends[i] - begin);
+    begin = ends[i];
+  }
+}
+
+// Groups the kept rows by key partition: a counting sort, stable in offset.
+void group_rows(std::vector<uint32_t>* partition_of, uint32_t key_partitions, TableRows* rows) {
+  rows->group_begin.assign(key_partitions + 1, 0);
+  size_t kept = 0;
+  for (const uint32_t k : *partition_of) {
+    if (k == kDropped) continue;
+    ++rows->group_begin[k + 1];
+    ++kept;
+  }
+  for (uint32_t k = 0; k < key_partitions; ++k) rows->group_begin[k + 1] += rows->group_begin[k];
+  rows->order.resize(kept);
+  std::vector<uint32_t> next(rows->group_begin.begin(), rows->group_begin.end() - 1);
+  for (uint32_t i = 0; i < partition_of->size(); ++i) {
+    const uint32_t k = (*partition_of)[i];
+    if (k != kDropped) rows->order[next[k]++] = i;
+  }
+}
+
+}  // namespace
+
+void LoadedBatch::write_blocks(uint32_t key_partition, uint64_t from, ByteWriter* out) const {
+  for (const TableRows& rows : tables) {
+    std::span<const uint32_t> group(
+        rows.order.data() + rows.group_begin[key_partition],
+        rows.group_begin[key_partition + 1] - rows.group_begin[key_partition]);
+    if (from > begin.offset) {  // a session that is ahead of this read has these rows already
+      const auto first = std::partition_point(
+          group.begin(), group.end(), [&](uint32_t row) { return events.offsets[row] < from; });
+      group = group.subspan(static_cast<size_t>(first - group.begin()));
+    }
+    if (group.empty()) continue;
+    write_row_block(rows.table,
+                    {group, rows.key_hashes, event_times(), rows.keys, rows.columns, rows.filters},
+                    out);
+  }
+}
+
+Result<std::unique_ptr<BatchLoader>> BatchLoader::open(std::shared_ptr<const Plan> plan,
+                                                       uint32_t source_partition,
+                                                       const SourcePosition& from) {
+  uint32_t index = 0;
+  const proto::Source& source = plan->source_of(source_partition, &index);
+  const auto source_index = static_cast<uint32_t>(&source - &plan->proto().sources(0));
+  auto cursor = SourceCursor::open(source, index, from.offset);
+  if (!cursor) return cursor.error();
+  std::unique_ptr<BatchLoader> loader(new BatchLoader(plan, from));
+  loader->cursor_ = std::move(cursor).value();
+  loader->event_time_field_ = source.event_time_field();
+  for (auto& programs : loader->programs_) {
+    auto compiled = loader->compile(source_index);
+    if (!compiled) return compiled.error();
+    programs = std::move(compiled).value();
+  }
+  return loader;
+}
+
+Result<std::vector<BatchLoader::TableProgram>> BatchLoader::compile(uint32_t source_index) const {
+  const std::vector<ColumnType> schema =
+      schema_types(plan_->proto().sources(static_cast<int>(source_index)));
+  std::vector<TableProgram> programs;
+  std::vector<uint8_t> needs_every_row(static_cast<size_t>(plan_->proto().tables_size()), 0);
+  for (const proto::View& view : plan_->proto().views()) {
+    for (const proto::Feature& f : view.features()) {
+      if (f.filter() < 0) needs_every_row[view.table()] = 1;
+    }
+  }
+  for (int t = 0; t < plan_->proto().tables_size(); ++t) {
+    const proto::Table& table = plan_->proto().tables(t);
+    if (table.source() != source_index) continue;
+    TableProgram program;
+    program.table = static_cast<uint16_t>(t);
+    program.filters_needed =
+        needs_every_row[static_cast<size_t>(t)] ? 0 : static_cast<uint32_t>(table.filters_size());
+    program.key_fields.assign(table.key_fields().begin(), table.key_fields().end());
+    for (const proto::Expr& expr : table.columns()) {
+      auto compiled = Evaluator::compile(expr, schema);
+      if (!compiled) return compiled.error();
+      program.columns.push_back(std::move(compiled).value());
+    }
+    for (const proto::Expr& expr : table.filters()) {
+      auto compiled = Evaluator::compile(expr, schema);
+      if (!compiled) return compiled.error();
+      program.filters.push_back(std::move(compiled).value());
+    }
+    programs.push_back(std::move(program));
+  }
+  return programs;
+}
+
+void BatchLoader::evaluate(TableProgram* program, LoadedBatch* batch, TableRows* rows) {
+  const EventBatch& events = batch->events;
+  const size_t n = events.rows();
+  const TableSchema& schema = (*plan_->tables())[program->table];
+  std::vector<uint8_t> keep(n, 1);
+  rows->table = program->table;
+  build_keys(events, program->key_fields, schema.key_types, rows, &keep);
+  for (const uint8_t k : keep) batch->null_keys += k == 0;
+
+  errors_.clear();
+  rows->columns.clear();
+  rows->filters.clear();
+  for (Evaluator& e : program->columns) rows->columns.push_back(&e.evaluate(events, &errors_));
+  for (Evaluator& e : program->filters) rows->filters.push_back(&e.evaluate(events, &errors_));
+  for (const RowError& error : errors_) {
+    if (keep[error.row] == 0) continue;
+    keep[error.row] = 0;
+    batch->failed.push_back({events.offsets[error.row], error.reason, {}});
+  }
+  if (program->filters_needed > 0) {
+    for (size_t i = 0; i < n; ++i) {
+      bool any = false;
+      for (const Column* f : rows->filters) any |= f->nulls[i] == 0 && f->bools[i] != 0;
+      keep[i] &= static_cast<uint8_t>(any);
+    }
+  }
+
+  rows->key_hashes.resize(n);
+  std::vector<uint32_t> partition_of(n, kDropped);
+  for (size_t i = 0; i < n; ++i) {
+    if (keep[i] == 0) continue;
+    rows->key_hashes[i] = hash_entity_key(rows->keys[i], schema.entity_seed);
+    partition_of[i] = key_partition_of(rows->key_hashes[i], plan_->key_partitions());
+  }
+  group_rows(&partition_of, plan_->key_partitions(), rows);
+}
+
+Status BatchLoader::load(size_t max_records, size_t max_bytes, LoadedBatch* batch) {
+  batch->begin = position_;
+  batch->failed.clear();
+  batch->null_keys = 0;
+  if (auto read = cursor_->read(max_records, max_bytes, &batch->events); !read) return read;
+  ASSERT(batch->events.begin_offset == position_.offset);
+  batch->event_time_field = event_time_field_;
+  batch->records = batch->events.rows();
+  position_.offset = batch->events.end_offset;
+  position_.finished = batch->events.finished;
+  for (const TimeUs t : batch->event_times()) {
+    position_.max_event_time = std::max(position_.max_event_time, t);
+  }
+  batch->end = position_;
+  std::vector<TableProgram>& programs = programs_[turn_];
+  turn_ ^= 1;
+  batch->tables.resize(programs.size());
+  for (size_t i = 0; i < programs.size(); ++i) {
+    evaluate(&programs[i], batch, &batch->tables[i]);
+  }
+  return {};
+}
+
+}  // namespace tidemill

@@ -1,0 +1,81 @@
+// BatchLoader: one read position in a source partition: reads the next records, evaluates every
+// table's keys, columns and filters, and groups the rows by key partition. A pure function of the
+// log and the plan. Used on the blocking pool by one task at a time.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "shared/base/bytes.h"
+#include "shared/columns/column.h"
+#include "shared/expr/evaluator.h"
+#include "shared/plan/plan.h"
+#include "shared/source/source_cursor.h"
+#include "shared/wire/offset_vector.h"
+
+namespace tidemill {
+
+// The rows of one table in a loaded batch, grouped by key partition.
+struct TableRows {
+  uint16_t table = 0;
+  std::vector<uint32_t> order;         // row indexes, by key partition, then by offset
+  std::vector<uint32_t> group_begin;   // per key partition, into order; one more at the end
+  std::vector<uint64_t> key_hashes;    // per row of the batch
+  std::vector<std::string_view> keys;  // per row of the batch
+  std::vector<const Column*> columns;
+  std::vector<const Column*> filters;
+  std::string key_bytes;  // composite and converted keys
+};
+
+struct LoadedBatch {
+  SourcePosition begin;
+  SourcePosition end;
+  EventBatch events;
+  std::vector<TableRows> tables;  // those over this source
+  uint64_t records = 0;           // accepted
+  uint64_t null_keys = 0;         // rows not routed for a null key, over all tables
+  std::vector<BadRecord> failed;  // rows that failed in an expression; not in their table
+  int64_t read_wall_us = 0;
+  uint32_t event_time_field = 0;
+
+  const std::vector<TimeUs>& event_times() const { return events.columns[event_time_field].ints; }
+  // Appends the blocks of one key partition: its rows with offset >= from.
+  void write_blocks(uint32_t key_partition, uint64_t from, ByteWriter* out) const;
+};
+
+class BatchLoader {
+ public:
+  static Result<std::unique_ptr<BatchLoader>> open(std::shared_ptr<const Plan> plan,
+                                                   uint32_t source_partition,
+                                                   const SourcePosition& from);
+  // Replaces `batch` by the next records. `begin == end`: nothing new now. The batch is valid until
+  // the second load() after this one, so that one can be sent while the next is loaded.
+  Status load(size_t max_records, size_t max_bytes, LoadedBatch* batch);
+
+ private:
+  struct TableProgram {
+    uint16_t table;
+    uint32_t filters_needed;  // how many filters decide whether a row is kept; 0: every row is
+    std::vector<uint32_t> key_fields;
+    std::vector<Evaluator> columns;
+    std::vector<Evaluator> filters;
+  };
+
+  BatchLoader(std::shared_ptr<const Plan> plan, SourcePosition from)
+      : plan_(std::move(plan)), position_(from) {}
+  Result<std::vector<TableProgram>> compile(uint32_t source_index) const;
+  void evaluate(TableProgram* program, LoadedBatch* batch, TableRows* rows);
+
+  std::shared_ptr<const Plan> plan_;
+  SourcePosition position_;
+  uint32_t event_time_field_ = 0;
+  std::unique_ptr<SourceCursor> cursor_;
+  // Twice, because a batch points into the scratch columns of the evaluators that made it.
+  std::array<std::vector<TableProgram>, 2> programs_;
+  size_t turn_ = 0;
+  std::vector<RowError> errors_;
+};
+
+}  // namespace tidemill

@@ -1,0 +1,113 @@
+#include "worker/key_partition.h"
+
+#include "shared/base/mutation.h"
+#include "shared/columns/row_block.h"
+
+namespace tidemill {
+namespace {
+
+// All blocks of a part, checked before anything of it is applied.
+Result<std::vector<RowBlockView>> parse_blocks(const Buffer& bytes, const TableSchemas& tables) {
+  std::vector<RowBlockView> views;
+  for (size_t at = 0; at < bytes.size();) {
+    auto view = RowBlockView::parse(bytes.bytes().subspan(at));
+    if (!view) return view.error();
+    if (view->table() >= tables->size() ||
+        view->columns().size() != (*tables)[view->table()].columns.size() ||
+        view->filter_count() != (*tables)[view->table()].filters) {
+      return corrupt_error("row block: not of a table of this job's plan");
+    }
+    at += view->byte_size();
+    views.push_back(std::move(*view));
+  }
+  return views;
+}
+
+TimeUs minus(TimeUs t, DurationUs d) {
+  TimeUs out = 0;
+  return __builtin_sub_overflow(t, d, &out) ? kMinTime : out;
+}
+
+}  // namespace
+
+TimeUs horizon_of(const Plan& plan, const OffsetVector& offsets, int64_t wall_us) {
+  TimeUs least = kMaxTime;
+  for (uint32_t s = 0; s < offsets.size(); ++s) {
+    if (offsets[s].finished) continue;
+    if (offsets[s].max_event_time == kMinTime) return kMinTime;
+    uint32_t index = 0;
+    const proto::Source& source = plan.source_of(s, &index);
+    least = std::min(least, minus(std::min(offsets[s].max_event_time, wall_us),
+                                  source.max_out_of_orderness_us()));
+  }
+  if (least == kMaxTime) return kMinTime;  // none active
+  return minus(least, plan.proto().allowed_lateness_us());
+}
+
+KeyPartition::KeyPartition(std::shared_ptr<const Plan> plan, KeyPartitionId id, Epoch epoch)
+    : plan_(std::move(plan)),
+      id_(id),
+      epoch_(epoch),
+      state_(plan_->tables()),
+      offsets_(plan_->source_partitions()),
+      sessions_(plan_->source_partitions()) {}
+
+Result<PartOutcome> KeyPartition::apply(const SourceBatch& batch, const SourceBatchPart& part,
+                                        int64_t now_us, int64_t wall_us) {
+  const uint32_t s = batch.header.source.value;
+  InboundSession& session = sessions_[s];
+  if (!session.open || part.session != session.id ||
+      batch.header.reader_epoch != session.reader_epoch) {
+    return PartOutcome::kIgnored;
+  }
+  session.answered = true;
+  session.last_heard_us = now_us;
+  const bool numbered = part.blocks_bytes > 0 || !mutated(Mutation::kUnnumberedMark);
+  if (numbered && part.seq != session.next_seq) {
+    if (part.seq < session.next_seq) {
+      if (!mutated(Mutation::kApplyTwice)) return PartOutcome::kIgnored;
+    } else if (!mutated(Mutation::kIgnoreGap)) {
+      return PartOutcome::kGap;
+    }
+  }
+  const Buffer blocks = batch.blocks(part);
+  auto views = parse_blocks(blocks, plan_->tables());
+  if (!views) return views.error();
+  session.next_seq = std::max(session.next_seq, part.seq + 1);
+
+  SourcePosition& position = offsets_[s];
+  if (blocks.empty() && position == batch.header.end) {  // idle: nothing but fresher
+    read_wall_us_ = std::max(read_wall_us_, batch.header.read_wall_us);
+    return PartOutcome::kApplied;
+  }
+  ++version_;
+  for (const RowBlockView& view : *views) {
+    if (mutated(Mutation::kDropLateByClock) && view.rows() > 0 &&
+        view.event_times()[0] < minus(position.max_event_time, kMicrosPerSecond)) {
+      continue;
+    }
+    state_.append(view, version_);
+    rows_applied_ += view.rows();
+  }
+  position = batch.header.end;
+  read_wall_us_ = batch.header.read_wall_us;
+  raise_horizon(wall_us);
+  unsent_.push_back({version_, batch.header.source, position, read_wall_us_, blocks});
+  unsent_bytes_ += blocks.size() + sizeof(AppliedChange);
+  return PartOutcome::kApplied;
+}
+
+void KeyPartition::raise_horizon(int64_t wall_us) {
+  const TimeUs horizon = horizon_of(*plan_, offsets_, wall_us);
+  if (horizon > state_.horizon()) state_.raise_horizon(horizon);
+}
+
+void KeyPartition::drop_unsent(uint64_t version) {
+  while (!unsent_.empty() && unsent_.front().version <= version) {
+    unsent_bytes_ -= unsent_.front().blocks.size() + sizeof(AppliedChange);
+    unsent_.pop_front();
+  }
+  unsent_since_ = std::max(unsent_since_, std::min(version, version_));
+}
+
+}  // namespace tidemill

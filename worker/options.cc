@@ -1,0 +1,50 @@
+#include "worker/options.h"
+
+namespace tidemill {
+namespace {
+
+constexpr int64_t kMiB = 1 << 20;
+constexpr int64_t kGiB = 1 << 30;
+
+}  // namespace
+
+void add_options(ProcessConfig* config, WorkerOptions* options) {
+  config->text("coordinator", &options->coordinator, "endpoint of the coordinator");
+  config->text("listen", &options->listen, "endpoint to listen at; port 0: any free one");
+  config->number("shards", &options->shards, {"threads that hold partitions", "", 1, 256});
+  config->number("blocking-threads", &options->blocking_threads,
+                 {"threads that read and parse sources", "", 1, 256});
+  config->number("heartbeat-ms", &options->heartbeat_ms,
+                 {"between reports to the coordinator", "ms", 10, 60'000});
+  WorkerConfig& w = options->worker;
+  config->number("read-records", &w.read_records, {"in one batch, at most", "", 1, 1 << 20});
+  config->number("read-bytes", &w.read_bytes, {"in one batch, about", "bytes", 4096, 256 * kMiB});
+  config->number("batch-credit-bytes", &w.batch_credit_bytes,
+                 {"in flight from a reader to one shard", "bytes", 4096, kGiB});
+  config->number("session-wait-ms", &w.session_wait_ms,
+                 {"a new reader waits for its key partitions", "ms", 0, 60'000});
+  config->number("mark-interval-ms", &w.mark_interval_ms,
+                 {"a silent link gets a progress mark after", "ms", 1, 60'000});
+  config->number("session-retry-ms", &w.session_retry_ms,
+                 {"an unanswered session opening is repeated after", "ms", 10, 60'000});
+  config->number("session-silence-ms", &w.session_silence_ms,
+                 {"a silent session is reopened after", "ms", 100, 600'000});
+  config->number("publish-interval-ms", &w.publish_interval_ms,
+                 {"between frames to the stores", "ms", 1, 10'000});
+  config->number("frame-credit-bytes", &w.frame_credit_bytes,
+                 {"in flight from a shard to one store shard", "bytes", 4096, kGiB});
+  config->number("frame-bytes", &w.frame_bytes, {"of one frame, about", "bytes", 1024, 64 * kMiB});
+  config->number(
+      "unsent-limit-bytes", &w.unsent_limit_bytes,
+      {"rows kept for stores, per shard; beyond it images are sent", "bytes", 4096, 16 * kGiB});
+  config->number("replica-retry-ms", &w.replica_retry_ms,
+                 {"an unanswered registration at a store is repeated after", "ms", 10, 60'000});
+  config->number("keepalive-ms", &w.keepalive_ms,
+                 {"an idle key partition tells stores how fresh it is every", "ms", 10, 60'000});
+  config->number("link-stall-ms", &w.link_stall_ms,
+                 {"a link without an acknowledgement is given up after", "ms", 100, 600'000});
+  config->number("report-interval-ms", &w.report_interval_ms,
+                 {"between reports to this worker's agent", "ms", 10, 60'000});
+}
+
+}  // namespace tidemill

@@ -1,0 +1,97 @@
+#include "worker/reader_host.h"
+
+#include "shared/member/member_agent.h"
+#include "shared/obs/log.h"
+#include "shared/wire/actors.h"
+#include "shared/wire/messages.h"
+
+namespace tidemill {
+namespace {
+
+constexpr int64_t kTickUs = 10'000;
+
+void refuse(const char* what, const Error& error) {
+  log_event(LogLevel::kWarning, "message_refused", {{"what", what}, {"reason", error.message()}});
+}
+
+}  // namespace
+
+ReaderHost::ReaderHost(Runtime& runtime, const WorkerConfig& config)
+    : runtime_(runtime), config_(config), self_{runtime.shard(), kReaderHostIndex} {}
+
+void ReaderHost::start() { runtime_.start_timer(self_, kTickUs, 0); }
+
+SourceReader* ReaderHost::find(JobId job, SourcePartitionId source) {
+  const auto it = readers_.find({job, source});
+  return it == readers_.end() ? nullptr : it->second.get();
+}
+
+void ReaderHost::receive(Message message) {
+  if (message.local) {
+    if (auto* changed = dynamic_cast<ViewChanged*>(message.local.get())) {
+      on_view(*changed->view);
+    } else if (dynamic_cast<BatchLoaded*>(message.local.get()) != nullptr) {
+      std::unique_ptr<BatchLoaded> loaded(static_cast<BatchLoaded*>(message.local.release()));
+      SourceReader* reader = find(loaded->job, loaded->source);
+      if (reader != nullptr && reader->epoch() == loaded->epoch) {
+        reader->on_loaded(std::move(loaded));
+      }
+    }
+    return;
+  }
+  if (message.type == kOpenSessions) {
+    auto open = OpenSessions::decode(message.body);
+    if (!open) return refuse("OpenSessions", open.error());
+    if (SourceReader* reader = find(open->job, open->source)) reader->on_open(message.from, *open);
+  } else if (message.type == kBatchAck) {
+    auto ack = BatchAck::decode(message.body);
+    if (!ack) return refuse("BatchAck", ack.error());
+    if (SourceReader* reader = find(ack->job, ack->source)) reader->on_ack(message.from, *ack);
+  }
+}
+
+void ReaderHost::on_view(const ClusterState& view) {
+  // Readers whose grant is another's, or newer, end; what they had in flight is fenced.
+  for (auto it = readers_.begin(); it != readers_.end();) {
+    const auto job = view.jobs.find(it->first.first);
+    bool keep = false;
+    if (job != view.jobs.end()) {
+      const Grant& grant = job->second.sources[it->first.second.value];
+      keep = grant.node == runtime_.node() && grant.shard == runtime_.shard() &&
+             grant.epoch == it->second->epoch();
+    }
+    it = keep ? std::next(it) : readers_.erase(it);
+  }
+  for (const auto& [id, job] : view.jobs) {
+    for (uint32_t s = 0; s < job.sources.size(); ++s) {
+      const Grant& grant = job.sources[s];
+      if (grant.node != runtime_.node() || grant.shard != runtime_.shard()) continue;
+      auto& reader = readers_[{id, SourcePartitionId(s)}];
+      if (reader) continue;
+      reader = std::make_unique<SourceReader>(runtime_, self_, config_, id, job.plan,
+                                              SourcePartitionId(s), grant.epoch);
+    }
+  }
+  for (auto& [key, reader] : readers_) reader->on_view(view);
+}
+
+void ReaderHost::on_timer(uint64_t) {
+  for (auto& [key, reader] : readers_) reader->on_tick();
+  if (runtime_.monotonic_us() - last_report_us_ >= config_.report_interval_ms * 1000) report();
+  runtime_.start_timer(self_, kTickUs, 0);
+}
+
+void ReaderHost::report() {
+  last_report_us_ = runtime_.monotonic_us();
+  auto report = std::make_unique<ShardReport>();
+  report->reporter = self_;
+  for (const auto& [key, reader] : readers_) {
+    if (report->jobs.empty() || report->jobs.back().job() != key.first.value) {
+      report->jobs.emplace_back().set_job(key.first.value);
+    }
+    *report->jobs.back().add_readers() = reader->report();
+  }
+  runtime_.post_local(self_, kAgent, std::move(report));
+}
+
+}  // namespace tidemill

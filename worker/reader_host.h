@@ -1,0 +1,35 @@
+// ReaderHost: the actor that holds this shard's source readers, of all jobs. Starts and ends them
+// as grants come and go, and passes messages on. shard-affine
+#pragma once
+
+#include <map>
+#include <memory>
+#include <utility>
+
+#include "worker/source_reader.h"
+
+namespace tidemill {
+
+class ReaderHost : public Actor {
+ public:
+  ReaderHost(Runtime& runtime, const WorkerConfig& config);
+
+  void start() override;
+  void receive(Message message) override;
+  void on_timer(uint64_t token) override;
+
+ private:
+  using ReaderKey = std::pair<JobId, SourcePartitionId>;
+
+  void on_view(const ClusterState& view);
+  SourceReader* find(JobId job, SourcePartitionId source);
+  void report();
+
+  Runtime& runtime_;
+  WorkerConfig config_;
+  ActorId self_;
+  std::map<ReaderKey, std::unique_ptr<SourceReader>> readers_;
+  int64_t last_report_us_ = 0;
+};
+
+}  // namespace tidemill

@@ -1,0 +1,18 @@
+#include "worker/replica_catch_up.h"
+
+namespace tidemill {
+
+CatchUp plan_catch_up(const OwnerState& owner, const OffsetVector& owner_offsets,
+                      const ReplicaState& replica) {
+  if (replica.registered > owner.epoch) return CatchUp::kFenced;
+  if (!replica.holds_state) return CatchUp::kReplaceAll;
+  if (replica.epoch == owner.epoch) {
+    // The replica's stamp lies in this owner's own history.
+    if (replica.version >= owner.rows_since_version) return CatchUp::kRows;
+    return CatchUp::kImagesSince;
+  }
+  // State of a former owner, whose versions say nothing about ours: a replica never goes back.
+  return covers(owner_offsets, replica.offsets) ? CatchUp::kReplaceAll : CatchUp::kWait;
+}
+
+}  // namespace tidemill

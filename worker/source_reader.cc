@@ -1,0 +1,386 @@
+#include "worker/source_reader.h"
+
+#include "shared/base/mutation.h"
+#include "shared/obs/log.h"
+#include "shared/wire/messages.h"
+
+namespace tidemill {
+namespace {
+
+constexpr int64_t kRetryAfterErrorUs = 1'000'000;
+constexpr size_t kPacedRecords = 256;  // per batch: what is replayed slowly goes out smoothly
+constexpr size_t kBadSamples = 5;
+
+double replay_speed_of(const proto::Source& source) {
+  return source.has_files() ? source.files().replay_speed() : source.generator().replay_speed();
+}
+
+}  // namespace
+
+SourceReader::SourceReader(Runtime& runtime, ActorId self, const WorkerConfig& config, JobId job,
+                           std::shared_ptr<const Plan> plan, SourcePartitionId source, Epoch epoch)
+    : runtime_(runtime),
+      self_(self),
+      config_(config),
+      job_(job),
+      plan_(std::move(plan)),
+      source_(source),
+      epoch_(epoch),
+      registered_(plan_->key_partitions()),
+      last_opened_(plan_->key_partitions()) {
+  uint32_t index = 0;
+  replay_speed_ = replay_speed_of(plan_->source_of(source_.value, &index));
+}
+
+SourceReader::Session* SourceReader::find(KeyPartitionId k) {
+  for (auto& [host, sessions] : sessions_) {
+    const auto it = sessions.find(k);
+    if (it != sessions.end()) return &it->second;
+  }
+  return nullptr;
+}
+
+void SourceReader::on_open(const ActorAddress& from, const OpenSessions& message) {
+  if (message.reader_epoch != epoch_) return;  // asks another grant; it will ask again
+  SessionsClosed refused{job_, source_, epoch_, {}};
+  for (const OpenSessions::Session& asked : message.sessions) {
+    if (asked.key_partition.value >= registered_.size()) continue;
+    Epoch& registered = registered_[asked.key_partition.value];
+    if (asked.epoch < registered && !mutated(Mutation::kAcceptOldEpoch)) {
+      refused.sessions.push_back({asked.key_partition, asked.session});
+      continue;
+    }
+    registered = std::max(registered, asked.epoch);
+    // An id is never opened twice: messages of its first life may still be under way.
+    LastOpened& last = last_opened_[asked.key_partition.value];
+    if (last.host == from && asked.session <= last.id) {
+      const Session* open = find(asked.key_partition);
+      const bool alive = open != nullptr && open->host == from && open->id >= asked.session;
+      if (!alive) refused.sessions.push_back({asked.key_partition, asked.session});
+      continue;
+    }
+    last = {from, asked.session};
+    for (auto& [host, sessions] : sessions_) sessions.erase(asked.key_partition);
+    Session session;
+    session.host = from;
+    session.id = asked.session;
+    session.position = asked.from.offset;
+    session.max_event_time = asked.from.max_event_time;
+    session.catching_up = !main_.active || asked.from.offset < main_.position.offset;
+    sessions_[from][asked.key_partition] = session;
+    links_.try_emplace(from, config_.batch_credit_bytes);
+  }
+  if (!refused.sessions.empty()) {
+    runtime_.send(self_, from, kSessionsClosed, refused.encode());
+  }
+  if (first_open_us_ < 0) first_open_us_ = runtime_.monotonic_us();
+  pump();
+}
+
+size_t SourceReader::open_sessions() const {
+  size_t n = 0;
+  for (const auto& [host, sessions] : sessions_) n += sessions.size();
+  return n;
+}
+
+void SourceReader::restart(Read* read, const SourcePosition& from) {
+  read->active = true;
+  read->loading = false;
+  ++read->generation;  // what is still being loaded for the former position is dropped
+  read->position = from;
+  read->loader.reset();
+  read->ready.reset();
+}
+
+// The main read starts where the furthest session stands, once all have opened or time is up.
+void SourceReader::start_main_if_ready() {
+  if (main_.active || first_open_us_ < 0) return;
+  const bool waited = runtime_.monotonic_us() - first_open_us_ >= config_.session_wait_ms * 1000;
+  if (open_sessions() < plan_->key_partitions() && !waited) return;
+  SourcePosition furthest;
+  for (const auto& [host, sessions] : sessions_) {
+    for (const auto& [k, s] : sessions) {
+      if (s.position >= furthest.offset) furthest = {s.position, s.max_event_time, false};
+    }
+  }
+  restart(&main_, furthest);
+  for (auto& [host, sessions] : sessions_) {
+    for (auto& [k, s] : sessions) s.catching_up = s.position < furthest.offset;
+  }
+}
+
+void SourceReader::start_catch_up_if_needed() {
+  if (!main_.active || catch_up_.active) return;
+  const Session* furthest_behind = nullptr;
+  for (auto& [host, sessions] : sessions_) {
+    for (auto& [k, s] : sessions) {
+      if (!s.catching_up) continue;
+      if (s.position >= main_.position.offset) {
+        s.catching_up = false;
+      } else if (furthest_behind == nullptr || s.position < furthest_behind->position) {
+        furthest_behind = &s;
+      }
+    }
+  }
+  if (furthest_behind == nullptr) return;
+  restart(&catch_up_, {furthest_behind->position, furthest_behind->max_event_time, false});
+}
+
+// The catch-up read has reached the main position: its sessions follow the main read from here.
+// Sessions that opened behind the catch-up read meanwhile need another one.
+void SourceReader::join_main() {
+  if (!catch_up_.active || catch_up_.position.offset < main_.position.offset) return;
+  for (auto& [host, sessions] : sessions_) {
+    for (auto& [k, s] : sessions) {
+      if (s.position >= main_.position.offset) s.catching_up = false;
+    }
+  }
+  ++catch_up_.generation;
+  catch_up_.active = false;
+  catch_up_.loading = false;
+  catch_up_.loader.reset();
+  catch_up_.ready.reset();
+}
+
+void SourceReader::pump() {
+  start_main_if_ready();
+  start_catch_up_if_needed();
+  for (Read* read : {&main_, &catch_up_}) {
+    if (!read->active) continue;
+    if (read->ready && due(*read) && may_send(*read)) send(read);
+    if (!read->ready && !read->loading) load(read);
+  }
+  join_main();
+  start_catch_up_if_needed();
+}
+
+void SourceReader::load(Read* read) {
+  const bool catch_up = read == &catch_up_;
+  if (read->position.finished || runtime_.monotonic_us() < read->retry_at_us) return;
+  size_t records = config_.read_records;
+  if (!catch_up && replay_speed_ > 0) records = std::min(records, kPacedRecords);
+  if (catch_up) {
+    // Never past the main position: there the sessions join the main read.
+    if (read->position.offset >= main_.position.offset) return;
+  }
+  read->loading = true;
+  auto state = std::make_shared<BatchLoaded>();
+  state->loader = std::move(read->loader);
+  state->batch = read->spare ? std::move(read->spare) : std::make_unique<LoadedBatch>();
+  const auto job = job_;
+  const auto source = source_;
+  const auto epoch = epoch_;
+  const auto generation = read->generation;
+  const auto from = read->position;
+  const auto bytes = config_.read_bytes;
+  runtime_.run_blocking(
+      self_,
+      (static_cast<uint64_t>(job.value) << 32) | (static_cast<uint64_t>(source.value) << 1) |
+          static_cast<uint64_t>(catch_up),
+      [state, plan = plan_, job, source, epoch, catch_up, generation, from, records, bytes]() {
+        auto done = std::make_unique<BatchLoaded>();
+        done->job = job;
+        done->source = source;
+        done->epoch = epoch;
+        done->catch_up = catch_up;
+        done->generation = generation;
+        done->batch = std::move(state->batch);
+        done->loader = std::move(state->loader);
+        if (!done->loader) {
+          auto opened = BatchLoader::open(plan, source.value, from);
+          if (!opened) {
+            done->error = opened.error().message();
+            return done;
+          }
+          done->loader = std::move(opened).value();
+        }
+        if (auto loaded = done->loader->load(records, bytes, done->batch.get()); !loaded) {
+          done->error = loaded.error().message();
+        }
+        return done;
+      });
+}
+
+void SourceReader::on_loaded(std::unique_ptr<BatchLoaded> loaded) {
+  Read* read = loaded->catch_up ? &catch_up_ : &main_;
+  if (!read->active || loaded->generation != read->generation) return;
+  read->loading = false;
+  if (!loaded->error.empty()) {
+    if (error_ != loaded->error) {
+      log_event(
+          LogLevel::kWarning, "source_read_failed",
+          {{"job", job_.value}, {"source_partition", source_.value}, {"reason", loaded->error}});
+    }
+    error_ = loaded->error;
+    read->retry_at_us = runtime_.monotonic_us() + kRetryAfterErrorUs;
+    return;
+  }
+  error_.clear();
+  read->loader = std::move(loaded->loader);
+  LoadedBatch& batch = *loaded->batch;
+  batch.read_wall_us = runtime_.wall_us();
+  if (!loaded->catch_up) {
+    records_ += batch.records;
+    bad_records_ += batch.events.bad.size() + batch.failed.size();
+    for (const auto* bad : {&batch.events.bad, &batch.failed}) {
+      for (const BadRecord& b : *bad) {
+        if (bad_samples_.size() >= kBadSamples) break;
+        bad_samples_.push_back(std::to_string(b.offset) + ": " + b.reason);
+      }
+    }
+  }
+  const bool nothing_new = batch.begin.offset == batch.end.offset && !batch.end.finished;
+  if (nothing_new) {
+    read->spare = std::move(loaded->batch);
+    read->retry_at_us = runtime_.monotonic_us() + config_.mark_interval_ms * 1000;
+    return;
+  }
+  read->ready = std::move(loaded->batch);
+  pump();
+}
+
+// A replay at a multiple of event time holds a batch back until its last event is due.
+bool SourceReader::due(const Read& read) {
+  if (replay_speed_ <= 0 || &read == &catch_up_ || read.ready->events.rows() == 0) return true;
+  const TimeUs last = read.ready->end.max_event_time;
+  if (pace_start_us_ < 0) {
+    pace_start_us_ = runtime_.monotonic_us();
+    pace_event_time_ = read.ready->event_times().front();
+  }
+  const auto due_us =
+      pace_start_us_ +
+      static_cast<int64_t>(static_cast<double>(last - pace_event_time_) / replay_speed_);
+  return runtime_.monotonic_us() >= due_us;
+}
+
+bool SourceReader::may_send(const Read& read) {
+  const bool catching_up = &read == &catch_up_;
+  size_t total = 0;
+  size_t without_credit = 0;
+  std::vector<ActorAddress> laggards;
+  for (const auto& [host, sessions] : sessions_) {
+    size_t n = 0;
+    for (const auto& [k, s] : sessions) n += s.catching_up == catching_up;
+    total += n;
+    if (n > 0 && !links_.at(host).has_credit()) {
+      without_credit += n;
+      laggards.push_back(host);
+    }
+  }
+  if (without_credit * 4 > total) return false;
+  for (const ActorAddress& host : laggards) close_sessions(host);
+  return true;
+}
+
+void SourceReader::send(Read* read) {
+  const bool catching_up = read == &catch_up_;
+  std::unique_ptr<LoadedBatch> batch = std::move(read->ready);
+  // The next records are read while these are written into messages.
+  read->position = batch->end;
+  if (!catching_up || batch->end.offset < main_.position.offset) load(read);
+  for (const auto& [host, sessions] : sessions_) send_to(host, *batch, catching_up);
+  read->spare = std::move(batch);
+}
+
+void SourceReader::send_to(const ActorAddress& host, const LoadedBatch& batch, bool catching_up) {
+  SessionsOfLink& sessions = sessions_.at(host);
+  uint32_t parts = 0;
+  for (const auto& [k, s] : sessions) {
+    parts += s.catching_up == catching_up && s.position < batch.end.offset;
+  }
+  // A finished log is said even if it ended just where the last batch did.
+  const bool finishing = batch.end.finished && batch.begin.offset == batch.end.offset;
+  if (finishing) {
+    for (const auto& [k, s] : sessions) parts += s.catching_up == catching_up;
+  }
+  if (parts == 0) return;
+  SendLink& link = links_.at(host);
+  SourceBatchWriter writer({job_, source_, epoch_, 0, batch.end, batch.read_wall_us}, parts);
+  for (auto& [k, s] : sessions) {
+    if (s.catching_up != catching_up || (s.position >= batch.end.offset && !finishing)) continue;
+    writer.begin_part(k, s.id, s.next_seq++);
+    batch.write_blocks(k.value, s.position, writer.blocks());
+    s.position = batch.end.offset;
+    s.max_event_time = batch.end.max_event_time;
+  }
+  const uint64_t link_seq = link.sent(writer.size(), runtime_.monotonic_us());
+  runtime_.send(self_, host, kSourceBatch, writer.finish(link_seq));
+}
+
+// Parts without rows at the sessions' own position: shows a gap that nothing else would show.
+void SourceReader::send_mark(const ActorAddress& host) {
+  SessionsOfLink& sessions = sessions_.at(host);
+  for (const bool catching_up : {false, true}) {
+    const Read& read = catching_up ? catch_up_ : main_;
+    if (!read.active) continue;
+    uint32_t parts = 0;
+    for (const auto& [k, s] : sessions) {
+      parts += s.catching_up == catching_up && s.position == read.position.offset;
+    }
+    if (parts == 0) continue;
+    SourceBatchWriter writer({job_, source_, epoch_, 0, read.position, runtime_.wall_us()}, parts);
+    for (auto& [k, s] : sessions) {
+      if (s.catching_up != catching_up || s.position != read.position.offset) continue;
+      writer.begin_part(k, s.id, s.next_seq++);
+    }
+    const uint64_t link_seq = links_.at(host).sent(writer.size(), runtime_.monotonic_us());
+    runtime_.send(self_, host, kSourceBatch, writer.finish(link_seq));
+  }
+}
+
+void SourceReader::on_ack(const ActorAddress& from, const BatchAck& message) {
+  const auto link = links_.find(from);
+  if (message.reader_epoch != epoch_ || link == links_.end()) return;
+  link->second.acknowledged(message.link_seq, runtime_.monotonic_us());
+  pump();
+}
+
+void SourceReader::close_sessions(const ActorAddress& host) {
+  SessionsClosed closed{job_, source_, epoch_, {}};
+  for (const auto& [k, s] : sessions_.at(host)) closed.sessions.push_back({k, s.id});
+  sessions_.at(host).clear();
+  links_.at(host).reset();
+  runtime_.send(self_, host, kSessionsClosed, closed.encode());
+}
+
+void SourceReader::on_tick() {
+  const int64_t now = runtime_.monotonic_us();
+  for (auto& [host, link] : links_) {
+    if (sessions_.at(host).empty()) continue;
+    if (link.stalled(now, config_.link_stall_ms * 1000)) {
+      close_sessions(host);
+    } else if (now - link.last_sent_us() >= config_.mark_interval_ms * 1000) {
+      send_mark(host);
+    }
+  }
+  pump();
+}
+
+void SourceReader::on_view(const ClusterState& view) {
+  for (auto it = sessions_.begin(); it != sessions_.end();) {
+    if (view.endpoints.contains(it->first.node)) {
+      ++it;
+      continue;
+    }
+    links_.erase(it->first);
+    it = sessions_.erase(it);
+  }
+  pump();
+}
+
+proto::ReaderReport SourceReader::report() const {
+  proto::ReaderReport out;
+  proto::SourceProgress* read = out.mutable_read();
+  read->set_source_partition(source_.value);
+  read->set_offset(main_.position.offset);
+  read->set_finished(main_.position.finished);
+  read->set_max_event_time_us(main_.position.max_event_time);
+  out.set_epoch(epoch_.value);
+  out.set_records(records_);
+  out.set_bad_records(bad_records_);
+  out.set_error(error_);
+  for (const std::string& sample : bad_samples_) out.add_bad_samples(sample);
+  return out;
+}
+
+}  // namespace tidemill

@@ -1,0 +1,121 @@
+// SourceReader: reads one source partition under one grant and forwards its rows to key partitions
+// by session.
+//
+// Two read positions: the main one, which most sessions follow, and at most one catch-up read for
+// sessions that opened behind it. A session gets each record exactly once, because a read forwards
+// to it only what lies at or past its position. When the catch-up read reaches the main position
+// its sessions join the main read. A link without credit makes a read wait if it carries more than
+// a quarter of the read's sessions; otherwise its sessions are closed, and catch up later.
+//
+// shard-affine: part of the ReaderHost actor.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "proto/control.pb.h"
+#include "shared/member/cluster_view.h"
+#include "shared/runtime/runtime.h"
+#include "shared/wire/link.h"
+#include "shared/wire/source_batch.h"
+#include "worker/batch_loader.h"
+#include "worker/config.h"
+
+namespace tidemill {
+
+// What a load on the blocking pool answers with.
+struct BatchLoaded : LocalPayload {
+  JobId job;
+  SourcePartitionId source;
+  Epoch epoch;
+  bool catch_up = false;
+  uint64_t generation = 0;  // of the read position that asked
+  std::unique_ptr<BatchLoader> loader;
+  std::unique_ptr<LoadedBatch> batch;
+  std::string error;  // why it could not be read; empty if it could
+};
+
+class SourceReader {
+ public:
+  SourceReader(Runtime& runtime, ActorId self, const WorkerConfig& config, JobId job,
+               std::shared_ptr<const Plan> plan, SourcePartitionId source, Epoch epoch);
+
+  void on_open(const ActorAddress& from, const OpenSessions& message);
+  void on_ack(const ActorAddress& from, const BatchAck& message);
+  void on_loaded(std::unique_ptr<BatchLoaded> loaded);
+  // Regularly: marks on silent links, stalled links, pacing, retries after an error.
+  void on_tick();
+  // Closes what went to nodes that are gone.
+  void on_view(const ClusterState& view);
+
+  Epoch epoch() const { return epoch_; }
+  proto::ReaderReport report() const;
+
+ private:
+  struct Session {
+    ActorAddress host;
+    uint64_t id = 0;
+    uint64_t next_seq = 0;
+    uint64_t position = 0;  // everything below has been forwarded
+    TimeUs max_event_time = kMinTime;
+    bool catching_up = false;
+  };
+  struct Read {
+    bool active = false;
+    bool loading = false;
+    uint64_t generation = 0;
+    SourcePosition position;  // everything below has been forwarded to this read's sessions
+    std::unique_ptr<BatchLoader> loader;
+    std::unique_ptr<LoadedBatch> ready;  // loaded, not yet sent
+    std::unique_ptr<LoadedBatch> spare;
+    int64_t retry_at_us = 0;
+  };
+  // Sessions by (host, key partition), so that a message's parts lie together.
+  using SessionsOfLink = std::map<KeyPartitionId, Session>;
+
+  Session* find(KeyPartitionId k);
+  void start_main_if_ready();
+  void start_catch_up_if_needed();
+  void restart(Read* read, const SourcePosition& from);
+  void pump();
+  void load(Read* read);
+  bool may_send(const Read& read);
+  bool due(const Read& read);
+  void send(Read* read);
+  void send_to(const ActorAddress& host, const LoadedBatch& batch, bool catching_up);
+  void send_mark(const ActorAddress& host);
+  void join_main();
+  void close_sessions(const ActorAddress& host);
+  size_t open_sessions() const;
+
+  Runtime& runtime_;
+  ActorId self_;
+  const WorkerConfig& config_;
+  JobId job_;
+  std::shared_ptr<const Plan> plan_;
+  SourcePartitionId source_;
+  Epoch epoch_;
+  double replay_speed_ = 0;
+
+  struct LastOpened {
+    ActorAddress host;
+    uint64_t id = 0;
+  };
+  std::vector<Epoch> registered_;  // greatest epoch seen, by key partition
+  std::vector<LastOpened> last_opened_;
+  std::map<ActorAddress, SessionsOfLink> sessions_;
+  std::map<ActorAddress, SendLink> links_;
+  Read main_;
+  Read catch_up_;
+  int64_t first_open_us_ = -1;
+  int64_t pace_start_us_ = -1;  // monotonic time and event time at which pacing began
+  TimeUs pace_event_time_ = 0;
+  uint64_t records_ = 0;
+  uint64_t bad_records_ = 0;
+  std::vector<std::string> bad_samples_;
+  std::string error_;
+};
+
+}  // namespace tidemill

@@ -1,0 +1,28 @@
+#include "worker/wiring.h"
+
+#include "shared/wire/actors.h"
+#include "worker/partition_host.h"
+#include "worker/reader_host.h"
+
+namespace tidemill {
+
+void spawn_worker(ProcessHost& process, MemberConfig member, const WorkerConfig& config) {
+  member.role = proto::WORKER;
+  member.shards = process.shards();
+  std::vector<ActorId> followers;
+  for (uint16_t shard = 0; shard < process.shards(); ++shard) {
+    const ActorId partitions{shard, kPartitionHostIndex};
+    const ActorId readers{shard, kReaderHostIndex};
+    followers.push_back(partitions);
+    followers.push_back(readers);
+    process.spawn(partitions,
+                  [config](Runtime& r) { return std::make_unique<PartitionHost>(r, config); });
+    process.spawn(readers,
+                  [config](Runtime& r) { return std::make_unique<ReaderHost>(r, config); });
+  }
+  process.spawn(kAgent, [member, followers](Runtime& r) {
+    return std::make_unique<MemberAgent>(r, member, followers);
+  });
+}
+
+}  // namespace tidemill
