@@ -1,7 +1,7 @@
 #include "serving/replica.h"
 
 #include "shared/base/mutation.h"
-#include "shared/columns/row_block.h"
+#include "shared/window/block_list.h"
 
 namespace tidemill {
 
@@ -79,17 +79,7 @@ bool Replica::apply_rows(const FramePart& part) {
   if (!ready() || (!at_version && !mutated(Mutation::kFrameOnWrongVersion))) return false;
   std::vector<RowBlockView> views;
   for (const Buffer& bytes : part.payload) {
-    for (size_t at = 0; at < bytes.size();) {
-      auto view = RowBlockView::parse(bytes.bytes().subspan(at));
-      if (!view || view->table() >= plan_->tables()->size()) return false;
-      const TableSchema& schema = (*plan_->tables())[view->table()];
-      if (view->columns().size() != schema.columns.size() ||
-          view->filter_count() != schema.filters) {
-        return false;
-      }
-      at += view->byte_size();
-      views.push_back(std::move(*view));
-    }
+    if (!parse_blocks(bytes, *window_, &views)) return false;
   }
   for (const RowBlockView& view : views) window_->append(view, part.to_version);
   advance(part);

@@ -1,27 +1,10 @@
 #include "worker/key_partition.h"
 
 #include "shared/base/mutation.h"
-#include "shared/columns/row_block.h"
+#include "shared/window/block_list.h"
 
 namespace tidemill {
 namespace {
-
-// All blocks of a part, checked before anything of it is applied.
-Result<std::vector<RowBlockView>> parse_blocks(const Buffer& bytes, const TableSchemas& tables) {
-  std::vector<RowBlockView> views;
-  for (size_t at = 0; at < bytes.size();) {
-    auto view = RowBlockView::parse(bytes.bytes().subspan(at));
-    if (!view) return view.error();
-    if (view->table() >= tables->size() ||
-        view->columns().size() != (*tables)[view->table()].columns.size() ||
-        view->filter_count() != (*tables)[view->table()].filters) {
-      return corrupt_error("row block: not of a table of this job's plan");
-    }
-    at += view->byte_size();
-    views.push_back(std::move(*view));
-  }
-  return views;
-}
 
 TimeUs minus(TimeUs t, DurationUs d) {
   TimeUs out = 0;
@@ -71,8 +54,8 @@ Result<PartOutcome> KeyPartition::apply(const SourceBatch& batch, const SourceBa
     }
   }
   const Buffer blocks = batch.blocks(part);
-  auto views = parse_blocks(blocks, plan_->tables());
-  if (!views) return views.error();
+  std::vector<RowBlockView> views;
+  if (auto parsed = parse_blocks(blocks, state_, &views); !parsed) return parsed.error();
   session.next_seq = std::max(session.next_seq, part.seq + 1);
 
   SourcePosition& position = offsets_[s];
@@ -81,7 +64,7 @@ Result<PartOutcome> KeyPartition::apply(const SourceBatch& batch, const SourceBa
     return PartOutcome::kApplied;
   }
   ++version_;
-  for (const RowBlockView& view : *views) {
+  for (const RowBlockView& view : views) {
     if (mutated(Mutation::kDropLateByClock) && view.rows() > 0 &&
         view.event_times()[0] < minus(position.max_event_time, kMicrosPerSecond)) {
       continue;

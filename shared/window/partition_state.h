@@ -43,7 +43,10 @@ class PartitionState {
   PartitionState& operator=(PartitionState&&) noexcept;
   ~PartitionState();
 
-  // Appends the rows of a block; every key that gets a row is stamped `version`. Rows that no
+  // Whether a block is of a table of this state, with its columns and filters.
+  bool accepts(const RowBlockView& block) const;
+
+  // Appends the rows of a block that is accepted; every key that gets a row is stamped `version`. Rows that no
   // permitted read can see (event time < horizon - retention) are dropped and counted.
   void append(const RowBlockView& block, uint64_t version);
 
@@ -57,6 +60,9 @@ class PartitionState {
   bool compute(uint16_t table, std::string_view key, uint64_t key_hash,
                std::span<const FeatureSpec* const> features, TimeUs as_of,
                std::vector<FeatureValue>* out) const;
+
+  // Appends up to `limit` of a table's keys, for people to look at.
+  void sample_keys(uint16_t table, size_t limit, std::vector<std::string>* out) const;
 
   // Images. Keys have stable slots [0, slot_count()); a slot may be vacant. A key's image is its
   // whole row log. `version` of a slot is that of its last change; a key that lost its last row

@@ -1,0 +1,29 @@
+// What the coordinator can be told; every option is in config/coordinator.yaml with its default.
+#pragma once
+
+#include <cstdint>
+
+#include "coordinator/membership.h"
+#include "shared/obs/metrics.h"
+
+namespace tidemill {
+
+struct CoordinatorConfig {
+  int64_t lease_ms = 3'000;
+  int64_t tick_ms = 100;
+  int64_t join_settle_ms = 1'000;
+  int64_t max_members = 1'024;
+  int64_t max_jobs = 64;
+  int64_t max_stopped_jobs = 100;
+  int64_t max_job_bytes = 1 << 20;
+  MetricsRegistry* metrics = nullptr;  // outlives the process; null: one of the coordinator's own
+
+  MembershipLimits membership_limits() const {
+    MembershipLimits limits;
+    limits.lease_us = lease_ms * 1000;
+    limits.max_members = static_cast<size_t>(max_members);
+    return limits;
+  }
+};
+
+}  // namespace tidemill

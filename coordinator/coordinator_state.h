@@ -1,0 +1,71 @@
+// CoordinatorState: what the coordinator has decided: who is a member, which jobs there are, who owns
+// what. One value is one durable state; a decision copies it, changes the copy, makes it durable,
+// and only then shows it to anybody. Copies are cheap: jobs and grants are shared, immutable, and
+// changed by replacing the pointer.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "shared/base/ids.h"
+#include "shared/base/time.h"
+#include "shared/plan/plan.h"
+
+namespace tidemill {
+
+enum class MemberRole : uint8_t { kWorker = 1, kStore = 2 };  // numbers as in proto/control.proto
+
+// What never changes during a member's incarnation.
+struct MemberInfo {
+  NodeId node;
+  std::string endpoint;
+  MemberRole role{};
+  uint32_t shards = 0;
+  friend bool operator==(const MemberInfo&, const MemberInfo&) = default;
+};
+
+// Who owns one partition. Node 0: nobody.
+struct PartitionGrant {
+  NodeId node;
+  uint32_t shard = 0;
+  Epoch epoch;
+  friend bool operator==(const PartitionGrant&, const PartitionGrant&) = default;
+};
+
+struct JobGrants {
+  std::vector<PartitionGrant> sources;         // one per source partition
+  std::vector<PartitionGrant> key_partitions;  // one per key partition
+  friend bool operator==(const JobGrants&, const JobGrants&) = default;
+};
+
+enum class JobState : uint8_t { kRunning = 1, kCompleted = 2, kStopped = 3 };
+
+struct JobRecord {
+  JobId id;
+  std::string name;
+  JobState state = JobState::kRunning;
+  TimeUs submitted_at = 0;
+  std::shared_ptr<const Plan> plan;
+
+  // Its features are computed and served: all but the stopped ones.
+  bool live() const { return state != JobState::kStopped; }
+};
+
+struct JobEntry {
+  std::shared_ptr<const JobRecord> job;           // never null
+  std::shared_ptr<const JobGrants> grants;  // never null
+};
+
+struct CoordinatorState {
+  uint64_t generation = 0;
+  uint64_t view_version = 0;
+  Epoch next_epoch{1};
+  JobId next_job{1};
+  std::map<NodeId, MemberInfo> members;  // alive
+  std::map<JobId, JobEntry> jobs;
+};
+
+}  // namespace tidemill

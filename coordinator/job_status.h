@@ -1,0 +1,58 @@
+// JobStatus: how a job is doing, put together from what its members reported last. A pure function
+// of the grants and the membership table.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "coordinator/coordinator_state.h"
+#include "coordinator/membership.h"
+
+namespace tidemill {
+
+struct SourceStatus {
+  uint32_t partition = 0;
+  std::string source;
+  std::string input;  // a file's path, or "generator 0"
+  PartitionGrant grant;
+  uint64_t offset = 0;  // the next record
+  bool finished = false;
+  uint64_t records = 0;
+  uint64_t bad_records = 0;
+  std::string error;
+  std::vector<std::string> bad_samples;
+  uint64_t applied = 0;    // by every key partition
+  uint64_t published = 0;  // by every key partition, to every store
+  TimeUs max_event_time = kMinTime;
+};
+
+struct JobStatus {
+  std::vector<SourceStatus> sources;
+  uint32_t key_partitions = 0;
+  uint32_t owned = 0;
+  std::map<NodeId, uint32_t> owned_by;
+  uint32_t store_ready = 0;  // key partitions that every store holds; 0 without a store
+  // Sums over the workers.
+  uint64_t rows = 0;
+  uint64_t keys = 0;
+  uint64_t state_bytes = 0;
+  uint64_t rows_applied = 0;
+  uint64_t too_late_rows = 0;
+  uint64_t full_chunks = 0;
+  uint64_t recut_chunks = 0;
+  uint64_t freed_rows = 0;
+  uint64_t images_sent = 0;
+  uint64_t session_gaps = 0;
+  TimeUs horizon = kMinTime;  // least over the workers
+
+  // Every source partition is finished, and everything of it is applied and published: said by
+  // workers that have applied this view and hold all key partitions granted to them, with at
+  // least one store alive.
+  bool complete = false;
+};
+
+JobStatus job_status(const JobEntry& entry, const MembershipTable& members, uint64_t view_version);
+
+}  // namespace tidemill

@@ -1,0 +1,25 @@
+#include "coordinator/options.h"
+
+namespace tidemill {
+
+void add_options(ProcessConfig* config, CoordinatorOptions* options) {
+  auto& c = options->coordinator;
+  config->text("data-dir", &options->data_dir, "directory of the metadata, created if missing",
+               ProcessConfig::Presence::kRequired);
+  config->text("listen", &options->listen, "where members reach the coordinator; port 0: any");
+  config->text("http", &options->http, "address:port of REST and metrics; port 0: any");
+  config->number("lease-ms", &c.lease_ms,
+                 {"a member without a heartbeat for as long is dead", "ms", 200, 600'000});
+  config->number("tick-ms", &c.tick_ms, {"how often leases are looked at", "ms", 10, 60'000});
+  config->number("join-settle-ms", &c.join_settle_ms,
+                 {"wait for further workers after the first one, before placing", "ms", 0,
+                  600'000});
+  config->number("max-members", &c.max_members, {"workers and stores alive", "", 1, 10'000});
+  config->number("max-jobs", &c.max_jobs, {"jobs that are not stopped", "", 1, 10'000});
+  config->number("max-stopped-jobs", &c.max_stopped_jobs,
+                 {"stopped jobs remembered, the latest", "", 0, 10'000});
+  config->number("max-job-bytes", &c.max_job_bytes,
+                 {"length of a submitted job", "bytes", 1'024, 1 << 20});
+}
+
+}  // namespace tidemill

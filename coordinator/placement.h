@@ -1,0 +1,42 @@
+// The placement planner: who shall own the partitions of one job. A pure function.
+//
+// Invariants:
+// - what a living worker owns stays where it is; only what nobody living owns is placed
+// - every partition is owned if any worker is alive, and by nobody (node 0) otherwise
+// - every grant that changes gets an epoch of its own, at least next_epoch and above the old one
+// - a job placed at once: loads of any two slots (worker, shard) differ by at most one key
+//   partition, and loads of any two workers by at most one source partition
+// - planning again from the result changes nothing
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "coordinator/coordinator_state.h"
+
+namespace tidemill {
+
+struct PlacementWorker {
+  NodeId node;
+  uint32_t shards = 1;
+};
+
+struct PlacementInput {
+  std::vector<PlacementWorker> workers;  // alive
+  const JobGrants* current = nullptr;    // sizes need not fit: missing ones are owned by nobody
+  uint32_t key_partitions = 0;
+  uint32_t source_partitions = 0;
+  Epoch next_epoch{1};
+  // Of the other jobs; ties go to the worker with less to do for them.
+  std::vector<const JobGrants*> others;
+};
+
+struct Placement {
+  JobGrants grants;
+  Epoch next_epoch;    // every epoch handed out is below it
+  uint32_t moved = 0;  // grants that changed
+};
+
+Placement plan_placement(const PlacementInput& input);
+
+}  // namespace tidemill

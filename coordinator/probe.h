@@ -1,0 +1,32 @@
+// The coordinator's metrics; docs/coordinator.md lists them.
+#pragma once
+
+#include "coordinator/coordinator_state.h"
+#include "coordinator/membership.h"
+#include "shared/obs/metrics.h"
+
+namespace tidemill {
+
+class CoordinatorProbe {
+ public:
+  explicit CoordinatorProbe(MetricsRegistry* registry);
+
+  Counter& heartbeats;
+  Counter& joins;
+  Counter& deaths;
+  Counter& fenced;
+  Counter& refused;
+  Counter& commits;
+  Counter& moved_grants;
+  Counter& requests;
+
+  // Gauges from the durable state and the newest reports, then everything as Prometheus text.
+  std::string render(const CoordinatorState& state, const MembershipTable& members);
+
+ private:
+  void set_job(const JobEntry& entry, const MembershipTable& members);
+
+  MetricsRegistry* registry_;
+};
+
+}  // namespace tidemill

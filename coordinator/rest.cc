@@ -1,0 +1,243 @@
+#include "coordinator/rest.h"
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
+
+namespace tidemill {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+HttpResponse json_response(int status, const Json& json) {
+  HttpResponse out;
+  out.status = status;
+  out.body = json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  return out;
+}
+
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+// Percent-decoding; empty if a '%' is not followed by two hex digits.
+std::optional<std::string> decode(std::string_view text) {
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      out.push_back(text[i]);
+      continue;
+    }
+    if (i + 2 >= text.size()) return std::nullopt;
+    const int high = hex_digit(text[i + 1]);
+    const int low = hex_digit(text[i + 2]);
+    if (high < 0 || low < 0) return std::nullopt;
+    out.push_back(static_cast<char>(high * 16 + low));
+    i += 2;
+  }
+  return out;
+}
+
+std::vector<std::string_view> split(std::string_view text, char separator) {
+  std::vector<std::string_view> out;
+  while (true) {
+    const size_t at = text.find(separator);
+    out.push_back(text.substr(0, at));
+    if (at == std::string_view::npos) return out;
+    text.remove_prefix(at + 1);
+  }
+}
+
+std::variant<RestRoute, HttpResponse> only(const HttpRequest& request, const char* method,
+                                           RestRoute route) {
+  if (request.method == method) return route;
+  return http_error(405, request.method + " is not possible here; " + method + " is");
+}
+
+std::variant<RestRoute, HttpResponse> submit_route(std::string_view query) {
+  RestRoute route{RestCall::kSubmitJob, {}, "/"};
+  for (const auto parameter : split(query, '&')) {
+    if (parameter.empty()) continue;
+    const size_t equals = parameter.find('=');
+    const auto name = parameter.substr(0, equals);
+    if (name != "base_dir" || equals == std::string_view::npos) {
+      return http_error(400, "unknown parameter '" + std::string(name) +
+                                 "'; there is base_dir=<absolute directory>");
+    }
+    const auto value = decode(parameter.substr(equals + 1));
+    if (!value || value->empty() || value->front() != '/' ||
+        value->find('\0') != std::string::npos) {
+      return http_error(400, "base_dir must be a percent-encoded absolute directory");
+    }
+    route.base_dir = *value;
+  }
+  return route;
+}
+
+Json source_json(const SourceStatus& source) {
+  return {{"partition", source.partition},
+          {"source", source.source},
+          {"input", source.input},
+          {"node", source.grant.node == NodeId{} ? "" : node_text(source.grant.node)},
+          {"epoch", source.grant.epoch.value},
+          {"offset", source.offset},
+          {"finished", source.finished},
+          {"records", source.records},
+          {"bad_records", source.bad_records},
+          {"bad_samples", source.bad_samples},
+          {"error", source.error},
+          {"applied", source.applied},
+          {"published", source.published},
+          {"max_event_time", format_timestamp(source.max_event_time)}};
+}
+
+const char* state_text(JobState state) {
+  switch (state) {
+    case JobState::kRunning: return "RUNNING";
+    case JobState::kCompleted: return "COMPLETED";
+    case JobState::kStopped: return "STOPPED";
+  }
+  return "";
+}
+
+Json job_json(const JobRecord& job) {
+  return {{"id", job.id.value},
+          {"name", job.name},
+          {"state", state_text(job.state)},
+          {"submitted_at", format_timestamp(job.submitted_at)}};
+}
+
+struct Owned {
+  uint64_t key_partitions = 0;
+  uint64_t source_partitions = 0;
+};
+
+// Granted to a worker, held and ready in a store.
+std::map<NodeId, Owned> owned_partitions(const CoordinatorState& state,
+                                         const MembershipTable& members) {
+  std::map<NodeId, Owned> owned;
+  for (const auto& [id, entry] : state.jobs) {
+    for (const auto& grant : entry.grants->key_partitions) ++owned[grant.node].key_partitions;
+    for (const auto& grant : entry.grants->sources) ++owned[grant.node].source_partitions;
+  }
+  for (const auto& [node, member] : members.entries()) {
+    if (!member.alive || member.info.role != MemberRole::kStore) continue;
+    for (const auto& job : member.report.jobs()) owned[node].key_partitions += job.key_partitions();
+  }
+  return owned;
+}
+
+}  // namespace
+
+std::string node_text(NodeId node) {
+  char text[17];
+  std::snprintf(text, sizeof(text), "%016llx", static_cast<unsigned long long>(node.value));
+  return text;
+}
+
+std::variant<RestRoute, HttpResponse> route_request(const HttpRequest& request) {
+  const std::string_view target = request.target;
+  const size_t question = target.find('?');
+  const auto path = target.substr(0, question);
+  const auto query = question == std::string_view::npos ? "" : target.substr(question + 1);
+  if (path == "/health") return only(request, "GET", {RestCall::kHealth, {}, {}});
+  if (path == "/metrics") return only(request, "GET", {RestCall::kMetrics, {}, {}});
+  if (path == "/v1/cluster") return only(request, "GET", {RestCall::kCluster, {}, {}});
+  if (path == "/v1/jobs") {
+    if (request.method == "GET") return RestRoute{RestCall::kListJobs, {}, {}};
+    if (request.method == "POST") return submit_route(query);
+    return http_error(405, request.method + " is not possible here; GET and POST are");
+  }
+  const auto parts = split(path, '/');  // "", "v1", "jobs", job [, "stop"]
+  if (parts.size() >= 4 && parts.size() <= 5 && parts[1] == "v1" && parts[2] == "jobs") {
+    const auto job = decode(parts[3]);
+    if (!job || job->empty()) return http_error(400, "the path lacks the name or id of a job");
+    if (parts.size() == 4) return only(request, "GET", {RestCall::kShowJob, *job, {}});
+    if (parts[4] == "stop") return only(request, "POST", {RestCall::kStopJob, *job, {}});
+  }
+  return http_error(404, "no such path; there are /v1/cluster, /v1/jobs, /v1/jobs/<name or id>, "
+                         "/v1/jobs/<name or id>/stop, /health and /metrics");
+}
+
+HttpResponse cluster_response(const CoordinatorState& state, const MembershipTable& members,
+                              int64_t now_us) {
+  const auto owned = owned_partitions(state, members);
+  Json list = Json::array();
+  for (const auto& [node, member] : members.entries()) {
+    const auto it = owned.find(node);
+    const Owned has = it == owned.end() ? Owned{} : it->second;
+    list.push_back({{"node", node_text(node)},
+                    {"role", member.info.role == MemberRole::kStore ? "store" : "worker"},
+                    {"endpoint", member.info.endpoint},
+                    {"http", member.http},
+                    {"shards", member.info.shards},
+                    {"alive", member.alive},
+                    {"pid", member.pid},
+                    {"last_heartbeat_ms", (now_us - member.last_heartbeat_us) / 1000},
+                    {"key_partitions", has.key_partitions},
+                    {"source_partitions", has.source_partitions}});
+  }
+  return json_response(200, {{"version", state.view_version}, {"members", std::move(list)}});
+}
+
+HttpResponse jobs_response(const CoordinatorState& state) {
+  Json list = Json::array();
+  for (const auto& [id, entry] : state.jobs) list.push_back(job_json(*entry.job));
+  return json_response(200, {{"jobs", std::move(list)}});
+}
+
+HttpResponse job_response(const JobRecord& job, const JobStatus& status) {
+  Json json = job_json(job);
+  json["yaml"] = job.plan->proto().yaml();
+  json["sources"] = Json::array();
+  for (const auto& source : status.sources) json["sources"].push_back(source_json(source));
+  Json by_node = Json::object();
+  for (const auto& [node, count] : status.owned_by) by_node[node_text(node)] = count;
+  json["key_partitions"] = {{"total", status.key_partitions},
+                            {"owned", status.owned},
+                            {"by_node", std::move(by_node)},
+                            {"store_ready", status.store_ready}};
+  json["rows"] = status.rows;
+  json["keys"] = status.keys;
+  json["state_bytes"] = status.state_bytes;
+  json["rows_applied"] = status.rows_applied;
+  json["too_late_rows"] = status.too_late_rows;
+  json["full_chunks"] = status.full_chunks;
+  json["recut_chunks"] = status.recut_chunks;
+  json["freed_rows"] = status.freed_rows;
+  json["images_sent"] = status.images_sent;
+  json["session_gaps"] = status.session_gaps;
+  json["horizon"] = format_timestamp(status.horizon);
+  return json_response(200, json);
+}
+
+HttpResponse submitted_response(const JobRecord& job) {
+  return json_response(201, {{"id", job.id.value}, {"name", job.name}});
+}
+
+HttpResponse stopped_response(JobId job) { return json_response(202, {{"id", job.value}}); }
+
+HttpResponse health_response() { return json_response(200, {{"status", "ok"}}); }
+
+HttpResponse metrics_response(std::string text) {
+  return {200, "text/plain; version=0.0.4; charset=utf-8", std::move(text)};
+}
+
+HttpResponse refused_job_response(const std::vector<JobError>& errors) {
+  Json list = Json::array();
+  for (const auto& error : errors) {
+    list.push_back({{"line", error.line},
+                    {"column", error.column},
+                    {"path", error.path},
+                    {"message", error.message}});
+  }
+  const std::string message = "the job has " + std::to_string(errors.size()) +
+                              (errors.size() == 1 ? " error" : " errors");
+  return json_response(400, {{"error", {{"message", message}, {"errors", std::move(list)}}}});
+}
+
+}  // namespace tidemill

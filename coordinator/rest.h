@@ -1,0 +1,41 @@
+// The coordinator's REST API without the actor and without sockets: which call a request is, and
+// what the answers look like. Reference: docs/coordinator.md. Pure functions.
+#pragma once
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "coordinator/coordinator_state.h"
+#include "coordinator/job_status.h"
+#include "coordinator/membership.h"
+#include "shared/net/http_server.h"
+#include "shared/plan/yaml_job.h"
+
+namespace tidemill {
+
+enum class RestCall { kCluster, kListJobs, kSubmitJob, kShowJob, kStopJob, kHealth, kMetrics };
+
+struct RestRoute {
+  RestCall call{};
+  std::string job;       // name or id, of kShowJob and kStopJob
+  std::string base_dir;  // of kSubmitJob; absolute
+};
+
+// An unknown path is answered 404, a wrong method 405, and a bad parameter 400.
+std::variant<RestRoute, HttpResponse> route_request(const HttpRequest& request);
+
+HttpResponse cluster_response(const CoordinatorState& state, const MembershipTable& members,
+                              int64_t now_us);
+HttpResponse jobs_response(const CoordinatorState& state);
+HttpResponse job_response(const JobRecord& job, const JobStatus& status);
+HttpResponse submitted_response(const JobRecord& job);
+HttpResponse stopped_response(JobId job);
+HttpResponse health_response();
+HttpResponse metrics_response(std::string text);
+HttpResponse refused_job_response(const std::vector<JobError>& errors);
+
+// As in URLs and answers: 16 hex digits.
+std::string node_text(NodeId node);
+
+}  // namespace tidemill

@@ -1,0 +1,25 @@
+// Single values as text and back, as casts do it: PostgreSQL's input and output forms.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+namespace tidemill {
+
+// Each is false for text that is not such a value or out of range. Space around it is ignored.
+bool text_to_int(std::string_view text, int64_t* out);
+bool text_to_double(std::string_view text, double* out);     // also NaN, Infinity, -inf
+bool text_to_bool(std::string_view text, bool* out);         // t, true, yes, on, 1, ...
+bool text_to_timestamp(std::string_view text, int64_t* out);  // RFC 3339, or a date alone
+
+// A value's text, in place in `buffer`.
+using TextBuffer = std::array<char, 48>;
+std::string_view int_to_text(int64_t value, TextBuffer* buffer);
+std::string_view double_to_text(double value, TextBuffer* buffer);  // shortest that reads back
+std::string_view timestamp_to_text(int64_t value, TextBuffer* buffer);
+
+// The nearest integer, halves to even. False for NaN and for what is outside of [low, high].
+bool double_to_int(double value, int64_t low, int64_t high, int64_t* out);
+
+}  // namespace tidemill

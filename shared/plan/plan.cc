@@ -1,0 +1,211 @@
+#include "shared/plan/plan.h"
+
+#include <map>
+#include <set>
+
+#include "shared/base/hash.h"
+#include "shared/expr/printer.h"
+#include "shared/plan/limits.h"
+#include "shared/plan/plan_checks.h"
+
+namespace tidemill {
+namespace {
+
+constexpr uint32_t kFormatVersion = 1;
+
+template <typename List>
+Status check_size(const List& list, size_t least, size_t most, const char* what) {
+  const auto size = static_cast<size_t>(list.size());
+  if (size >= least && size <= most) return {};
+  return user_error("the plan has " + std::to_string(size) + " " + what + "; from " +
+                    std::to_string(least) + " to " + std::to_string(most) + " are allowed");
+}
+
+Status check_head(const proto::JobPlan& plan) {
+  if (plan.format_version() != kFormatVersion) {
+    return user_error("the plan has format version " + std::to_string(plan.format_version()) +
+                      "; this version reads " + std::to_string(kFormatVersion));
+  }
+  if (!is_name(plan.job())) return user_error("the job's name is not valid");
+  if (plan.key_partitions() < 1 || plan.key_partitions() > limits::kKeyPartitions) {
+    return user_error("key_partitions is from 1 to " + std::to_string(limits::kKeyPartitions));
+  }
+  if (plan.allowed_lateness_us() < 0 || plan.allowed_lateness_us() > limits::kLongestTime) {
+    return user_error("allowed_lateness is out of range");
+  }
+  if (plan.leading_edge() != proto::JobPlan::WALL && plan.leading_edge() != proto::JobPlan::EVENT) {
+    return user_error("leading_edge is neither wall nor event");
+  }
+  if (plan.yaml().size() > limits::kYamlBytes) return user_error("the job's text is too long");
+  return {};
+}
+
+Status check_sources(const proto::JobPlan& plan, uint32_t* partitions) {
+  std::set<std::string> names;
+  for (const proto::Source& source : plan.sources()) {
+    if (Status s = check_source(source, *partitions); !s.ok()) return s;
+    if (!names.insert(source.name()).second) {
+      return user_error("source '" + source.name() + "' is there twice");
+    }
+    *partitions += source.partitions();
+  }
+  return {};
+}
+
+Status check_tables(const proto::JobPlan& plan) {
+  std::set<std::pair<std::string, uint32_t>> tables;
+  for (const proto::Table& table : plan.tables()) {
+    if (Status s = check_table(plan, table); !s.ok()) return s;
+    if (!tables.emplace(table.entity(), table.source()).second) {
+      return user_error("table '" + table.entity() + "' is there twice");
+    }
+  }
+  return {};
+}
+
+Status check_views(const proto::JobPlan& plan) {
+  std::set<std::string> names;
+  std::vector<int64_t> longest(static_cast<size_t>(plan.tables_size()));
+  size_t features = 0;
+  for (const proto::View& view : plan.views()) {
+    if (Status s = check_view(plan, view); !s.ok()) return s;
+    if (!names.insert(view.name()).second) {
+      return user_error("view '" + view.name() + "' is there twice");
+    }
+    features += static_cast<size_t>(view.features_size());
+    for (const proto::Feature& feature : view.features()) {
+      longest[view.table()] =
+          std::max(longest[view.table()], feature.window_us() + feature.offset_us());
+    }
+  }
+  for (int i = 0; i < plan.tables_size(); ++i) {
+    if (plan.tables(i).retention_us() != longest[static_cast<size_t>(i)]) {
+      return user_error("table '" + plan.tables(i).entity() +
+                        "' does not retain just its longest window and offset");
+    }
+  }
+  if (features > limits::kFeatures) {
+    return user_error("the plan has " + std::to_string(features) + " features; at most " +
+                      std::to_string(limits::kFeatures) + " are allowed");
+  }
+  return {};
+}
+
+Status check_services(const proto::JobPlan& plan) {
+  std::set<std::string> features;
+  for (const proto::View& view : plan.views()) {
+    for (const proto::Feature& feature : view.features()) {
+      features.insert(view.name() + "." + feature.name());
+    }
+  }
+  std::set<std::string> names;
+  for (const proto::Service& service : plan.services()) {
+    if (!is_name(service.name()) || !names.insert(service.name()).second) {
+      return user_error("a service's name is not valid, or is there twice");
+    }
+    const std::string where = "service '" + service.name() + "'";
+    if (Status s = check_size(service.features(), 1, limits::kFeatures, "features in a service");
+        !s.ok()) {
+      return s.error().within(where);
+    }
+    for (const std::string& feature : service.features()) {
+      if (!features.contains(feature)) {
+        return user_error(where + " names '" + feature + "', which is no feature");
+      }
+    }
+  }
+  return {};
+}
+
+Status check_plan(const proto::JobPlan& plan, uint32_t* partitions) {
+  if (Status s = check_head(plan); !s.ok()) return s;
+  const Status sizes[] = {check_size(plan.sources(), 1, limits::kSources, "sources"),
+                          check_size(plan.tables(), 1, limits::kTables, "tables"),
+                          check_size(plan.views(), 1, limits::kViews, "views"),
+                          check_size(plan.services(), 0, limits::kServices, "services")};
+  for (const Status& s : sizes) {
+    if (!s.ok()) return s;
+  }
+  if (Status s = check_sources(plan, partitions); !s.ok()) return s;
+  if (Status s = check_tables(plan); !s.ok()) return s;
+  if (Status s = check_views(plan); !s.ok()) return s;
+  return check_services(plan);
+}
+
+// Texts of expressions are for people; whatever came is replaced by what the expression says.
+void rewrite_texts(proto::JobPlan* plan) {
+  for (proto::Table& table : *plan->mutable_tables()) {
+    std::vector<std::string> names;
+    for (const proto::Field& field : plan->sources(static_cast<int>(table.source())).schema()) {
+      names.push_back(field.name());
+    }
+    for (proto::Expr& column : *table.mutable_columns()) column.set_text(to_sql(column, names));
+    for (proto::Expr& filter : *table.mutable_filters()) filter.set_text(to_sql(filter, names));
+  }
+}
+
+TableSchema table_schema(const proto::Table& table) {
+  TableSchema out;
+  out.entity = table.entity();
+  out.entity_seed = hash_bytes(table.entity(), 0);
+  for (int type : table.key_types()) out.key_types.push_back(static_cast<ColumnType>(type));
+  for (const proto::Expr& column : table.columns()) {
+    out.columns.push_back(static_cast<ColumnType>(column.type()));
+  }
+  out.filters = static_cast<uint32_t>(table.filters_size());
+  out.retention = table.retention_us();
+  return out;
+}
+
+ViewSpec view_spec(const proto::View& view) {
+  ViewSpec out;
+  out.name = view.name();
+  out.entity.assign(view.entity().begin(), view.entity().end());
+  out.table = static_cast<uint16_t>(view.table());
+  for (const proto::Feature& feature : view.features()) {
+    FeatureSpec spec;
+    spec.name = feature.name();
+    spec.function = static_cast<Function>(feature.function());
+    spec.column = feature.column();
+    spec.filter = feature.filter();
+    spec.window = feature.window_us();
+    spec.offset = feature.offset_us();
+    spec.closed = static_cast<Closed>(feature.closed());
+    spec.type = static_cast<ColumnType>(feature.type());
+    out.features.push_back(std::move(spec));
+  }
+  return out;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const Plan>> Plan::from_proto(proto::JobPlan message) {
+  auto plan = std::make_shared<Plan>();
+  if (Status s = check_plan(message, &plan->source_partitions_); !s.ok()) return s.error();
+  rewrite_texts(&message);
+  auto tables = std::make_shared<std::vector<TableSchema>>();
+  for (const proto::Table& table : message.tables()) tables->push_back(table_schema(table));
+  for (const proto::View& view : message.views()) plan->views_.push_back(view_spec(view));
+  plan->tables_ = std::move(tables);
+  plan->proto_ = std::move(message);
+  return std::shared_ptr<const Plan>(std::move(plan));
+}
+
+const ViewSpec* Plan::view(std::string_view name) const {
+  for (const ViewSpec& each : views_) {
+    if (each.name == name) return &each;
+  }
+  return nullptr;
+}
+
+const proto::Source& Plan::source_of(uint32_t source_partition, uint32_t* index) const {
+  for (const proto::Source& source : proto_.sources()) {
+    if (source_partition - source.first_partition() >= source.partitions()) continue;
+    *index = source_partition - source.first_partition();
+    return source;
+  }
+  ASSERT(!"the source partition exists");
+  return proto_.sources(0);
+}
+
+}  // namespace tidemill

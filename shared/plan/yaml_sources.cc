@@ -1,0 +1,348 @@
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include "shared/expr/scalars.h"
+#include "shared/expr/suggest.h"
+#include "shared/expr/types.h"
+#include "shared/plan/file_pattern.h"
+#include "shared/plan/limits.h"
+#include "shared/plan/plan_checks.h"
+#include "shared/plan/yaml_compile.h"
+
+namespace tidemill {
+namespace {
+
+constexpr DurationUs kDefaultIdleAfter = 30 * kMicrosPerSecond;
+constexpr TimeUs kDefaultNotAfter = 253'402'300'799'999'999;   // 9999-12-31T23:59:59.999999Z
+constexpr TimeUs kDefaultStartTime = 1'522'540'800'000'000;    // 2018-04-01T00:00:00Z
+constexpr DurationUs kDefaultLateBy = 600 * kMicrosPerSecond;
+
+struct GeneratedColumn {
+  const char* name;
+  proto::ColumnType type;
+};
+constexpr std::array<GeneratedColumn, 6> kGeneratedSchema{{{"transaction_id", proto::INT64},
+                                                           {"event_time", proto::TIMESTAMP},
+                                                           {"customer_id", proto::STRING},
+                                                           {"terminal_id", proto::STRING},
+                                                           {"amount", proto::DOUBLE},
+                                                           {"is_fraud", proto::BOOL}}};
+
+std::string generated_schema_text() {
+  std::string out;
+  for (const GeneratedColumn& each : kGeneratedSchema) {
+    out += (out.empty() ? "{" : ", ") + std::string(each.name) + ": " + type_name(each.type);
+  }
+  return out + "}";
+}
+
+class SourceCompiler {
+ public:
+  SourceCompiler(const YamlEntry& entry, JobContext* job)
+      : job_(*job),
+        errors_(job->errors),
+        path_("sources." + entry.key),
+        fields_(entry.value, path_,
+                {"schema", "event_time", "max_out_of_orderness", "idle_after", "not_after",
+                 "stream", "history"},
+                job->errors, {"max_future"}) {
+    source_.set_name(entry.key);
+    columns_.name = entry.key;
+  }
+
+  void compile(uint32_t first_partition) {
+    if (fields_.is_map()) {
+      const YamlNode* generator = find_generator();
+      compile_schema(generator != nullptr);
+      compile_event_time(generator != nullptr);
+      source_.set_max_out_of_orderness_us(fields_.duration("max_out_of_orderness", 0));
+      source_.set_idle_after_us(fields_.duration("idle_after", kDefaultIdleAfter));
+      source_.set_not_after_us(fields_.timestamp("not_after", kDefaultNotAfter));
+      compile_input();
+    }
+    source_.set_first_partition(first_partition);
+    *job_.plan->add_sources() = std::move(source_);
+    job_.sources.push_back(std::move(columns_));
+  }
+
+ private:
+  const YamlNode* find_generator() const {
+    const YamlNode* stream = fields_.find("stream");
+    if (stream == nullptr) return nullptr;
+    for (const YamlEntry& entry : stream->entries) {
+      if (entry.key == "generator") return &entry.value;
+    }
+    return nullptr;
+  }
+
+  void add_column(const std::string& name, proto::ColumnType type) {
+    proto::Field* field = source_.add_schema();
+    field->set_name(name);
+    field->set_type(type);
+    columns_.columns.push_back({name, type});
+  }
+
+  void compile_schema(bool generated) {
+    const YamlNode* schema = generated ? fields_.find("schema")
+                                       : fields_.require("schema", "the columns of an event and "
+                                                                   "their types");
+    if (schema == nullptr) {
+      if (!generated) return;
+      for (const GeneratedColumn& each : kGeneratedSchema) add_column(each.name, each.type);
+      columns_.usable = true;
+      return;
+    }
+    const size_t before = errors_->size();
+    if (!schema->is_map() || schema->entries.empty()) {
+      fields_.error(*schema, "schema",
+                    "expected a mapping from column names to types, such as {amount: double}");
+      return;
+    }
+    if (schema->entries.size() > limits::kSchemaColumns) {
+      fields_.error(*schema, "schema",
+                    "there are " + std::to_string(schema->entries.size()) +
+                        " columns; at most " + std::to_string(limits::kSchemaColumns) +
+                        " are allowed");
+      return;
+    }
+    for (const YamlEntry& entry : schema->entries) compile_column(entry);
+    columns_.usable = errors_->size() == before;
+    if (columns_.usable && generated) check_generated_schema(*schema);
+  }
+
+  void compile_column(const YamlEntry& entry) {
+    const std::string path = path_ + ".schema." + entry.key;
+    if (!is_column_name(entry.key)) {
+      errors_->add(entry.place, path,
+                   "a column's name has from 1 to " + std::to_string(limits::kColumnNameBytes) +
+                       " bytes and no control characters");
+      return;
+    }
+    const auto type = parse_type_name(entry.value.scalar);
+    if (!entry.value.is_scalar() || !type.has_value()) {
+      errors_->add(entry.value.place, path,
+                   "expected a type, one of " + known_type_names() + ", found " +
+                       entry.value.describe());
+      return;
+    }
+    add_column(entry.key, *type);
+  }
+
+  void check_generated_schema(const YamlNode& schema) {
+    bool same = columns_.columns.size() == kGeneratedSchema.size();
+    for (size_t i = 0; same && i < kGeneratedSchema.size(); ++i) {
+      same = columns_.columns[i].name == kGeneratedSchema[i].name &&
+             columns_.columns[i].type == kGeneratedSchema[i].type;
+    }
+    if (same) return;
+    fields_.error(schema, "schema", "the generator's events have the schema " +
+                                        generated_schema_text() +
+                                        ": write just that, or leave 'schema' out");
+  }
+
+  void compile_event_time(bool generated) {
+    if (!generated) fields_.require("event_time", "the column that says when an event happened");
+    const std::optional<std::string> name = fields_.text("event_time");
+    const std::string wanted = name.value_or(generated ? "event_time" : "");
+    if (wanted.empty() || !columns_.usable) return;
+    if (generated && wanted != "event_time") {
+      fields_.error(*fields_.find("event_time"), "event_time",
+                    "the generator's event time is its column 'event_time'");
+      return;
+    }
+    std::vector<std::string> timestamps;
+    for (size_t i = 0; i < columns_.columns.size(); ++i) {
+      const NamedColumn& column = columns_.columns[i];
+      if (column.type == proto::TIMESTAMP) timestamps.push_back(column.name);
+      if (column.name != wanted) continue;
+      if (column.type == proto::TIMESTAMP) {
+        source_.set_event_time_field(static_cast<uint32_t>(i));
+      } else {
+        fields_.error(*fields_.find("event_time"), "event_time",
+                      "column '" + wanted + "' is " + type_name(column.type) +
+                          "; the event time must be a timestamp");
+      }
+      return;
+    }
+    fields_.error(*fields_.find("event_time"), "event_time",
+                  "unknown column '" + wanted + "'" + suggestion(wanted, timestamps));
+  }
+
+  void compile_input() {
+    const YamlNode* stream = fields_.find("stream");
+    const YamlNode* history = fields_.find("history");
+    if (stream != nullptr && history != nullptr) {
+      fields_.error(*history, "history",
+                    "this version does not read a history before a stream yet: keep one of them");
+    } else if (stream != nullptr) {
+      compile_stream(*stream);
+    } else if (history != nullptr) {
+      YamlFields files(*history, path_ + ".history", {"files", "format", "replay"}, errors_);
+      if (files.require("files", "a file name pattern, or a list of them") != nullptr) {
+        compile_files(&files);
+      }
+    } else {
+      errors_->add(fields_.place(), path_,
+                   "the source has no input: write stream: {files: ...} or stream: "
+                   "{generator: ...}");
+    }
+  }
+
+  void compile_stream(const YamlNode& stream) {
+    YamlFields fields(stream, path_ + ".stream",
+                      {"files", "format", "replay", "generator", "kafka"}, errors_);
+    if (!fields.is_map()) return;
+    const YamlNode* files = fields.find("files");
+    const YamlNode* generator = fields.find("generator");
+    if (const YamlNode* kafka = fields.find("kafka"); kafka != nullptr) {
+      fields.error(*kafka, "kafka",
+                   "this version does not read Kafka yet; write files or generator");
+      return;
+    }
+    if ((files != nullptr) == (generator != nullptr)) {
+      errors_->add(stream.place, path_ + ".stream",
+                   "expected exactly one of files and generator, found " +
+                       std::string(files != nullptr ? "both" : "neither"));
+      return;
+    }
+    if (files != nullptr) return compile_files(&fields);
+    for (const char* key : {"format", "replay"}) {
+      if (const YamlNode* stray = fields.find(key); stray != nullptr) {
+        fields.error(*stray, key,
+                     std::string(key) == "replay" ? "for a generator, write replay inside of it"
+                                                  : "a generator has no format");
+      }
+    }
+    compile_generator(*generator);
+  }
+
+  void compile_files(YamlFields* fields) {
+    proto::FilesInput* input = source_.mutable_files();
+    const YamlNode* files = fields->find("files");
+    std::set<std::string> paths;
+    const size_t before = errors_->size();
+    const auto patterns = scalars_of(*files, fields->path_of("files"), errors_);
+    for (const YamlNode* pattern : patterns) {
+      Result<std::vector<std::string>> found = expand_pattern(pattern->scalar, job_.base_dir);
+      if (!found.ok()) {
+        fields->error(*pattern, "files", found.error().message());
+        continue;
+      }
+      paths.insert(found->begin(), found->end());
+    }
+    if (patterns.empty() && errors_->size() == before) {
+      fields->error(*files, "files", "expected a file name pattern, or a list of them");
+    }
+    for (const std::string& path : paths) input->add_paths(path);
+    source_.set_partitions(static_cast<uint32_t>(paths.size()));
+    input->set_replay_speed(replay(fields));
+    compile_format(fields, paths, input);
+  }
+
+  void compile_format(YamlFields* fields, const std::set<std::string>& paths,
+                      proto::FilesInput* input) {
+    constexpr std::array<proto::FilesInput::Format, 2> kFormats{proto::FilesInput::CSV,
+                                                                proto::FilesInput::NDJSON};
+    if (fields->find("format") != nullptr) {
+      input->set_format(kFormats[fields->choice("format", {"csv", "ndjson"}, 0)]);
+      return;
+    }
+    for (const std::string& path : paths) {
+      const auto format = format_of(path);
+      const bool differs = input->format() != proto::FilesInput::FORMAT_UNSPECIFIED &&
+                           input->format() != format;
+      if (format == proto::FilesInput::FORMAT_UNSPECIFIED || differs) {
+        fields->error(*fields->find("files"), "files",
+                      (differs ? "the files have several formats, such as that of '"
+                               : "cannot tell the format of '") +
+                          path.substr(path.rfind('/') + 1) +
+                          "'; write format: csv or format: ndjson");
+        return;
+      }
+      input->set_format(format);
+    }
+  }
+
+  static proto::FilesInput::Format format_of(const std::string& path) {
+    if (path.ends_with(".csv")) return proto::FilesInput::CSV;
+    if (path.ends_with(".ndjson") || path.ends_with(".jsonl")) return proto::FilesInput::NDJSON;
+    return proto::FilesInput::FORMAT_UNSPECIFIED;
+  }
+
+  // "max" is 0, "3600x" is 3600.
+  static double replay(YamlFields* fields) {
+    const std::optional<std::string> text = fields->text("replay");
+    if (!text.has_value() || *text == "max") return 0;
+    double speed = 0;
+    if (text->ends_with('x') && text_to_double(text->substr(0, text->size() - 1), &speed) &&
+        speed > 0 && speed <= limits::kReplaySpeed) {
+      return speed;
+    }
+    fields->error(*fields->find("replay"), "replay",
+                  "expected max (as fast as possible) or a multiple of event time such as 60x, "
+                  "found '" + text->substr(0, 60) + "'");
+    return 0;
+  }
+
+  void compile_generator(const YamlNode& node) {
+    const size_t before = errors_->size();
+    YamlFields f(node, path_ + ".stream.generator",
+                 {"partitions", "events", "seed", "customers", "terminals", "zipf_exponent",
+                  "start_time", "events_per_second", "late_share", "late_by", "tie_share",
+                  "burst_share", "burst_factor", "malformed_share", "fraud_share", "replay"},
+                 errors_);
+    if (!f.is_map()) return;
+    constexpr uint64_t kAny = std::numeric_limits<uint64_t>::max();
+    proto::GeneratorInput* out = source_.mutable_generator();
+    out->set_partitions(
+        static_cast<uint32_t>(f.integer("partitions", 1, 1, limits::kSourcePartitions)));
+    out->set_events(f.integer("events", 0, 0, kAny));
+    out->set_seed(f.integer("seed", 1, 0, kAny));
+    out->set_customers(f.integer("customers", 1000, 1, limits::kGeneratorIds));
+    out->set_terminals(f.integer("terminals", 2000, 1, limits::kGeneratorIds));
+    out->set_zipf_exponent(f.number("zipf_exponent", 0, 0, 10));
+    out->set_start_time_us(f.timestamp("start_time", kDefaultStartTime));
+    out->set_events_per_second(f.number("events_per_second", 10, 1e-6, limits::kGeneratorRate));
+    out->set_late_share(f.number("late_share", 0, 0, 1));
+    out->set_late_by_us(f.duration("late_by", kDefaultLateBy));
+    out->set_tie_share(f.number("tie_share", 0, 0, 1));
+    out->set_burst_share(f.number("burst_share", 0, 0, 1));
+    out->set_burst_factor(f.number("burst_factor", 10, 1, 1e6));
+    out->set_malformed_share(f.number("malformed_share", 0, 0, 1));
+    out->set_fraud_share(f.number("fraud_share", 0.01, 0, 1));
+    out->set_replay_speed(replay(&f));
+    source_.set_partitions(out->partitions());
+    if (errors_->size() != before) return;
+    if (Status s = check_generator(*out); !s.ok()) {
+      errors_->add(node.place, f.path(), s.error().message());
+    }
+  }
+
+  JobContext& job_;
+  ErrorList* errors_;
+  const std::string path_;
+  YamlFields fields_;
+  proto::Source source_;
+  SourceColumns columns_;
+};
+
+}  // namespace
+
+void compile_sources(const YamlNode& sources, JobContext* job) {
+  if (!check_named_entries(sources, "sources", "source", limits::kSources, job->errors)) return;
+  uint32_t partitions = 0;
+  for (const YamlEntry& entry : sources.entries) {
+    SourceCompiler(entry, job).compile(partitions);
+    partitions += job->plan->sources(job->plan->sources_size() - 1).partitions();
+    if (partitions > limits::kSourcePartitions) {
+      job->errors->add(entry.place, "sources." + entry.key,
+                       "the job has " + std::to_string(partitions) +
+                           " source partitions up to here; at most " +
+                           std::to_string(limits::kSourcePartitions) + " are allowed");
+      return;
+    }
+  }
+}
+
+}  // namespace tidemill

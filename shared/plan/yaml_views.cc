@@ -1,0 +1,397 @@
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "shared/expr/check.h"
+#include "shared/expr/printer.h"
+#include "shared/expr/suggest.h"
+#include "shared/expr/types.h"
+#include "shared/plan/features.h"
+#include "shared/plan/limits.h"
+#include "shared/plan/plan_checks.h"
+#include "shared/plan/yaml_compile.h"
+
+namespace tidemill {
+namespace {
+
+using proto::Expr;
+
+std::string indexed(const std::string& path, size_t i) {
+  return path + "[" + std::to_string(i) + "]";
+}
+
+// The words other systems use for our functions.
+std::string usual_name(const std::string& function) {
+  static const std::map<std::string, std::string> kElsewhere = {
+      {"avg", "mean"},        {"average", "mean"},       {"std", "stddev"},
+      {"stdev", "stddev"},    {"variance", "var"},       {"minimum", "min"},
+      {"maximum", "max"},     {"total", "sum"},          {"nunique", "approx_count_distinct"},
+      {"size", "count"}};
+  const auto found = kElsewhere.find(function);
+  return found == kElsewhere.end() ? "" : found->second;
+}
+
+class ViewCompiler {
+ public:
+  ViewCompiler(const YamlEntry& entry, JobContext* job)
+      : job_(*job),
+        errors_(job->errors),
+        path_("views." + entry.key),
+        fields_(entry.value, path_, {"source", "entity", "where", "aggregations"}, job->errors,
+                {"order_by", "deduplicate", "max_rows", "resolution", "ttl", "output"}) {
+    view_.set_name(entry.key);
+  }
+
+  void compile() {
+    const size_t before = errors_->size();
+    if (fields_.is_map()) {
+      find_source();
+      compile_entity();
+      where_ = compile_filter(&fields_);
+      compile_aggregations();
+    }
+    if (errors_->size() != before) job_.bad_views.push_back(view_.name());
+    job_.features += static_cast<size_t>(view_.features_size());
+    *job_.plan->add_views() = std::move(view_);
+  }
+
+ private:
+  void find_source() {
+    if (fields_.require("source", "the source whose events the view is over") == nullptr) return;
+    const std::optional<std::string> name = fields_.text("source");
+    if (!name.has_value()) return;
+    std::vector<std::string> known;
+    for (size_t i = 0; i < job_.sources.size(); ++i) {
+      known.push_back(job_.sources[i].name);
+      if (job_.sources[i].name != *name) continue;
+      source_ = static_cast<uint32_t>(i);
+      if (job_.sources[i].usable) columns_ = &job_.sources[i].columns;
+      return;
+    }
+    fields_.error(*fields_.find("source"), "source",
+                  "unknown source '" + *name + "'" + suggestion(*name, known));
+  }
+
+  std::vector<std::string> column_names() const {
+    std::vector<std::string> out;
+    for (const NamedColumn& column : *columns_) out.push_back(column.name);
+    return out;
+  }
+
+  // Also finds or makes the table that all views of this entity over this source share.
+  void compile_entity() {
+    const YamlNode* entity = fields_.require("entity", "the columns whose values are the key");
+    if (entity == nullptr) return;
+    const size_t before = errors_->size();
+    const auto names = scalars_of(*entity, fields_.path_of("entity"), errors_);
+    proto::Table table;
+    for (const YamlNode* name : names) add_key(*name, &table);
+    if (errors_->size() != before || columns_ == nullptr) return;
+    if (names.empty() || names.size() > limits::kEntityColumns) {
+      fields_.error(*entity, "entity", "expected a list of 1 to " +
+                                           std::to_string(limits::kEntityColumns) +
+                                           " columns, found " + std::to_string(names.size()));
+      return;
+    }
+    table.set_source(source_);
+    for (int i = 0; i < job_.plan->tables_size(); ++i) {
+      const proto::Table& known = job_.plan->tables(i);
+      if (known.entity() == table.entity() && known.source() == source_) return use_table(i);
+    }
+    *job_.plan->add_tables() = std::move(table);
+    use_table(job_.plan->tables_size() - 1);
+  }
+
+  void use_table(int index) {
+    view_.set_table(static_cast<uint32_t>(index));
+    table_ = job_.plan->mutable_tables(index);
+  }
+
+  void add_key(const YamlNode& node, proto::Table* table) {
+    const std::string& name = node.scalar;
+    if (columns_ == nullptr) return;
+    const auto found = std::find_if(columns_->begin(), columns_->end(),
+                                    [&](const NamedColumn& c) { return c.name == name; });
+    if (found == columns_->end()) {
+      fields_.error(node, "entity",
+                    "unknown column '" + name + "'" + suggestion(name, column_names()));
+    } else if (found->type == proto::DOUBLE) {
+      fields_.error(node, "entity",
+                    "column '" + name +
+                        "' is double; an entity's columns are string, int32, int64, bool or "
+                        "timestamp");
+    } else if (name.find(',') != std::string::npos) {
+      fields_.error(node, "entity", "an entity's column must not have ',' in its name");
+    } else if (std::find(view_.entity().begin(), view_.entity().end(), name) !=
+               view_.entity().end()) {
+      fields_.error(node, "entity", "column '" + name + "' is there twice");
+    } else {
+      view_.add_entity(name);
+      table->add_key_fields(static_cast<uint32_t>(found - columns_->begin()));
+      table->add_key_types(found->type);
+      table->set_entity(table->entity() + (table->entity().empty() ? "" : ",") + name);
+    }
+  }
+
+  // The expression of a key; nothing if it is not there, has errors, or cannot be checked.
+  std::optional<Expr> compile_expression(YamlFields* fields, const char* key) {
+    const std::optional<std::string> text = fields->text(key);
+    if (!text.has_value() || columns_ == nullptr) return std::nullopt;
+    Result<Expr> expr = parse_expression(*text, *columns_);
+    if (expr.ok()) return *std::move(expr);
+    fields->error(*fields->find(key), key, expr.error().message());
+    return std::nullopt;
+  }
+
+  std::optional<Expr> compile_filter(YamlFields* fields) {
+    std::optional<Expr> expr = compile_expression(fields, "where");
+    if (!expr.has_value() || expr->type() == proto::BOOL) return expr;
+    fields->error(*fields->find("where"), "where",
+                  "a condition is needed, but " + expr->text() + " is " +
+                      type_name(expr->type()));
+    return std::nullopt;
+  }
+
+  void compile_aggregations() {
+    const YamlNode* list = fields_.require("aggregations", "what to compute");
+    if (list == nullptr) return;
+    if (!list->is_sequence() || list->items.empty() ||
+        list->items.size() > limits::kAggregations) {
+      fields_.error(*list, "aggregations",
+                    "expected a list of 1 to " + std::to_string(limits::kAggregations) +
+                        " aggregations, found " +
+                        (list->is_sequence() ? std::to_string(list->items.size())
+                                             : list->describe()));
+      return;
+    }
+    for (size_t i = 0; i < list->items.size(); ++i) {
+      compile_aggregation(list->items[i], indexed(path_ + ".aggregations", i));
+    }
+  }
+
+  // What all windows of an aggregation share.
+  struct Aggregation {
+    std::string name;
+    proto::Feature feature;
+    bool complete = true;  // without errors
+  };
+
+  void compile_aggregation(const YamlNode& node, const std::string& path) {
+    YamlFields fields(node, path,
+                      {"function", "column", "where", "windows", "offset", "closed", "name"},
+                      errors_,
+                      {"every", "timezone", "default", "by", "gap", "max_length", "resolution"});
+    if (!fields.is_map()) return;
+    const size_t before = errors_->size();
+    Aggregation out;
+    const std::optional<proto::Feature::Function> function = compile_function(&fields);
+    std::optional<Expr> column = compile_expression(&fields, "column");
+    if (function.has_value()) {
+      out.feature.set_function(*function);
+      compile_type(&fields, column, &out.feature);
+    }
+    std::optional<Expr> filter = compile_filter(&fields);
+    out.name = compile_name(&fields, column);
+    out.feature.set_offset_us(fields.duration("offset", 0));
+    out.feature.set_closed(static_cast<proto::Feature::Closed>(
+        proto::Feature::RIGHT + fields.choice("closed", {"right", "left", "both", "neither"}, 0)));
+    const std::optional<Expr> both = combined(&fields, std::move(filter));
+    out.complete = errors_->size() == before && table_ != nullptr;
+    if (out.complete) {
+      out.feature.set_column(column.has_value() ? shared(table_->mutable_columns(), *column) : -1);
+      out.feature.set_filter(both.has_value() ? shared(table_->mutable_filters(), *both) : -1);
+      check_table_size(node, path);
+    }
+    compile_windows(&fields, out);
+  }
+
+  std::optional<proto::Feature::Function> compile_function(YamlFields* fields) {
+    if (fields->require("function", "one of " + join_names(function_names(), "or")) == nullptr) {
+      return std::nullopt;
+    }
+    const std::optional<std::string> name = fields->text("function");
+    if (!name.has_value()) return std::nullopt;
+    const auto function = function_by_name(*name);
+    if (function.has_value()) return function;
+    const std::string known = join_names(function_names(), "and");
+    const std::string usual = usual_name(*name);
+    std::string message;
+    if (is_later_function(*name) || is_later_function(usual)) {
+      message = "the function '" + *name + "' is not in this version, which has " + known;
+    } else if (!usual.empty()) {
+      message = "unknown function '" + *name + "'; did you mean '" + usual + "'?";
+    } else {
+      message = "unknown function '" + *name + "'" + suggestion(*name, function_names());
+    }
+    fields->error(*fields->find("function"), "function", message);
+    return std::nullopt;
+  }
+
+  void compile_type(YamlFields* fields, const std::optional<Expr>& column,
+                    proto::Feature* feature) {
+    const std::string function = *fields->text("function");
+    if (feature->function() != proto::Feature::COUNT && fields->find("column") == nullptr) {
+      errors_->add(fields->place(), fields->path(),
+                   "the key 'column' is missing: " + function + " is over a column or an "
+                                                                "expression");
+      return;
+    }
+    std::optional<proto::ColumnType> type;
+    if (column.has_value()) type = column->type();
+    const auto result = feature_type(feature->function(), type);
+    if (result.has_value()) feature->set_type(*result);
+    if (result.has_value() || !column.has_value()) return;
+    std::string advice;
+    if (can_cast(column->type(), proto::DOUBLE)) {
+      advice = "; write cast(" + column->text() + " as double)";
+    }
+    fields->error(*fields->find("column"), "column",
+                  function + " needs " + wanted_types(feature->function()) + ", but " +
+                      column->text() + " is " + type_name(column->type()) + advice);
+  }
+
+  std::string compile_name(YamlFields* fields, const std::optional<Expr>& column) {
+    const std::string function = fields->text("function").value_or("");
+    if (fields->find("name") != nullptr) {
+      const std::string name = fields->text("name").value_or("");
+      if (fields->find("name")->is_scalar()) {
+        check_name(name, fields->find("name")->place, fields->path_of("name"), errors_);
+      }
+      return name;
+    }
+    if (fields->find("column") == nullptr) return function;
+    if (!column.has_value()) return function;
+    if (column->op() != Expr::COLUMN) {
+      fields->error(*fields->find("column"), "column",
+                    "a feature over an expression needs a name: add name: to the aggregation");
+      return function;
+    }
+    return (*columns_)[column->column()].name + "_" + function;
+  }
+
+  // The condition of the view and that of the aggregation.
+  std::optional<Expr> combined(YamlFields* fields, std::optional<Expr> own) {
+    if (!own.has_value()) return where_;
+    if (!where_.has_value()) return own;
+    Expr both;
+    both.set_op(Expr::AND);
+    both.set_type(proto::BOOL);
+    for (const Expr* part : {&*where_, &*own}) {
+      if (part->op() == Expr::AND) {
+        both.mutable_args()->MergeFrom(part->args());
+      } else {
+        *both.add_args() = *part;
+        both.mutable_args(both.args_size() - 1)->clear_text();
+      }
+    }
+    std::vector<ColumnType> types;
+    for (const NamedColumn& column : *columns_) {
+      types.push_back(static_cast<ColumnType>(column.type));
+    }
+    if (Status s = check_expression(both, types); !s.ok()) {
+      fields->error(*fields->find("where"), "where",
+                    "together with the view's condition: " + s.error().message());
+    }
+    both.set_text(to_sql(both, column_names()));
+    return both;
+  }
+
+  // Index of an expression among those the table has; the canonical text tells them apart.
+  static int32_t shared(google::protobuf::RepeatedPtrField<Expr>* list, const Expr& expr) {
+    for (int i = 0; i < list->size(); ++i) {
+      if (list->Get(i).text() == expr.text()) return i;
+    }
+    *list->Add() = expr;
+    return list->size() - 1;
+  }
+
+  void check_table_size(const YamlNode& node, const std::string& path) {
+    if (table_->columns_size() > static_cast<int>(limits::kTableColumns) ||
+        table_->filters_size() > static_cast<int>(limits::kTableFilters)) {
+      errors_->add(node.place, path,
+                   "the views of this entity need more than " +
+                       std::to_string(limits::kTableColumns) + " different columns or conditions");
+    }
+  }
+
+  void compile_windows(YamlFields* fields, const Aggregation& aggregation) {
+    const YamlNode* windows =
+        fields->require("windows", "a list of durations, such as [1h, 7d]");
+    if (windows == nullptr) return;
+    const std::string path = fields->path_of("windows");
+    const size_t before = errors_->size();
+    const auto list = scalars_of(*windows, path, errors_);
+    if ((list.empty() && errors_->size() == before) || list.size() > limits::kWindows) {
+      fields->error(*windows, "windows", "expected a list of 1 to " +
+                                             std::to_string(limits::kWindows) +
+                                             " durations, found " + std::to_string(list.size()));
+      return;
+    }
+    for (size_t i = 0; i < list.size(); ++i) {
+      const std::string at = windows->is_sequence() ? indexed(path, i) : path;
+      compile_window(*list[i], at, aggregation);
+    }
+  }
+
+  void compile_window(const YamlNode& node, const std::string& path,
+                      const Aggregation& aggregation) {
+    const Result<DurationUs> window = parse_duration(node.scalar);
+    if (!window.ok()) {
+      errors_->add(node.place, path, window.error().message());
+      return;
+    }
+    const DurationUs offset = aggregation.feature.offset_us();
+    if (*window == 0) {
+      errors_->add(node.place, path, "a window must be longer than 0");
+      return;
+    }
+    if (*window > limits::kLongestTime - offset) {
+      errors_->add(node.place, path,
+                   "window and offset together are longer than " +
+                       format_duration(limits::kLongestTime) + ", the longest allowed");
+      return;
+    }
+    const std::string name = aggregation.name + "_" + node.scalar;
+    const auto [first, is_new] = lines_.emplace(name, node.place.line);
+    if (!is_new) {
+      errors_->add(node.place, path,
+                   "the feature '" + name + "' is already there, on line " +
+                       std::to_string(first->second) + "; give one of them another name:");
+      return;
+    }
+    if (!aggregation.complete) return;
+    proto::Feature* feature = view_.add_features();
+    *feature = aggregation.feature;
+    feature->set_name(name);
+    feature->set_window_us(*window);
+    table_->set_retention_us(std::max(table_->retention_us(), *window + offset));
+  }
+
+  JobContext& job_;
+  ErrorList* errors_;
+  const std::string path_;
+  YamlFields fields_;
+  proto::View view_;
+  uint32_t source_ = 0;
+  const std::vector<NamedColumn>* columns_ = nullptr;  // null: not known
+  proto::Table* table_ = nullptr;                      // null: not known
+  std::optional<Expr> where_;
+  std::map<std::string, int> lines_;  // of the features so far
+};
+
+}  // namespace
+
+void compile_views(const YamlNode& views, JobContext* job) {
+  if (!check_named_entries(views, "views", "view", limits::kViews, job->errors)) return;
+  for (const YamlEntry& entry : views.entries) {
+    ViewCompiler(entry, job).compile();
+    if (job->features <= limits::kFeatures) continue;
+    job->errors->add(entry.place, "views." + entry.key,
+                     "the job has " + std::to_string(job->features) +
+                         " features up to here; at most " + std::to_string(limits::kFeatures) +
+                         " are allowed");
+    return;
+  }
+}
+
+}  // namespace tidemill

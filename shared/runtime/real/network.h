@@ -1,0 +1,60 @@
+// Network: the messages between processes, over ZeroMQ. One thread owns every socket: a PULL
+// socket bound to the endpoint, and a PUSH socket per connected node.
+//
+// Sending is bounded per link, in messages and bytes, counted until ZeroMQ has let go of them, so
+// a sender learns at once that a link is full. What was accepted may still be lost (LINGER 0,
+// reset connections): sessions with sequence numbers decide what arrived.
+//
+// Threading: create, start, stop by one thread; connect, disconnect, find, send are thread-safe.
+// Failure: malformed frames and messages for other incarnations are counted and dropped.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "shared/base/result.h"
+#include "shared/runtime/real/probe.h"
+#include "shared/runtime/real/wire_header.h"
+
+namespace tidemill {
+
+// The way to one node. Its counters are what send goes by.
+struct NetworkLink {
+  std::atomic<bool> closed{false};
+  std::atomic<size_t> messages{0};  // accepted and not yet let go of
+  std::atomic<size_t> bytes{0};
+  virtual ~NetworkLink() = default;
+};
+
+struct NetworkConfig {
+  NodeId node;
+  std::string listen;
+  std::string advertise_host;
+  size_t link_messages_max = 0;
+  size_t link_bytes_max = 0;
+  size_t message_bytes_max = 0;
+};
+
+class Network {
+ public:
+  // Called by the network thread with each message for this incarnation.
+  using Deliver = std::function<void(ActorId to, Message message)>;
+
+  static Result<std::unique_ptr<Network>> create(const NetworkConfig& config, RuntimeProbe& probe);
+  virtual ~Network() = default;  // stops
+
+  virtual const std::string& endpoint() const = 0;
+  virtual void start(Deliver deliver) = 0;
+  virtual void stop() = 0;  // idempotent
+
+  virtual void connect(NodeId node, const std::string& endpoint) = 0;
+  virtual void disconnect(NodeId node) = 0;
+  // Null if the node is not connected.
+  virtual std::shared_ptr<NetworkLink> find(NodeId node) = 0;
+  virtual SendResult send(const std::shared_ptr<NetworkLink>& link, const WireHeader& header,
+                          Buffer body) = 0;
+};
+
+}  // namespace tidemill

@@ -1,0 +1,67 @@
+// BatchWriter: fills an EventBatch row by row in the types of a schema. A row is written cell by
+// cell and counts only once it is committed, so a record found bad half way leaves nothing
+// behind. Every cell of a row must be set before commit(); the vectors grow ahead of the rows and
+// are cut in finish(), so that a warm batch allocates nothing.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proto/plan.pb.h"
+#include "shared/columns/column.h"
+
+namespace tidemill {
+
+inline constexpr size_t kBadRecordHeadBytes = 200;
+
+class BatchWriter {
+ public:
+  // Empties `batch` and gives it the columns of `schema`; at most `max_records` rows.
+  BatchWriter(const google::protobuf::RepeatedPtrField<proto::Field>& schema, uint64_t begin_offset,
+              size_t max_records, EventBatch* batch);
+
+  // Records so far, bad ones included, and whether another one may be added.
+  size_t records() const { return rows_ + batch_->bad.size(); }
+  bool full() const { return records() >= max_records_; }
+  ColumnType type(size_t column) const { return batch_->columns[column].type; }
+  bool is_null(size_t column) const { return batch_->columns[column].nulls[rows_] != 0; }
+
+  void set_null(size_t column);
+  void set_bool(size_t column, bool value) { cell(column).bools[rows_] = value ? 1 : 0; }
+  void set_int(size_t column, int64_t value) { cell(column).ints[rows_] = value; }
+  void set_double(size_t column, double value) { cell(column).doubles[rows_] = value; }
+  void set_string(size_t column, std::string_view value) { cell(column).strings[rows_] = value; }
+
+  // The row is an event of the record at `offset`.
+  void commit(uint64_t offset) {
+    batch_->offsets[rows_] = offset;
+    if (++rows_ == capacity_) grow(2 * capacity_);
+  }
+  // The record at `offset` is none; `record` is its text, of which the head is kept.
+  void bad(uint64_t offset, std::string reason, std::string_view record);
+
+  // Cuts the columns to the rows. Nothing may be added afterwards.
+  void finish(uint64_t end_offset, bool finished);
+
+ private:
+  Column& cell(size_t column) {
+    Column& c = batch_->columns[column];
+    c.nulls[rows_] = 0;
+    return c;
+  }
+  void grow(size_t rows);
+  void resize(size_t rows);
+
+  EventBatch* batch_;
+  size_t max_records_;
+  size_t capacity_ = 0;  // always more than rows_
+  size_t rows_ = 0;
+};
+
+// `text` as valid UTF-8 of at most `limit` bytes, cut at a character: bytes that are not UTF-8
+// become '?'. For messages about input that nobody has checked yet.
+std::string printable(std::string_view text, size_t limit);
+
+}  // namespace tidemill

@@ -1,0 +1,45 @@
+#include "shared/source/record_parser.h"
+
+#include "shared/source/values.h"
+
+namespace tidemill {
+
+size_t RecordParser::parse(const Window& window, BatchWriter* writer) {
+  begin_window(window);
+  size_t at = 0;
+  while (at < window.size && !writer->full()) {
+    const void* newline = std::memchr(window.data + at, '\n', window.size - at);
+    if (newline == nullptr && !window.at_end) break;
+    Extent line;
+    line.end = newline == nullptr
+                   ? window.size
+                   : static_cast<size_t>(static_cast<const char*>(newline) - window.data);
+    line.next = newline == nullptr ? window.size : line.end + 1;
+    const Extent record = extent(window, at, line);
+    if (record.kind == Extent::Kind::kPartial) break;
+    const uint64_t offset = window.offset + at;
+    size_t size = record.end - at;
+    if (size > 0 && window.data[record.end - 1] == '\r') --size;
+    const std::string_view text{window.data + at, size};
+    if (record.kind == Extent::Kind::kOpenQuote) {
+      writer->bad(offset,
+                  "a quote is opened and not closed within 1 MB; write a quote inside a quoted "
+                  "field twice",
+                  text);
+    } else if (size > kMaxRecordBytes) {
+      writer->bad(offset, "the record is larger than 1 MB; end each record with a newline", text);
+    } else if (size > 0) {
+      parse_record(window.data + at, size, offset, writer);
+    }
+    at = record.next;
+  }
+  return at;
+}
+
+std::string refuse_event_time(const proto::Source& source, TimeUs time) {
+  if (source.not_after_us() == 0 || time <= source.not_after_us()) return {};
+  return too_new(source.schema(static_cast<int>(source.event_time_field())), time,
+                 source.not_after_us());
+}
+
+}  // namespace tidemill

@@ -1,0 +1,47 @@
+#include "shared/source/source_cursor.h"
+
+#include <string>
+
+#include "shared/source/file_cursor.h"
+#include "shared/source/generator_cursor.h"
+
+namespace tidemill {
+namespace {
+
+// What the cursors take for granted about a plan.
+Status check_schema(const proto::Source& source) {
+  for (const proto::Field& field : source.schema()) {
+    if (field.type() < proto::BOOL || field.type() > proto::TIMESTAMP) {
+      return user_error("column '" + field.name() + "' of the schema has no type");
+    }
+  }
+  const uint32_t time = source.event_time_field();
+  if (time >= static_cast<uint32_t>(source.schema_size()) ||
+      source.schema(static_cast<int>(time)).type() != proto::TIMESTAMP) {
+    return user_error("the event time is not a column of type timestamp");
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<SourceCursor>> SourceCursor::open(const proto::Source& source,
+                                                         uint32_t index, uint64_t offset) {
+  const std::string where = "source '" + source.name() + "'";
+  Status checked = check_schema(source);
+  if (!checked.ok()) return checked.error().within(where);
+  Result<std::unique_ptr<SourceCursor>> cursor = user_error("it has no input: files or generator");
+  if (source.has_files()) {
+    if (index >= static_cast<uint32_t>(source.files().paths_size())) {
+      return user_error(where + " has no partition " + std::to_string(index) + ", only " +
+                        std::to_string(source.files().paths_size()));
+    }
+    cursor = FileCursor::open(source, source.files().paths(static_cast<int>(index)), offset);
+  } else if (source.has_generator()) {
+    cursor = GeneratorCursor::open(source, index, offset);
+  }
+  if (!cursor.ok()) return cursor.error().within(where);
+  return cursor;
+}
+
+}  // namespace tidemill

@@ -1,0 +1,187 @@
+#include "shared/window/big_unsigned.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstring>
+
+#include "shared/base/assert.h"
+
+namespace tidemill {
+namespace {
+
+using uint128 = unsigned __int128;
+
+int bits_of(uint64_t x) { return 64 - std::countl_zero(x); }
+
+// Shifts `value` up until its quotient by a × b has at least `least_bits` bits, and divides.
+// Whether something remained goes to `sticky`.
+void divide_for_bits(BigUnsigned* value, int* exponent, uint64_t a, uint64_t b, int least_bits,
+                     bool* sticky) {
+  const int shift = std::max(0, least_bits + bits_of(a) + bits_of(b) - value->bits());
+  value->shift_left(shift);
+  *exponent -= shift;
+  *sticky = value->divide(a) != 0;
+  if (b != 1) *sticky |= value->divide(b) != 0;
+}
+
+// floor(sqrt(q)) for q >= 2^126: a floating-point estimate, one Newton step, then exact steps.
+uint64_t integer_sqrt(uint128 q) {
+  const double estimate = std::sqrt(static_cast<double>(q));
+  uint128 root = estimate >= 0x1p64 ? ~uint64_t{0} : static_cast<uint64_t>(estimate);
+  root = (root + q / root) / 2;
+  root = std::min<uint128>(root, ~uint64_t{0});
+  while (root * root > q) --root;
+  while (root < ~uint64_t{0} && (root + 1) * (root + 1) <= q) ++root;
+  return static_cast<uint64_t>(root);
+}
+
+}  // namespace
+
+BigUnsigned::BigUnsigned(std::span<const uint64_t> limbs) : size_(static_cast<int>(limbs.size())) {
+  ASSERT(size_ <= kLimbs);
+  std::copy(limbs.begin(), limbs.end(), limbs_);
+  trim();
+}
+
+void BigUnsigned::trim() {
+  while (size_ > 0 && limbs_[size_ - 1] == 0) --size_;
+}
+
+BigUnsigned BigUnsigned::product(const BigUnsigned& a, const BigUnsigned& b) {
+  BigUnsigned out;
+  out.size_ = a.size_ + b.size_;
+  ASSERT(out.size_ <= kLimbs);
+  std::fill_n(out.limbs_, out.size_, 0);
+  for (int i = 0; i < a.size_; ++i) {
+    uint64_t carry = 0;
+    for (int j = 0; j < b.size_; ++j) {
+      const uint128 t = static_cast<uint128>(a.limbs_[i]) * b.limbs_[j] + out.limbs_[i + j] + carry;
+      out.limbs_[i + j] = static_cast<uint64_t>(t);
+      carry = static_cast<uint64_t>(t >> 64);
+    }
+    out.limbs_[i + b.size_] = carry;
+  }
+  out.trim();
+  return out;
+}
+
+int BigUnsigned::bits() const {
+  return size_ == 0 ? 0 : (size_ - 1) * 64 + bits_of(limbs_[size_ - 1]);
+}
+
+bool BigUnsigned::bit(int at) const {
+  return at >= 0 && at < size_ * 64 && (limbs_[at / 64] >> (at % 64) & 1) != 0;
+}
+
+bool BigUnsigned::any_bit_below(int at) const {
+  if (at <= 0) return false;
+  const int whole = std::min(at / 64, size_);
+  for (int i = 0; i < whole; ++i) {
+    if (limbs_[i] != 0) return true;
+  }
+  return whole < size_ && at % 64 != 0 && (limbs_[whole] << (64 - at % 64)) != 0;
+}
+
+uint64_t BigUnsigned::word_at(int at) const {
+  const int limb = at / 64;
+  const int shift = at % 64;
+  const uint64_t low = limb < size_ ? limbs_[limb] : 0;
+  const uint64_t high = limb + 1 < size_ ? limbs_[limb + 1] : 0;
+  return shift == 0 ? low : (low >> shift) | (high << (64 - shift));
+}
+
+void BigUnsigned::shift_left(int by) {
+  if (by == 0 || size_ == 0) return;
+  const int limbs = by / 64;
+  const int shift = by % 64;
+  const int old_size = size_;
+  ASSERT(old_size + limbs + 1 <= kLimbs);
+  size_ = old_size + limbs + 1;
+  limbs_[size_ - 1] = shift == 0 ? 0 : limbs_[old_size - 1] >> (64 - shift);
+  for (int i = old_size - 1; i >= 0; --i) {
+    const uint64_t below = i == 0 || shift == 0 ? 0 : limbs_[i - 1] >> (64 - shift);
+    limbs_[i + limbs] = (limbs_[i] << shift) | below;
+  }
+  std::fill_n(limbs_, limbs, 0);
+  trim();
+}
+
+void BigUnsigned::multiply(uint64_t factor) {
+  uint64_t carry = 0;
+  for (int i = 0; i < size_; ++i) {
+    const uint128 t = static_cast<uint128>(limbs_[i]) * factor + carry;
+    limbs_[i] = static_cast<uint64_t>(t);
+    carry = static_cast<uint64_t>(t >> 64);
+  }
+  if (carry != 0) {
+    ASSERT(size_ < kLimbs);
+    limbs_[size_++] = carry;
+  }
+  trim();
+}
+
+void BigUnsigned::subtract(const BigUnsigned& other) {
+  ASSERT(other.size_ <= size_);
+  uint64_t borrow = 0;
+  for (int i = 0; i < size_; ++i) {
+    const uint64_t b = i < other.size_ ? other.limbs_[i] : 0;
+    const uint128 t = static_cast<uint128>(limbs_[i]) - b - borrow;
+    limbs_[i] = static_cast<uint64_t>(t);
+    borrow = static_cast<uint64_t>(t >> 64) & 1;
+  }
+  ASSERT(borrow == 0);
+  trim();
+}
+
+uint64_t BigUnsigned::divide(uint64_t divisor) {
+  uint64_t remainder = 0;
+  for (int i = size_ - 1; i >= 0; --i) {
+    const uint128 t = static_cast<uint128>(remainder) << 64 | limbs_[i];
+    limbs_[i] = static_cast<uint64_t>(t / divisor);
+    remainder = static_cast<uint64_t>(t % divisor);
+  }
+  trim();
+  return remainder;
+}
+
+double round_to_double(const BigUnsigned& value, bool sticky, int exponent, bool negative) {
+  const int bits = value.bits();
+  // The weight of the last bit kept: 53 bits, fewer among the subnormals.
+  const int lowest = std::max(exponent + bits - 53, -1074);
+  const int drop = lowest - exponent;
+  ASSERT(!sticky || drop > 1);
+  double out = 0;
+  if (drop <= 0) {
+    out = std::ldexp(static_cast<double>(value.word_at(0)), exponent);
+  } else {
+    uint64_t kept = value.word_at(drop);
+    const bool rest = sticky || value.any_bit_below(drop - 1);
+    if (value.bit(drop - 1) && (rest || (kept & 1) != 0)) ++kept;
+    out = std::ldexp(static_cast<double>(kept), lowest);
+  }
+  return negative ? -out : out;
+}
+
+double round_quotient(BigUnsigned value, int exponent, uint64_t a, uint64_t b, bool negative) {
+  bool sticky = false;
+  divide_for_bits(&value, &exponent, a, b, 66, &sticky);
+  return round_to_double(value, sticky, exponent, negative);
+}
+
+double round_sqrt_quotient(BigUnsigned value, int exponent, uint64_t a, uint64_t b) {
+  if (value.is_zero()) return 0.0;
+  bool sticky = false;
+  divide_for_bits(&value, &exponent, a, b, 130, &sticky);
+  // Keep 127 or 128 bits over an even exponent: the root then has 64 bits.
+  int drop = value.bits() - 128;
+  if ((exponent + drop) % 2 != 0) ++drop;
+  sticky |= value.any_bit_below(drop);
+  const uint128 square =
+      static_cast<uint128>(value.word_at(drop + 64)) << 64 | value.word_at(drop);
+  const uint64_t root = integer_sqrt(square);
+  sticky |= static_cast<uint128>(root) * root != square;
+  return round_to_double(BigUnsigned({&root, 1}), sticky, (exponent + drop) / 2, false);
+}
+
+}  // namespace tidemill

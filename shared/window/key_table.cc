@@ -1,0 +1,121 @@
+#include "shared/window/key_table.h"
+
+#include <bit>
+#include <cstring>
+
+#include "shared/base/assert.h"
+
+namespace tidemill {
+
+KeyTable::~KeyTable() {
+  for (uint32_t slot = 0; slot < slots_; ++slot) {
+    KeyEntry& e = entry(slot);
+    if (e.occupied && e.key_size > KeyEntry::kInlineKey) delete[] e.heap_key;
+  }
+}
+
+uint32_t KeyTable::find(uint16_t table, std::string_view key, uint64_t hash) const {
+  if (index_.empty()) return kNone;
+  const uint64_t mixed = mix(table, hash);
+  const size_t mask = index_.size() - 1;
+  for (size_t i = home(mixed);; i = (i + 1) & mask) {
+    const Cell& cell = index_[i];
+    if (cell.slot == kNone) return kNone;
+    if (cell.tag == tag_of(mixed) && matches(entry(cell.slot), table, key, hash)) return cell.slot;
+  }
+}
+
+uint32_t KeyTable::candidate(uint64_t mixed) const {
+  if (index_.empty()) return kNone;
+  const size_t mask = index_.size() - 1;
+  for (size_t i = home(mixed);; i = (i + 1) & mask) {
+    const Cell& cell = index_[i];
+    if (cell.slot == kNone || cell.tag == tag_of(mixed)) return cell.slot;
+  }
+}
+
+uint32_t KeyTable::find_or_insert(uint16_t table, std::string_view key, uint64_t hash) {
+  const uint32_t found = find(table, key, hash);
+  if (found != kNone) return found;
+  if ((keys_ + 1) * 4 > index_.size() * 3) grow_index();
+  const uint32_t slot = new_slot(key);
+  KeyEntry& e = entry(slot);
+  e.hash = hash;
+  e.table = table;
+  e.occupied = true;
+  place(mix(table, hash), slot);
+  ++keys_;
+  return slot;
+}
+
+uint32_t KeyTable::new_slot(std::string_view key) {
+  uint32_t slot;
+  if (vacant_.empty()) {
+    ASSERT(slots_ < kNone);
+    if (slots_ % kBlockSlots == 0) {
+      blocks_.push_back(std::make_unique<KeyEntry[]>(kBlockSlots));
+      bytes_ += kBlockSlots * sizeof(KeyEntry);
+    }
+    slot = static_cast<uint32_t>(slots_++);
+  } else {
+    slot = vacant_.back();
+    vacant_.pop_back();
+  }
+  KeyEntry& e = entry(slot);
+  e.key_size = static_cast<uint32_t>(key.size());
+  char* at = e.inline_key;
+  if (key.size() > KeyEntry::kInlineKey) {
+    at = e.heap_key = new char[key.size()];
+    bytes_ += key.size();
+  }
+  if (!key.empty()) std::memcpy(at, key.data(), key.size());
+  return slot;
+}
+
+void KeyTable::place(uint64_t mixed, uint32_t slot) {
+  const size_t mask = index_.size() - 1;
+  size_t i = home(mixed);
+  while (index_[i].slot != kNone) i = (i + 1) & mask;
+  index_[i] = {tag_of(mixed), slot};
+}
+
+void KeyTable::grow_index() {
+  const size_t size = index_.empty() ? 16 : index_.size() * 2;
+  bytes_ += (size - index_.size()) * sizeof(Cell);
+  index_.assign(size, Cell());
+  shift_ = 64 - std::countr_zero(size);
+  for (uint32_t slot = 0; slot < slots_; ++slot) {
+    const KeyEntry& e = entry(slot);
+    if (e.occupied) place(mix(e.table, e.hash), slot);
+  }
+}
+
+void KeyTable::erase(uint32_t slot) {
+  KeyEntry& e = entry(slot);
+  ASSERT(e.occupied && e.log.empty());
+  const size_t mask = index_.size() - 1;
+  size_t hole = home(mix(e.table, e.hash));
+  while (index_[hole].slot != slot) hole = (hole + 1) & mask;
+  // Close the gap: pull back every following cell that may stand there.
+  for (size_t i = (hole + 1) & mask; index_[i].slot != kNone; i = (i + 1) & mask) {
+    const KeyEntry& other = entry(index_[i].slot);
+    const size_t wanted = home(mix(other.table, other.hash));
+    if (((i - wanted) & mask) >= ((i - hole) & mask)) {
+      index_[hole] = index_[i];
+      hole = i;
+    }
+  }
+  index_[hole] = Cell();
+  if (e.key_size > KeyEntry::kInlineKey) {
+    bytes_ -= e.key_size;
+    delete[] e.heap_key;
+  }
+  e.heap_key = nullptr;
+  e.key_size = 0;
+  e.occupied = false;
+  e.version = 0;
+  vacant_.push_back(slot);
+  --keys_;
+}
+
+}  // namespace tidemill

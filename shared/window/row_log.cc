@@ -1,0 +1,298 @@
+#include "shared/window/row_log.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "shared/base/assert.h"
+
+namespace tidemill {
+namespace {
+
+constexpr size_t kGroupChunks = 64;           // after so many a new group is begun at the end
+constexpr size_t kGroupLimit = 128;           // a group that grows beyond is split
+constexpr size_t kLeastSealedRows = 32;       // fewer rows than that stay in the tail
+
+void drop_cache(SummaryCache* cache, uint64_t* bytes) {
+  *bytes -= cache_bytes(*cache);
+  SummaryCache().swap(*cache);
+}
+
+SealedChunk sealed_chunk(Chunk* chunk) {
+  return {chunk, chunk->time(0), chunk->time(chunk->rows - 1u), {}};
+}
+
+uint64_t group_bytes(const ChunkGroup& group) {
+  return sizeof(ChunkGroup) + group.chunks.capacity() * sizeof(SealedChunk);
+}
+
+uint64_t list_bytes(const SealedChunks& sealed) {
+  return sizeof(SealedChunks) + sealed.groups.capacity() * sizeof(sealed.groups[0]);
+}
+
+}  // namespace
+
+uint64_t cache_bytes(const SummaryCache& cache) {
+  uint64_t bytes = cache.capacity() * sizeof(Summary);
+  for (const Summary& summary : cache) bytes += summary.heap_bytes();
+  return bytes;
+}
+
+void RowLog::append(const LogContext& context, const RowInput& row) {
+  uint64_t* const bytes = &context.stats->bytes;
+  if (tail_ != nullptr && tail_->rows == tail_->capacity && context.limit != kMinTime) {
+    const auto expired = static_cast<uint32_t>(
+        tail_->rows - std::popcount(ChunkLayout::time_mask(*tail_, context.limit, kMaxTime)));
+    if (expired * 4 >= tail_->rows) compact_tail(context, expired);
+  }
+  context.layout.push(&tail_, row, bytes);
+  ++context.stats->rows;
+  if (tail_->rows == kChunkRows || context.layout.heavy(*tail_)) seal(context);
+}
+
+// Sorts the tail and seals it, or as much of it as lies behind the sealed chunks.
+void RowLog::seal(const LogContext& context) {
+  if (tail_->rows == kChunkRows) ++context.stats->full_chunks;
+  free_sealed(context);
+  std::vector<RowRef> rows;
+  context.layout.sort(*tail_, &rows);
+  if (sealed_ == nullptr || context.layout.compare(last_sealed(), rows.front()) <= 0) {
+    Chunk* chunk = tail_;
+    if (!tail_->sorted()) {
+      chunk = context.layout.build(rows, &context.stats->bytes);
+      ChunkLayout::free(tail_, &context.stats->bytes);
+    }
+    tail_ = nullptr;
+    push_sealed(context, chunk);
+  } else {
+    seal_late(context, rows);
+  }
+}
+
+void RowLog::seal_late(const LogContext& context, std::span<const RowRef> rows) {
+  const ChunkLayout& layout = context.layout;
+  const RowRef last = last_sealed();
+  size_t late = 0;
+  while (late < rows.size() && layout.compare(rows[late], last) < 0) ++late;
+  for (size_t i = 0; i < late;) {
+    const Place place = place_of(layout, rows[i]);
+    const SealedChunk& target = sealed_->groups[place.group]->chunks[place.chunk];
+    const RowRef end{target.chunk, target.chunk->rows - 1u};
+    size_t j = i + 1;
+    while (j < late && layout.compare(rows[j], end) <= 0) ++j;
+    recut(context, place, rows.subspan(i, j - i));
+    i = j;
+  }
+  keep_rest(context, rows.subspan(late));
+}
+
+// What is left of a tail after its late rows went elsewhere: sealed if that is worth a chunk.
+void RowLog::keep_rest(const LogContext& context, std::span<const RowRef> rows) {
+  Chunk* rest = rows.empty() ? nullptr : context.layout.build(rows, &context.stats->bytes);
+  ChunkLayout::free(tail_, &context.stats->bytes);
+  tail_ = nullptr;
+  if (rows.size() >= kLeastSealedRows) {
+    push_sealed(context, rest);
+  } else {
+    tail_ = rest;
+  }
+}
+
+RowRef RowLog::last_sealed() const {
+  const Chunk* chunk = sealed_->groups.back()->chunks.back().chunk;
+  return {chunk, chunk->rows - 1u};
+}
+
+// The first chunk whose last row is not before `row`; there is one.
+RowLog::Place RowLog::place_of(const ChunkLayout& layout, const RowRef& row) const {
+  const auto ends_before = [&](const SealedChunk& sealed, const RowRef& r) {
+    return layout.compare({sealed.chunk, sealed.chunk->rows - 1u}, r) < 0;
+  };
+  const auto group = std::lower_bound(
+      sealed_->groups.begin(), sealed_->groups.end(), row,
+      [&](const auto& g, const RowRef& r) { return ends_before(g->chunks.back(), r); });
+  const auto& chunks = (*group)->chunks;
+  const auto chunk = std::lower_bound(chunks.begin(), chunks.end(), row, ends_before);
+  return {static_cast<size_t>(group - sealed_->groups.begin()),
+          static_cast<size_t>(chunk - chunks.begin())};
+}
+
+// Merges late rows into one sealed chunk; in two if they are more than fit.
+void RowLog::recut(const LogContext& context, const Place& place, std::span<const RowRef> late) {
+  uint64_t* const bytes = &context.stats->bytes;
+  ChunkGroup& group = *sealed_->groups[place.group];
+  SealedChunk& target = group.chunks[place.chunk];
+  Chunk* const old = target.chunk;
+  RowRef own[kChunkRows];
+  for (uint32_t i = 0; i < old->rows; ++i) own[i] = {old, i};
+  RowRef merged[2 * kChunkRows];
+  const auto end = std::merge(
+      own, own + old->rows, late.begin(), late.end(), merged,
+      [&](const RowRef& a, const RowRef& b) { return context.layout.compare(a, b) < 0; });
+  const auto count = static_cast<size_t>(end - merged);
+  const size_t first = count > kChunkRows ? count / 2 : count;
+  Chunk* const left = context.layout.build({merged, first}, bytes);
+  Chunk* const right =
+      first < count ? context.layout.build({merged + first, count - first}, bytes) : nullptr;
+  ChunkLayout::free(old, bytes);
+  ++context.stats->recut_chunks;
+  drop_cache(&target.cache, bytes);
+  drop_cache(&group.cache, bytes);
+  target = sealed_chunk(left);
+  if (right != nullptr) insert_sealed(context, {place.group, place.chunk + 1}, right);
+}
+
+void RowLog::push_sealed(const LogContext& context, Chunk* chunk) {
+  uint64_t* const bytes = &context.stats->bytes;
+  if (sealed_ == nullptr) {
+    sealed_ = new SealedChunks();
+    *bytes += list_bytes(*sealed_);
+  }
+  if (sealed_->groups.empty() || sealed_->groups.back()->chunks.size() >= kGroupChunks) {
+    *bytes -= list_bytes(*sealed_);
+    sealed_->groups.push_back(std::make_unique<ChunkGroup>());
+    *bytes += list_bytes(*sealed_) + group_bytes(*sealed_->groups.back());
+  }
+  insert_sealed(context, {sealed_->groups.size() - 1, sealed_->groups.back()->chunks.size()},
+                chunk);
+}
+
+void RowLog::insert_sealed(const LogContext& context, const Place& place, Chunk* chunk) {
+  uint64_t* const bytes = &context.stats->bytes;
+  ChunkGroup& group = *sealed_->groups[place.group];
+  drop_cache(&group.cache, bytes);
+  *bytes -= group_bytes(group);
+  group.chunks.insert(group.chunks.begin() + static_cast<ptrdiff_t>(place.chunk),
+                      sealed_chunk(chunk));
+  if (group.chunks.size() > kGroupLimit) {
+    auto right = std::make_unique<ChunkGroup>();
+    const auto middle = group.chunks.begin() + kGroupLimit / 2;
+    right->chunks.assign(std::make_move_iterator(middle),
+                         std::make_move_iterator(group.chunks.end()));
+    group.chunks.erase(middle, group.chunks.end());
+    *bytes += group_bytes(*right);
+    *bytes -= list_bytes(*sealed_);
+    sealed_->groups.insert(sealed_->groups.begin() + static_cast<ptrdiff_t>(place.group) + 1,
+                           std::move(right));
+    *bytes += list_bytes(*sealed_);
+  }
+  *bytes += group_bytes(group);
+}
+
+void RowLog::free_sealed(const LogContext& context) {
+  if (sealed_ == nullptr || context.limit == kMinTime) return;
+  uint64_t* const bytes = &context.stats->bytes;
+  auto& groups = sealed_->groups;
+  size_t empty_groups = 0;
+  for (auto& group : groups) {
+    size_t gone = 0;
+    while (gone < group->chunks.size() && group->chunks[gone].last < context.limit) {
+      SealedChunk& sealed = group->chunks[gone++];
+      context.stats->rows -= sealed.chunk->rows;
+      context.stats->freed_rows += sealed.chunk->rows;
+      ChunkLayout::free(sealed.chunk, bytes);
+      drop_cache(&sealed.cache, bytes);
+    }
+    if (gone == 0) break;
+    drop_cache(&group->cache, bytes);
+    group->chunks.erase(group->chunks.begin(),
+                        group->chunks.begin() + static_cast<ptrdiff_t>(gone));
+    if (!group->chunks.empty()) break;
+    *bytes -= group_bytes(*group);
+    ++empty_groups;
+  }
+  groups.erase(groups.begin(), groups.begin() + static_cast<ptrdiff_t>(empty_groups));
+  if (groups.empty()) {
+    *bytes -= list_bytes(*sealed_);
+    delete sealed_;
+    sealed_ = nullptr;
+  }
+}
+
+// Rebuilds the tail without its `expired` rows before the limit.
+void RowLog::compact_tail(const LogContext& context, uint32_t expired) {
+  std::vector<RowRef> rows;
+  context.layout.sort(*tail_, &rows);
+  Chunk* const kept = expired == rows.size()
+                          ? nullptr
+                          : context.layout.build(std::span(rows).subspan(expired),
+                                                 &context.stats->bytes);
+  ChunkLayout::free(tail_, &context.stats->bytes);
+  tail_ = kept;
+  context.stats->rows -= expired;
+  context.stats->freed_rows += expired;
+}
+
+void RowLog::free_expired(const LogContext& context) {
+  free_sealed(context);
+  if (tail_ == nullptr || context.limit == kMinTime) return;
+  const auto expired = static_cast<uint32_t>(
+      tail_->rows - std::popcount(ChunkLayout::time_mask(*tail_, context.limit, kMaxTime)));
+  if (expired * 2 >= tail_->rows && expired > 0) compact_tail(context, expired);
+}
+
+void RowLog::clear(const LogContext& context) {
+  uint64_t* const bytes = &context.stats->bytes;
+  if (tail_ != nullptr) context.stats->rows -= tail_->rows;
+  ChunkLayout::free(tail_, bytes);
+  tail_ = nullptr;
+  if (sealed_ == nullptr) return;
+  for (auto& group : sealed_->groups) {
+    for (SealedChunk& sealed : group->chunks) {
+      context.stats->rows -= sealed.chunk->rows;
+      ChunkLayout::free(sealed.chunk, bytes);
+      drop_cache(&sealed.cache, bytes);
+    }
+    drop_cache(&group->cache, bytes);
+    *bytes -= group_bytes(*group);
+  }
+  *bytes -= list_bytes(*sealed_);
+  delete sealed_;
+  sealed_ = nullptr;
+}
+
+bool RowLog::has_row_since(TimeUs limit) const {
+  if (sealed_ != nullptr && sealed_->groups.back()->last() >= limit) return true;
+  return tail_ != nullptr && ChunkLayout::max_time(*tail_) >= limit;
+}
+
+uint64_t RowLog::row_count() const {
+  uint64_t rows = tail_ == nullptr ? 0 : tail_->rows;
+  if (sealed_ == nullptr) return rows;
+  for (const auto& group : sealed_->groups) {
+    for (const SealedChunk& sealed : group->chunks) rows += sealed.chunk->rows;
+  }
+  return rows;
+}
+
+void RowLog::collect(const LogContext& context, std::vector<RowRef>* out) const {
+  out->clear();
+  const auto live = [&](const RowRef& row) { return row.chunk->time(row.row) >= context.limit; };
+  if (sealed_ != nullptr) {
+    for (const auto& group : sealed_->groups) {
+      for (const SealedChunk& sealed : group->chunks) {
+        if (sealed.last < context.limit) continue;
+        for (uint32_t i = 0; i < sealed.chunk->rows; ++i) {
+          if (sealed.first >= context.limit || live({sealed.chunk, i})) {
+            out->push_back({sealed.chunk, i});
+          }
+        }
+      }
+    }
+  }
+  if (tail_ == nullptr) return;
+  std::vector<RowRef> tail;
+  context.layout.sort(*tail_, &tail);
+  std::erase_if(tail, [&](const RowRef& row) { return !live(row); });
+  if (tail.empty()) return;
+  const auto before = [&](const RowRef& a, const RowRef& b) {
+    return context.layout.compare(a, b) < 0;
+  };
+  // Only the sealed rows behind the tail's first can change places with the tail's.
+  const auto overlap = std::upper_bound(out->begin(), out->end(), tail.front(), before);
+  const auto from = overlap - out->begin();
+  out->insert(out->end(), tail.begin(), tail.end());
+  std::inplace_merge(out->begin() + from, out->end() - static_cast<ptrdiff_t>(tail.size()),
+                     out->end(), before);
+}
+
+}  // namespace tidemill

@@ -1,0 +1,49 @@
+// Summary: what the aggregate functions need to know of a set of rows for one input, a (column,
+// filter) pair. Merging is exact and commutative. Kept of full chunks and groups of chunks, and
+// computed on the fly at the edges of a window.
+#pragma once
+
+#include <cstdint>
+
+#include "shared/window/chunk.h"
+#include "shared/window/exact_sum.h"
+#include "shared/window/partition_state.h"
+
+namespace tidemill {
+
+// Families of numbers; a summary holds those that were asked of it.
+using Families = uint8_t;
+inline constexpr Families kCounts = 1;
+inline constexpr Families kSums = 2;
+inline constexpr Families kSquares = 4;
+inline constexpr Families kExtremes = 8;
+
+struct SummaryInput {
+  int32_t column = -1;  // -1: the row itself
+  int32_t filter = -1;  // -1: every row
+  friend bool operator==(const SummaryInput&, const SummaryInput&) = default;
+};
+
+struct Summary {
+  uint64_t count = 0;  // rows that pass the filter and are not null in the column
+  int64_t least = INT64_MAX;  // by order_key() for doubles
+  int64_t greatest = INT64_MIN;
+  ExactSum sum;
+  ExactSum squares;
+  Families have = 0;
+
+  void merge(const Summary& other, Families families);
+  size_t heap_bytes() const { return sum.heap_bytes() + squares.heap_bytes(); }
+};
+
+Families families_of(Function function);
+
+// Adds the rows of `chunk` in `mask` to the asked families of `out`. Columns without arithmetic
+// (strings) have counts only.
+void accumulate(const ChunkLayout& layout, const Chunk& chunk, uint64_t mask,
+                const SummaryInput& input, Families families, Summary* out);
+
+// The value of `feature` over the rows summarised, whose input column has type `type`.
+FeatureValue feature_value(const FeatureSpec& feature, ColumnType type, const Summary& summary);
+
+}  // namespace tidemill

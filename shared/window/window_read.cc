@@ -1,0 +1,201 @@
+#include "shared/window/window_read.h"
+
+#include <algorithm>
+
+#include "shared/base/assert.h"
+
+namespace tidemill {
+
+uint32_t InputRegistry::number_of(const SummaryInput& input) {
+  const auto found = std::find(inputs_.begin(), inputs_.end(), input);
+  if (found == inputs_.end()) {
+    inputs_.push_back(input);
+    return static_cast<uint32_t>(inputs_.size() - 1);
+  }
+  return static_cast<uint32_t>(found - inputs_.begin());
+}
+
+void WindowReader::read(const ChunkLayout& layout, const RowLog* log,
+                        std::span<const FeatureSpec* const> features, TimeUs as_of,
+                        InputRegistry* registry, WindowStats* stats,
+                        std::vector<FeatureValue>* out) {
+  layout_ = &layout;
+  stats_ = stats;
+  plan(features, as_of, registry);
+  if (log != nullptr) {
+    cut_segments();
+    for (size_t s = 0; s < segments_.size(); ++s) {
+      if (!segments_[s].empty) read_segment(s, *log);
+    }
+    for (Aggregate& aggregate : aggregates_) {
+      for (size_t s = aggregate.first_segment; s < aggregate.end_segment; ++s) {
+        aggregate.summary.merge(partials_[s * inputs_.size() + aggregate.input],
+                                aggregate.families);
+      }
+    }
+  }
+  out->clear();
+  for (size_t i = 0; i < features.size(); ++i) {
+    const FeatureSpec& feature = *features[i];
+    const ColumnType type = feature.column < 0
+                                ? ColumnType::kInt64
+                                : layout.type(static_cast<size_t>(feature.column));
+    out->push_back(feature_value(feature, type, aggregates_[aggregate_of_[i]].summary));
+  }
+}
+
+size_t WindowReader::input_of(const FeatureSpec& feature, InputRegistry* registry) {
+  ASSERT(feature.column < static_cast<int32_t>(layout_->columns()));
+  ASSERT(feature.filter < static_cast<int32_t>(layout_->filters()));
+  const SummaryInput what{std::max(feature.column, -1), std::max(feature.filter, -1)};
+  for (size_t i = 0; i < inputs_.size(); ++i) {
+    if (inputs_[i].what == what) return i;
+  }
+  inputs_.push_back({registry->number_of(what), what});
+  return inputs_.size() - 1;
+}
+
+void WindowReader::plan(std::span<const FeatureSpec* const> features, TimeUs as_of,
+                        InputRegistry* registry) {
+  inputs_.clear();
+  aggregates_.clear();
+  aggregate_of_.clear();
+  for (const FeatureSpec* feature : features) {
+    const size_t input = input_of(*feature, registry);
+    const bool left_closed = feature->closed == Closed::kLeft || feature->closed == Closed::kBoth;
+    const bool right_closed =
+        feature->closed == Closed::kRight || feature->closed == Closed::kBoth;
+    const Wide edge = static_cast<Wide>(as_of) - feature->offset;
+    const Wide begin = edge - feature->window + (left_closed ? 0 : 1);
+    const Wide end = std::max(begin, edge + (right_closed ? 1 : 0));
+    size_t a = 0;
+    while (a < aggregates_.size() && (aggregates_[a].input != input ||
+                                      aggregates_[a].begin != begin || aggregates_[a].end != end)) {
+      ++a;
+    }
+    if (a == aggregates_.size()) aggregates_.push_back({input, begin, end, 0, 0, 0, {}});
+    aggregates_[a].families |= families_of(feature->function);
+    aggregate_of_.push_back(a);
+  }
+}
+
+void WindowReader::cut_segments() {
+  cuts_.clear();
+  for (const Aggregate& a : aggregates_) {
+    cuts_.push_back(a.begin);
+    cuts_.push_back(a.end);
+  }
+  std::sort(cuts_.begin(), cuts_.end());
+  cuts_.erase(std::unique(cuts_.begin(), cuts_.end()), cuts_.end());
+  segments_.clear();
+  for (size_t i = 0; i + 1 < cuts_.size(); ++i) {
+    const Wide first = std::max<Wide>(cuts_[i], kMinTime);
+    const Wide last = std::min<Wide>(cuts_[i + 1] - 1, kMaxTime);
+    const bool empty = first > last;
+    segments_.push_back({empty ? 0 : static_cast<TimeUs>(first),
+                         empty ? 0 : static_cast<TimeUs>(last), empty});
+  }
+  needs_.assign(segments_.size() * inputs_.size(), 0);
+  partials_.clear();
+  partials_.resize(needs_.size());
+  for (Aggregate& a : aggregates_) {
+    const auto index_of = [&](Wide cut) {
+      return static_cast<size_t>(std::lower_bound(cuts_.begin(), cuts_.end(), cut) -
+                                 cuts_.begin());
+    };
+    a.first_segment = index_of(a.begin);
+    a.end_segment = index_of(a.end);
+    for (size_t s = a.first_segment; s < a.end_segment; ++s) {
+      needs_[s * inputs_.size() + a.input] |= a.families;
+    }
+  }
+}
+
+void WindowReader::read_segment(size_t number, const RowLog& log) {
+  const Families* needs = &needs_[number * inputs_.size()];
+  if (std::all_of(needs, needs + inputs_.size(), [](Families f) { return f == 0; })) return;
+  const Segment& segment = segments_[number];
+  if (log.tail() != nullptr) read_rows(*log.tail(), segment, number);
+  if (log.sealed() == nullptr) return;
+  const auto& groups = log.sealed()->groups;
+  auto group = std::lower_bound(groups.begin(), groups.end(), segment.first,
+                                [](const auto& g, TimeUs t) { return g->last() < t; });
+  for (; group != groups.end() && (*group)->first() <= segment.last; ++group) {
+    read_group(**group, segment, number);
+  }
+}
+
+void WindowReader::read_group(const ChunkGroup& group, const Segment& segment, size_t number) {
+  const size_t row = number * inputs_.size();
+  if (segment.first <= group.first() && group.last() <= segment.last) {
+    for (size_t i = 0; i < inputs_.size(); ++i) {
+      if (const Families f = needs_[row + i]) {
+        partials_[row + i].merge(group_summary(group, inputs_[i], f), f);
+      }
+    }
+    return;
+  }
+  auto sealed = std::lower_bound(group.chunks.begin(), group.chunks.end(), segment.first,
+                                 [](const SealedChunk& c, TimeUs t) { return c.last < t; });
+  for (; sealed != group.chunks.end() && sealed->first <= segment.last; ++sealed) {
+    if (sealed->first < segment.first || sealed->last > segment.last) {
+      read_rows(*sealed->chunk, segment, number);
+      continue;
+    }
+    for (size_t i = 0; i < inputs_.size(); ++i) {
+      if (const Families f = needs_[row + i]) {
+        partials_[row + i].merge(chunk_summary(*sealed, inputs_[i], f), f);
+      }
+    }
+  }
+}
+
+void WindowReader::read_rows(const Chunk& chunk, const Segment& segment, size_t number) {
+  const uint64_t mask = ChunkLayout::time_mask(chunk, segment.first, segment.last);
+  if (mask == 0) return;
+  const size_t row = number * inputs_.size();
+  for (size_t i = 0; i < inputs_.size(); ++i) {
+    if (const Families f = needs_[row + i]) {
+      accumulate(*layout_, chunk, mask, inputs_[i].what, f, &partials_[row + i]);
+    }
+  }
+}
+
+Summary* WindowReader::cached(SummaryCache* cache, uint32_t number) {
+  if (cache->size() <= number) {
+    stats_->bytes -= cache->capacity() * sizeof(Summary);
+    cache->reserve(number + 1);
+    cache->resize(number + 1);
+    stats_->bytes += cache->capacity() * sizeof(Summary);
+  }
+  return &(*cache)[number];
+}
+
+const Summary& WindowReader::chunk_summary(const SealedChunk& sealed, const Input& input,
+                                           Families families) {
+  Summary* const summary = cached(&sealed.cache, input.number);
+  const auto missing = static_cast<Families>(families & ~summary->have);
+  if (missing != 0) {
+    stats_->bytes -= summary->heap_bytes();
+    accumulate(*layout_, *sealed.chunk, ~uint64_t{0} >> (kChunkRows - sealed.chunk->rows),
+               input.what, missing, summary);
+    stats_->bytes += summary->heap_bytes();
+  }
+  return *summary;
+}
+
+const Summary& WindowReader::group_summary(const ChunkGroup& group, const Input& input,
+                                           Families families) {
+  Summary* const summary = cached(&group.cache, input.number);
+  const auto missing = static_cast<Families>(families & ~summary->have);
+  if (missing != 0) {
+    stats_->bytes -= summary->heap_bytes();
+    for (const SealedChunk& sealed : group.chunks) {
+      summary->merge(chunk_summary(sealed, input, missing), missing);
+    }
+    stats_->bytes += summary->heap_bytes();
+  }
+  return *summary;
+}
+
+}  // namespace tidemill
