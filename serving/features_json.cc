@@ -24,18 +24,25 @@ std::string in_quotes(std::string_view text) {
 // What a value is, in a reader's words.
 std::string described(const dom::element& value) {
   switch (value.type()) {
-    case dom::element_type::ARRAY: return "an array";
-    case dom::element_type::OBJECT: return "an object";
-    case dom::element_type::INT64: return "the number " + std::to_string(int64_t(value));
-    case dom::element_type::UINT64: return "the number " + std::to_string(uint64_t(value));
+    case dom::element_type::ARRAY:
+      return "an array";
+    case dom::element_type::OBJECT:
+      return "an object";
+    case dom::element_type::INT64:
+      return "the number " + std::to_string(int64_t(value));
+    case dom::element_type::UINT64:
+      return "the number " + std::to_string(uint64_t(value));
     case dom::element_type::DOUBLE: {
       std::string text = "the number ";
       append_json_double(double(value), &text);
       return text;
     }
-    case dom::element_type::STRING: return "the string " + in_quotes(std::string_view(value));
-    case dom::element_type::BOOL: return bool(value) ? "true" : "false";
-    case dom::element_type::NULL_VALUE: return "null";
+    case dom::element_type::STRING:
+      return "the string " + in_quotes(std::string_view(value));
+    case dom::element_type::BOOL:
+      return bool(value) ? "true" : "false";
+    case dom::element_type::NULL_VALUE:
+      return "null";
   }
   return "something else";
 }
@@ -261,20 +268,33 @@ Result<FeaturesRequest> parse_object(const dom::object& object) {
 
 std::string_view status_name(FeatureStatus status) {
   switch (status) {
-    case FeatureStatus::kPresent: return "\"PRESENT\"";
-    case FeatureStatus::kNotFound: return "\"NOT_FOUND\"";
-    case FeatureStatus::kNotReady: return "\"NOT_READY\"";
+    case FeatureStatus::kPresent:
+      return "\"PRESENT\"";
+    case FeatureStatus::kNotFound:
+      return "\"NOT_FOUND\"";
+    case FeatureStatus::kNotReady:
+      return "\"NOT_READY\"";
   }
   return "null";
 }
 
 void append_value(const FeatureValue& value, std::string* out) {
   switch (value.index()) {
-    case 1: append_json_int(std::get<int64_t>(value), out); return;
-    case 2: append_json_double(std::get<double>(value), out); return;
-    case 3: out->append(std::get<bool>(value) ? "true" : "false"); return;
-    case 4: append_json_string(std::get<std::string>(value), out); return;
-    default: out->append("null"); return;
+    case 1:
+      append_json_int(std::get<int64_t>(value), out);
+      return;
+    case 2:
+      append_json_double(std::get<double>(value), out);
+      return;
+    case 3:
+      out->append(std::get<bool>(value) ? "true" : "false");
+      return;
+    case 4:
+      append_json_string(std::get<std::string>(value), out);
+      return;
+    default:
+      out->append("null");
+      return;
   }
 }
 

@@ -1,5 +1,5 @@
-// POST /v1/features in JSON: requests parsed with simdjson, answers rendered straight into a string.
-// thread-safe. The format is described in docs/serving.md.
+// POST /v1/features in JSON: requests parsed with simdjson, answers rendered straight into a
+// string. thread-safe. The format is described in docs/serving.md.
 #pragma once
 
 #include <string>
@@ -14,8 +14,8 @@ namespace tidemill {
 // Members that are not known, and those given twice, are errors too.
 Result<FeaturesRequest> parse_features_request(std::string_view body);
 
-// Appends the answer to `out`, which callers reuse. Doubles are the shortest decimals that read back
-// as the same bits, always with '.' or 'e'; NaN and the infinities are strings.
+// Appends the answer to `out`, which callers reuse. Doubles are the shortest decimals that read
+// back as the same bits, always with '.' or 'e'; NaN and the infinities are strings.
 void render_features_response(const FeaturesResponse& response, std::string* out);
 
 }  // namespace tidemill

@@ -29,8 +29,8 @@ struct EntityColumn {
 
 struct FeaturesRequest {
   std::string job;
-  std::vector<std::string> features;  // "view.feature" or "view.*"; empty if a service is named
-  std::string service;                // empty if features are named
+  std::vector<std::string> features;   // "view.feature" or "view.*"; empty if a service is named
+  std::string service;                 // empty if features are named
   std::vector<EntityColumn> entities;  // at least one; all equally long, with at least one row
   std::optional<TimeUs> as_of;
   bool offsets = false;

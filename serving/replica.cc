@@ -40,10 +40,10 @@ ReplicaState Replica::register_owner(const RegisterReplicas::Entry& entry) {
 
 Replica::Outcome Replica::apply(const FramePart& part) {
   if (!session_open_ || part.session != session_ || part.epoch != registered_) {
-    return Outcome::kIgnored;
+    return Outcome::kRefused;
   }
   if (part.seq < next_seq_) {
-    if (!mutated(Mutation::kApplyTwice)) return Outcome::kIgnored;
+    if (!mutated(Mutation::kApplyTwice)) return Outcome::kRepeated;
   }
   bool fits = part.seq <= next_seq_ || mutated(Mutation::kIgnoreGap);
   if (fits) {

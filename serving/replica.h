@@ -23,8 +23,9 @@ class Replica {
 
   enum class Outcome {
     kApplied,
-    kIgnored,  // of another session or an older epoch
-    kRefused,  // does not fit; the session is over, state() is to be sent to the owner, once
+    kRepeated,  // had before
+    kRefused,   // does not fit, or is of a session that is over: the sender is to be told, each
+                // time, since what tells it may be lost
   };
   Outcome apply(const FramePart& part);
 

@@ -51,6 +51,10 @@ void StoreShard::on_view(const ClusterState& view) {
   for (const auto& [id, job] : view.jobs) jobs_[id].plan = job.plan;
 }
 
+Replica& StoreShard::replica_of(Job* job, KeyPartitionId k) {
+  return job->replicas.try_emplace(k, job->plan, k).first->second;
+}
+
 void StoreShard::on_register(const Message& message) {
   auto asked = RegisterReplicas::decode(message.body);
   if (!asked) return refuse("RegisterReplicas", asked.error());
@@ -59,10 +63,8 @@ void StoreShard::on_register(const Message& message) {
   ReplicaStates answer{asked->job, {}};
   for (const RegisterReplicas::Entry& entry : asked->entries) {
     if (entry.key_partition.value >= job->second.plan->key_partitions()) continue;
-    Replica& replica =
-        job->second.replicas.try_emplace(entry.key_partition, job->second.plan, entry.key_partition)
-            .first->second;
-    answer.entries.push_back(replica.register_owner(entry));
+    answer.entries.push_back(
+        replica_of(&job->second, entry.key_partition).register_owner(entry));
   }
   runtime_.send(self_, message.from, kReplicaStates, answer.encode());
 }
@@ -75,16 +77,17 @@ void StoreShard::on_frames(const Message& message) {
   FrameAck ack{frames->job, frames->link_seq, {}};
   ReplicaStates refused{frames->job, {}};
   for (const FramePart& part : frames->parts) {
-    const auto it = job->second.replicas.find(part.key_partition);
-    if (it == job->second.replicas.end()) continue;
-    switch (it->second.apply(part)) {
+    if (part.key_partition.value >= job->second.plan->key_partitions()) continue;
+    Replica& replica = replica_of(&job->second, part.key_partition);
+    switch (replica.apply(part)) {
       case Replica::Outcome::kApplied:
-        ack.entries.push_back({part.key_partition, part.session, it->second.version()});
+        ack.entries.push_back({part.key_partition, part.session, replica.version()});
         break;
       case Replica::Outcome::kRefused:
-        refused.entries.push_back(it->second.state());
+        refused.entries.push_back(replica.state());
+        refused.entries.back().session = part.session;
         break;
-      case Replica::Outcome::kIgnored:
+      case Replica::Outcome::kRepeated:
         break;
     }
   }

@@ -87,6 +87,7 @@ class StoreShard : public Actor {
   };
 
   void on_view(const ClusterState& view);
+  static Replica& replica_of(Job* job, KeyPartitionId k);
   void on_register(const Message& message);
   void on_frames(const Message& message);
   void on_read(ActorId from, const ReadRequest& request);

@@ -284,20 +284,20 @@ void SourceReader::send(Read* read) {
 
 void SourceReader::send_to(const ActorAddress& host, const LoadedBatch& batch, bool catching_up) {
   SessionsOfLink& sessions = sessions_.at(host);
+  // A session behind this read's batch waits for another catch-up read; one at or past its end has
+  // it all, but is told if the log ends just there.
+  const auto takes_part = [&](const Session& s) {
+    return s.catching_up == catching_up && s.position >= batch.begin.offset &&
+           (s.position < batch.end.offset ||
+            (batch.end.finished && s.position == batch.end.offset));
+  };
   uint32_t parts = 0;
-  for (const auto& [k, s] : sessions) {
-    parts += s.catching_up == catching_up && s.position < batch.end.offset;
-  }
-  // A finished log is said even if it ended just where the last batch did.
-  const bool finishing = batch.end.finished && batch.begin.offset == batch.end.offset;
-  if (finishing) {
-    for (const auto& [k, s] : sessions) parts += s.catching_up == catching_up;
-  }
+  for (const auto& [k, s] : sessions) parts += takes_part(s);
   if (parts == 0) return;
   SendLink& link = links_.at(host);
   SourceBatchWriter writer({job_, source_, epoch_, 0, batch.end, batch.read_wall_us}, parts);
   for (auto& [k, s] : sessions) {
-    if (s.catching_up != catching_up || (s.position >= batch.end.offset && !finishing)) continue;
+    if (!takes_part(s)) continue;
     writer.begin_part(k, s.id, s.next_seq++);
     batch.write_blocks(k.value, s.position, writer.blocks());
     s.position = batch.end.offset;

@@ -43,7 +43,7 @@ FileCursor::~FileCursor() { ::close(fd_); }
 
 Status FileCursor::start(uint64_t offset) {
   offset_ = offset;
-  const auto size = size_now();
+  const auto size = current_size();
   if (!size.ok()) return size.error();
   ::posix_fadvise(fd_, 0, 0, POSIX_FADV_SEQUENTIAL);
   if (source_.files().format() == proto::FilesInput::CSV) return start_csv(*size);
@@ -80,7 +80,7 @@ Status FileCursor::start_csv(uint64_t size) {
                     "; the file is not the one that was read before");
 }
 
-Result<uint64_t> FileCursor::size_now() const {
+Result<uint64_t> FileCursor::current_size() const {
   struct stat status {};
   if (::fstat(fd_, &status) != 0) return file_error(path_, "look at");
   if (!S_ISREG(status.st_mode)) return user_error(path_ + ": is not a regular file");
@@ -110,7 +110,7 @@ Status FileCursor::read_at(uint64_t offset, char* to, size_t bytes) const {
 Status FileCursor::read(size_t max_records, size_t max_bytes, EventBatch* batch) {
   const uint64_t begin = offset_;
   BatchWriter writer(source_.schema(), begin, max_records, batch);
-  const auto size = size_now();
+  const auto size = current_size();
   if (!size.ok()) return size.error();
   size_t window = std::clamp<size_t>(max_bytes, 1, kLargestWindow);
   offset_ = std::max(offset_, header_bytes_);

@@ -29,7 +29,7 @@ class FileCursor : public SourceCursor {
   Status start(uint64_t offset);
   Status start_csv(uint64_t size);
   // The file's size now; an error if it is shorter than the offset.
-  Result<uint64_t> size_now() const;
+  Result<uint64_t> current_size() const;
   // Exactly `bytes` at `offset` into `to`.
   Status read_at(uint64_t offset, char* to, size_t bytes) const;
   // Reads and parses a window of up to `window` bytes at the offset; adds what was consumed.

@@ -1,0 +1,35 @@
+// `tidemill generate`: writes generated card transactions to files, one per partition:
+// <out>/transactions-<partition>.csv or .ndjson. The meaning of the numbers: docs/generator.md.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace tidemill {
+
+struct GenerateOptions {
+  std::string out = ".";       // directory; made if it does not exist
+  std::string format = "csv";  // csv or ndjson
+  uint64_t seed = 1;
+  uint32_t partitions = 1;      // files
+  uint64_t events = 1'000'000;  // per partition
+  uint64_t customers = 5'000;
+  uint64_t terminals = 10'000;
+  double zipf_exponent = 0.8;  // 0: uniform
+  std::string start_time = "2018-04-01T00:00:00Z";
+  double events_per_second = 100;  // of event time, over all partitions
+  double late_share = 0;
+  std::string late_by = "1h";  // late events are dated back by up to this
+  double tie_share = 0;
+  double burst_share = 0;
+  double burst_factor = 10;
+  double malformed_share = 0;
+  double fraud_share = 0.01;
+  bool quiet = false;  // no progress bar and no summary
+};
+
+// The exit code: 0, or 1 after a message on stderr. A file appears under its name only when it is
+// complete; one of that name is replaced.
+int run_generate(const GenerateOptions& options);
+
+}  // namespace tidemill
