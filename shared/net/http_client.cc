@@ -36,15 +36,15 @@ Result<Url> parse_url(const std::string& url) {
   Url out;
   out.target = slash == url.size() ? "/" : url.substr(slash);
   const size_t colon = authority.rfind(':');
-  const bool has_port = colon != std::string::npos && authority.find(']', colon) == std::string::npos;
+  const bool has_port =
+      colon != std::string::npos && authority.find(']', colon) == std::string::npos;
   out.host = has_port ? authority.substr(0, colon) : authority;
   out.port = has_port ? authority.substr(colon + 1) : "80";
   if (out.host.size() > 2 && out.host.front() == '[' && out.host.back() == ']') {
     out.host = out.host.substr(1, out.host.size() - 2);
   }
   uint16_t port = 0;
-  const auto [end, ec] =
-      std::from_chars(out.port.data(), out.port.data() + out.port.size(), port);
+  const auto [end, ec] = std::from_chars(out.port.data(), out.port.data() + out.port.size(), port);
   if (ec != std::errc() || end != out.port.data() + out.port.size() || out.host.empty()) {
     return wrong;
   }
@@ -129,8 +129,7 @@ Result<HttpResponse> http_call(const std::string& method, const std::string& url
     call.start(*parsed);
     io.run_for(std::chrono::milliseconds(timeout_ms));
     if (call.failure != nullptr) {
-      return retryable_error(std::string(call.failure) + " " + where + ": " +
-                             call.error.message());
+      return retryable_error(std::string(call.failure) + " " + where + ": " + call.error.message());
     }
     if (!call.done) {
       return retryable_error("no answer from " + where + " within " + std::to_string(timeout_ms) +

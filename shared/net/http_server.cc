@@ -23,8 +23,8 @@ namespace {
 
 namespace asio = boost::asio;
 namespace http = boost::beast::http;
-using boost::beast::error_code;
 using asio::ip::tcp;
+using boost::beast::error_code;
 using Clock = std::chrono::steady_clock;
 using Executor = asio::io_context::executor_type;
 using Socket = asio::basic_stream_socket<tcp, Executor>;
@@ -124,8 +124,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void on_tick(Clock::time_point now) {
     if (now < deadline_) return;
     if (phase_ == Phase::kAnswering) {
-      write(http_error(503, "no answer within " +
-                                std::to_string(shared_.config.answer_timeout_ms) + " ms"));
+      write(http_error(
+          503, "no answer within " + std::to_string(shared_.config.answer_timeout_ms) + " ms"));
     } else {
       close();
     }
@@ -157,10 +157,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   void read(size_t bytes) {
     bytes = std::min(bytes, buffer_.max_size() - buffer_.size());
-    socket_.async_read_some(buffer_.prepare(bytes),
-                            [self = shared_from_this()](error_code ec, size_t n) {
-                              self->on_read(ec, n);
-                            });
+    socket_.async_read_some(
+        buffer_.prepare(bytes),
+        [self = shared_from_this()](error_code ec, size_t n) { self->on_read(ec, n); });
   }
 
   void on_read(error_code ec, size_t bytes) {
@@ -260,9 +259,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
     enter(Phase::kWriting, shared_.config.write_timeout_ms);
     const std::array<asio::const_buffer, 2> bytes{asio::buffer(head_),
                                                   asio::buffer(body_.data(), body_bytes)};
-    asio::async_write(socket_, bytes, [self = shared_from_this()](error_code ec, size_t) {
-      self->on_written(ec);
-    });
+    asio::async_write(socket_, bytes,
+                      [self = shared_from_this()](error_code ec, size_t) { self->on_written(ec); });
   }
 
   void render_head(int status, const std::string& content_type) {
@@ -350,8 +348,8 @@ class HttpServerImpl final : public HttpServer {
     const HttpServerConfig& config = shared_.config;
     const std::string where = config.address + ":" + std::to_string(config.port);
     error_code ec;
-    const auto address = asio::ip::make_address(
-        config.address == "localhost" ? "127.0.0.1" : config.address, ec);
+    const auto address =
+        asio::ip::make_address(config.address == "localhost" ? "127.0.0.1" : config.address, ec);
     if (ec) {
       return user_error("cannot listen on " + where +
                         ": the address must be a numeric one, such as 127.0.0.1 or 0.0.0.0");

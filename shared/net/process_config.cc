@@ -129,8 +129,8 @@ Result<ProcessConfig::Outcome> ProcessConfig::read_command_line(int argc, const 
     if (const auto* number = std::get_if<int64_t*>(&option.value)) {
       type = option.number.unit.empty() ? "N" : option.number.unit;
       value = std::to_string(**number);
-      help += "; " + std::to_string(option.number.least) + " to " +
-              std::to_string(option.number.most);
+      help +=
+          "; " + std::to_string(option.number.least) + " to " + std::to_string(option.number.most);
     } else if (const auto* flag = std::get_if<bool*>(&option.value)) {
       type = "true|false";
       value = **flag ? "true" : "false";
@@ -215,8 +215,8 @@ Status ProcessConfig::assign(const GivenValues& given) {
       if (parsed.ec != std::errc{} || parsed.ptr != end || value < option.number.least ||
           value > option.number.most) {
         const std::string unit = option.number.unit.empty() ? "" : " of " + option.number.unit;
-        return user_error(where + ": " + option.name + " must be a whole number" + unit +
-                          " from " + std::to_string(option.number.least) + " to " +
+        return user_error(where + ": " + option.name + " must be a whole number" + unit + " from " +
+                          std::to_string(option.number.least) + " to " +
                           std::to_string(option.number.most) + ", not '" + text + "'");
       }
       staged.emplace_back(&option, value);

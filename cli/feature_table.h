@@ -1,0 +1,16 @@
+// An answer of POST /v1/features as a table: a line per feature, a column per entity.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+namespace tidemill::cli {
+
+// `rows` name the entities, in the request's order. Values that differ from those of the answer
+// `before` (null: none) are marked with '*'; those of keys without rows, and those that the store
+// cannot tell yet, say so.
+std::string feature_table(const nlohmann::json& answer, const std::vector<std::string>& rows,
+                          const nlohmann::json& before);
+
+}  // namespace tidemill::cli

@@ -1,0 +1,17 @@
+// `tidemill job submit`: submits a job, and waits for its end if asked to.
+#pragma once
+
+#include <string>
+
+#include "cli/global_options.h"
+
+namespace tidemill::cli {
+
+struct JobSubmitCommand {
+  std::string file;
+  bool wait = false;  // until it is COMPLETED, with a progress bar
+
+  ExitCode run(const GlobalOptions& global) const;
+};
+
+}  // namespace tidemill::cli

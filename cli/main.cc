@@ -1,0 +1,196 @@
+// tidemill: the command line. Binds options to the commands' structs and runs one of them.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <functional>
+
+#include "cli/cluster.h"
+#include "cli/down.h"
+#include "cli/generate.h"
+#include "cli/get.h"
+#include "cli/job_list.h"
+#include "cli/job_show.h"
+#include "cli/job_stop.h"
+#include "cli/job_submit.h"
+#include "cli/up.h"
+#include "cli/validate.h"
+
+namespace tidemill::cli {
+namespace {
+
+// Everything that can be asked for, and what was.
+struct Commands {
+  GlobalOptions global;
+  UpCommand up;
+  DownCommand down;
+  ClusterCommand cluster;
+  JobSubmitCommand job_submit;
+  JobListCommand job_list;
+  JobShowCommand job_show;
+  JobStopCommand job_stop;
+  GetCommand get;
+  ValidateCommand validate;
+  GenerateOptions generate;
+  std::function<ExitCode()> chosen;
+};
+
+template <typename Command>
+void choose(CLI::App* app, Commands* all, const Command& command) {
+  app->callback(
+      [all, &command] { all->chosen = [all, &command] { return command.run(all->global); }; });
+}
+
+void bind_up(CLI::App& root, Commands* all) {
+  CLI::App* app = root.add_subcommand("up", "Start a local cluster, and supervise it");
+  UpCommand& up = all->up;
+  app->add_option("--dir", up.cluster.dir, "Directory of state and logs")->capture_default_str();
+  app->add_option("--workers", up.cluster.workers, "Worker processes")
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str();
+  app->add_option("--shards", up.cluster.shards, "Threads of each worker and of the store")
+      ->check(CLI::Range(1, 256))
+      ->capture_default_str();
+  app->add_option("--ports-from", up.cluster.ports_from,
+                  "P: the coordinator's HTTP is at P, its control at P+1, the store's HTTP at "
+                  "P+10; 0: free ports")
+      ->check(CLI::Range(0, 65'525))
+      ->capture_default_str();
+  app->add_flag("--detach", up.detach, "Return when the cluster is ready; end it with `down`");
+  app->add_flag("!--no-restart", up.cluster.restart, "Do not start again a process that died");
+  app->add_option_function<int>(
+         "--timeout", [&up](int seconds) { up.cluster.start_timeout_ms = int64_t{seconds} * 1000; },
+         "Seconds within which the cluster must be ready (60)")
+      ->check(CLI::Range(1, 3600));
+  choose(app, all, up);
+}
+
+void bind_cluster(CLI::App& root, Commands* all) {
+  CLI::App* down = root.add_subcommand("down", "End the cluster that `up` started");
+  down->add_option("--dir", all->down.dir, "Its directory")->capture_default_str();
+  choose(down, all, all->down);
+  CLI::App* cluster = root.add_subcommand("cluster", "Show the members of the cluster");
+  choose(cluster, all, all->cluster);
+}
+
+void bind_jobs(CLI::App& root, Commands* all) {
+  CLI::App* job = root.add_subcommand("job", "Submit, list, show and stop jobs");
+  job->require_subcommand(1);
+  job->fallthrough();
+  CLI::App* submit = job->add_subcommand("submit", "Submit a job file");
+  submit->add_option("file", all->job_submit.file, "The job, in YAML")->required();
+  submit->add_flag("--wait", all->job_submit.wait, "Wait until it is complete, showing progress");
+  choose(submit, all, all->job_submit);
+  CLI::App* list = job->add_subcommand("list", "List all jobs");
+  choose(list, all, all->job_list);
+  CLI::App* show = job->add_subcommand("show", "Show how far a job is and what it holds");
+  show->add_option("job", all->job_show.job, "Its name or id")->required();
+  choose(show, all, all->job_show);
+  CLI::App* stop = job->add_subcommand("stop", "Stop a job for good");
+  stop->add_option("job", all->job_stop.job, "Its name or id")->required();
+  choose(stop, all, all->job_stop);
+  for (CLI::App* app : {submit, list, show, stop}) app->fallthrough();
+}
+
+void bind_get(CLI::App& root, Commands* all) {
+  CLI::App* app = root.add_subcommand("get", "Read features from the serving store");
+  GetCommand& get = all->get;
+  app->add_option("job", get.job, "The job's name")->required();
+  app->add_option("--entity", get.entities,
+                  "A join key and its values: customer_id=596,4961; once per join key")
+      ->required();
+  auto* features =
+      app->add_option("--features", get.features, "Names: customer.*,terminal_risk.risk_7d");
+  auto* service = app->add_option("--service", get.service, "A service of the job instead");
+  features->excludes(service);
+  app->add_option("--as-of", get.as_of, "Time of the values (RFC 3339); default: the latest");
+  app->add_option("--store", get.store, "The store's address; default: the cluster's");
+  app->add_flag("--offsets", get.offsets, "With --json: what each row was computed from");
+  auto* watch = app->add_option_function<double>(
+      "--watch",
+      [&get](double seconds) {
+        get.watch = true;
+        get.watch_seconds = seconds;
+      },
+      "Read again every so many seconds (1), marking what changed with '*'");
+  watch->expected(0, 1)->default_str("1")->check(CLI::Range(0.05, 86'400.0));
+  app->add_option("--count", get.count, "With --watch: end after so many readings")->needs(watch);
+  app->callback([all, features, service] {
+    if (features->count() + service->count() == 0) {
+      throw CLI::RequiredError("--features or --service");
+    }
+    all->chosen = [all] { return all->get.run(all->global); };
+  });
+}
+
+void bind_validate(CLI::App& root, Commands* all) {
+  CLI::App* app = root.add_subcommand("validate", "Check a job file without a cluster");
+  app->add_option("file", all->validate.file, "The job, in YAML")->required();
+  choose(app, all, all->validate);
+}
+
+void bind_generate(CLI::App& root, Commands* all) {
+  CLI::App* app = root.add_subcommand("generate", "Write generated card transactions to files");
+  GenerateOptions& to = all->generate;
+  const auto option = [app](const char* name, auto& value, const char* help) {
+    return app->add_option(name, value, help)->capture_default_str();
+  };
+  const auto share = [&](const char* name, double& value, const char* help) {
+    option(name, value, help)->check(CLI::Range(0.0, 1.0));
+  };
+  option("--out", to.out, "Directory; made if it does not exist");
+  option("--format", to.format, "csv or ndjson")->check(CLI::IsMember({"csv", "ndjson"}));
+  option("--seed", to.seed, "The same seed gives the same events");
+  option("--partitions", to.partitions, "Files")->check(CLI::Range(1, 65'536));
+  option("--events", to.events, "Events per file");
+  option("--customers", to.customers, "Customers")->check(CLI::PositiveNumber);
+  option("--terminals", to.terminals, "Terminals")->check(CLI::PositiveNumber);
+  option("--zipf-exponent", to.zipf_exponent, "Skew of customers and terminals; 0: uniform")
+      ->check(CLI::NonNegativeNumber);
+  option("--start-time", to.start_time, "Event time of the first event (RFC 3339)");
+  option("--events-per-second", to.events_per_second, "In event time, over all files")
+      ->check(CLI::PositiveNumber);
+  share("--late-share", to.late_share, "Share of events that are dated back");
+  option("--late-by", to.late_by, "By up to this, such as 1h");
+  share("--tie-share", to.tie_share, "Share of events with the event time of the one before");
+  share("--burst-share", to.burst_share, "Share of time in bursts");
+  option("--burst-factor", to.burst_factor, "Rate within bursts, as a multiple")
+      ->check(CLI::PositiveNumber);
+  share("--malformed-share", to.malformed_share, "Share of records that cannot be read");
+  share("--fraud-share", to.fraud_share, "Share of fraudulent events");
+  app->add_flag("--quiet", to.quiet, "No progress bar and no summary");
+  app->callback([all] {
+    all->chosen = [all] { return static_cast<ExitCode>(run_generate(all->generate)); };
+  });
+}
+
+int run(int argc, char** argv) {
+  Commands all;
+  CLI::App root{"Tidemill: features from event streams, computed and served fresh", "tidemill"};
+  root.set_version_flag("--version", std::string("tidemill ") + TIDEMILL_VERSION);
+  root.add_option("--coordinator", all.global.coordinator,
+                  "The coordinator's HTTP address; default: that of ./run/cluster.json, or "
+                  "http://127.0.0.1:7070")
+      ->envname("TIDEMILL_COORDINATOR");
+  root.add_flag("--json", all.global.json, "Raw JSON to stdout, for programs");
+  root.require_subcommand(1);
+  bind_up(root, &all);
+  bind_cluster(root, &all);
+  bind_jobs(root, &all);
+  bind_get(root, &all);
+  bind_validate(root, &all);
+  bind_generate(root, &all);
+  for (CLI::App* app : root.get_subcommands({})) app->fallthrough();
+  root.footer("Exit codes: 0 ok, 1 failed, 2 bad usage or input, 3 not reachable.");
+  try {
+    root.parse(argc, argv);
+    return static_cast<int>(all.chosen());
+  } catch (const CLI::ParseError& e) {
+    return root.exit(e) == 0 ? 0 : static_cast<int>(ExitCode::kUsage);
+  } catch (const std::exception& e) {
+    return static_cast<int>(fail(ExitCode::kFailed, e.what()));
+  }
+}
+
+}  // namespace
+}  // namespace tidemill::cli
+
+int main(int argc, char** argv) { return tidemill::cli::run(argc, argv); }

@@ -1,0 +1,234 @@
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "cli/get.h"
+#include "cli/job_list.h"
+#include "cli/job_stop.h"
+#include "cli/job_submit.h"
+#include "cli/job_wait.h"
+#include "cli/validate.h"
+#include "tests/unit/cli/fake_server.h"
+
+namespace tidemill::cli {
+namespace {
+
+// What a command printed, and how it ended.
+struct Outcome {
+  ExitCode exit;
+  std::string out;
+  std::string err;
+};
+
+template <typename Command>
+Outcome outcome(const Command& command, const GlobalOptions& global) {
+  testing::internal::CaptureStdout();
+  testing::internal::CaptureStderr();
+  const ExitCode exit = command.run(global);
+  std::fflush(stdout);
+  return {exit, testing::internal::GetCapturedStdout(), testing::internal::GetCapturedStderr()};
+}
+
+class Commands : public testing::Test {
+ protected:
+  void SetUp() override {
+    dir_ = std::filesystem::temp_directory_path() /
+           ("tidemill_commands_test_" + std::to_string(getpid()));
+    std::filesystem::create_directories(dir_);
+  }
+  void TearDown() override { std::filesystem::remove_all(dir_); }
+
+  std::string file(const std::string& name, const std::string& text) {
+    const std::string path = (dir_ / name).string();
+    std::ofstream(path) << text;
+    return path;
+  }
+  std::string submit_request() const {
+    std::string encoded;
+    for (const char c : dir_.string()) encoded += c == '/' ? std::string("%2F") : std::string(1, c);
+    return "POST /v1/jobs?base_dir=" + encoded;
+  }
+
+  std::filesystem::path dir_;
+  FakeServer server_;
+  GlobalOptions global_{server_.url(), false};
+};
+
+TEST_F(Commands, JobListIsATableOrTheRawAnswer) {
+  const std::string body =
+      R"({"jobs":[{"id":1,"name":"card_fraud","state":"RUNNING","submitted_at":"2026-01-01T00:00:00Z"}]})";
+  server_.answer("GET /v1/jobs", 200, body);
+  EXPECT_EQ(outcome(JobListCommand{}, global_).out,
+            "ID  NAME        STATE    SUBMITTED AT\n"
+            " 1  card_fraud  RUNNING  2026-01-01T00:00:00Z\n");
+  EXPECT_EQ(outcome(JobListCommand{}, {server_.url(), true}).out, body + "\n");
+}
+
+TEST_F(Commands, AnAbsentCoordinatorIsThreeAndSaysWhatToDo) {
+  const Outcome got = outcome(JobListCommand{}, {"http://127.0.0.1:1", false});
+  EXPECT_EQ(got.exit, ExitCode::kUnreachable);
+  EXPECT_EQ(got.out, "");
+  EXPECT_NE(got.err.find("--coordinator"), std::string::npos) << got.err;
+}
+
+TEST_F(Commands, JobStopNamesTheJobSafely) {
+  server_.answer("POST /v1/jobs/a%2Fb/stop", 202, R"({"id":1})");
+  EXPECT_EQ(outcome(JobStopCommand{"a/b"}, global_).exit, ExitCode::kOk);
+  EXPECT_EQ(outcome(JobStopCommand{"other"}, global_).exit, ExitCode::kFailed);
+}
+
+TEST_F(Commands, JobSubmitSendsTheFileAndItsDirectory) {
+  const std::string path = file("job.yaml", "job: x\n");
+  server_.answer(submit_request(), 201, R"({"id":4,"name":"x"})");
+  const Outcome got = outcome(JobSubmitCommand{path, false}, global_);
+  EXPECT_EQ(got.exit, ExitCode::kOk) << got.err;
+  ASSERT_EQ(server_.asked().size(), 1u);
+  EXPECT_EQ(server_.asked()[0].body, "job: x\n");
+}
+
+TEST_F(Commands, JobSubmitPrintsEveryErrorOfARefusedJob) {
+  const std::string path = file("job.yaml", "job: x\n");
+  server_.answer(submit_request(), 400, R"({"error":{"message":"the job has errors","errors":[
+      {"line":12,"column":7,"path":"views.a.where","message":"unknown column 'b'"},
+      {"line":14,"column":3,"path":"views.a","message":"no windows"}]}})");
+  const Outcome got = outcome(JobSubmitCommand{path, false}, global_);
+  EXPECT_EQ(got.exit, ExitCode::kUsage);
+  EXPECT_NE(got.err.find(":12:7: views.a.where: unknown column 'b'"), std::string::npos) << got.err;
+  EXPECT_NE(got.err.find(":14:3: views.a: no windows"), std::string::npos) << got.err;
+  EXPECT_EQ(outcome(JobSubmitCommand{path + ".absent", false}, global_).exit, ExitCode::kUsage);
+}
+
+TEST_F(Commands, JobSubmitWaitsUntilTheJobIsComplete) {
+  const std::string path = file("job.yaml", "job: x\n");
+  server_.answer(submit_request(), 201, R"({"id":4,"name":"x"})");
+  const std::string source = R"("sources":[{"input":"generator 0","offset":10,"records":10,)";
+  server_.answer("GET /v1/jobs/4", 200,
+                 R"({"name":"x","state":"RUNNING",)" + source + R"("published":5}]})");
+  server_.answer("GET /v1/jobs/4", 200,
+                 R"({"name":"x","state":"COMPLETED","rows":20,"keys":3,)" + source +
+                     R"("published":10,"finished":true}]})");
+  const Outcome got = outcome(JobSubmitCommand{path, true}, global_);
+  EXPECT_EQ(got.exit, ExitCode::kOk);
+  EXPECT_EQ(got.out, "job x is complete: 10 records, of which 0 bad; 20 rows held for 3 keys\n");
+  EXPECT_EQ(got.err, " 50%  10 records  RUNNING\n100%  10 records  COMPLETED\n");
+}
+
+TEST_F(Commands, WaitingForAJobThatIsStoppedFails) {
+  server_.answer("GET /v1/jobs/4", 200, R"({"state":"STOPPED","sources":[]})");
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(wait_for_job(global_, "4"), ExitCode::kFailed);
+  EXPECT_EQ(wait_for_job(global_, "5"), ExitCode::kFailed);
+  testing::internal::GetCapturedStderr();
+}
+
+TEST_F(Commands, ProgressIsMeasuredAgainstTheFile) {
+  const std::string path = file("a.csv", std::string(1000, 'x'));
+  const auto progress = [](const std::string& source) {
+    return progress_of(nlohmann::json::parse(R"({"sources":[)" + source + "]}")).share;
+  };
+  const std::string input = R"({"input":")" + path + R"(",)";
+  EXPECT_DOUBLE_EQ(progress(input + R"("offset":500,"published":250,"finished":false})"), 0.25);
+  EXPECT_DOUBLE_EQ(progress(R"({"input":"generator 0","offset":500,"published":250})"), 0.5);
+  EXPECT_DOUBLE_EQ(progress(input + R"("offset":500,"published":500,"finished":true})"), 1.0);
+  EXPECT_DOUBLE_EQ(progress(R"({"offset":0,"published":0,"finished":true})"), 1.0);
+  EXPECT_DOUBLE_EQ(progress(R"({"offset":0,"published":0})"), 0.0);
+  EXPECT_DOUBLE_EQ(progress(R"({"offset":8,"published":4},{"offset":8,"published":8})"), 0.75);
+}
+
+TEST_F(Commands, GetAsksTheStoreThatTheCoordinatorNames) {
+  FakeServer store;
+  server_.answer(
+      "GET /v1/cluster", 200,
+      R"({"members":[{"role":"store","alive":true,"http":")" + store.address() + R"("}]})");
+  store.answer("POST /v1/features", 200,
+               R"({"job":"j","as_of":"2018-04-10T00:00:00Z","results":[{"feature":"c.n",)"
+               R"("values":[3,4],"statuses":["PRESENT","PRESENT"],"freshness_ms":[1,2]}]})");
+  GetCommand get;
+  get.job = "j";
+  get.entities = {"customer_id=596,4961", "terminal_id=a,b"};
+  get.features = {"c.*,t.risk", "d.*"};
+  get.as_of = "2018-04-10T00:00:00Z";
+  const Outcome got = outcome(get, global_);
+  EXPECT_EQ(got.exit, ExitCode::kOk) << got.err;
+  EXPECT_EQ(got.out,
+            "as of 2018-04-10T00:00:00Z, fresh to 2 ms\n"
+            "FEATURE  customer_id=596 terminal_id=a  customer_id=4961 terminal_id=b\n"
+            "c.n                                  3                               4\n");
+  ASSERT_EQ(store.asked().size(), 1u);
+  EXPECT_EQ(nlohmann::json::parse(store.asked()[0].body), nlohmann::json::parse(R"({"job":"j",
+      "features":["c.*","t.risk","d.*"], "as_of":"2018-04-10T00:00:00Z",
+      "entities":{"customer_id":["596","4961"],"terminal_id":["a","b"]}})"));
+}
+
+TEST_F(Commands, GetWatchesAndMarksWhatChanged) {
+  FakeServer store;
+  const auto answer = [](int value) {
+    return R"({"results":[{"feature":"c.n","values":[)" + std::to_string(value) +
+           R"(],"statuses":["PRESENT"]}]})";
+  };
+  store.answer("POST /v1/features", 200, answer(3));
+  store.answer("POST /v1/features", 200, answer(4));
+  GetCommand get;
+  get.job = "j";
+  get.entities = {"k=1"};
+  get.service = "s";
+  get.store = store.url();
+  get.watch = true;
+  get.watch_seconds = 0;
+  get.count = 2;
+  EXPECT_EQ(outcome(get, global_).out,
+            "as of \nFEATURE  k=1\nc.n        3\n\nas of \nFEATURE  k=1\nc.n       4*\n\n");
+}
+
+TEST_F(Commands, GetRefusesEntitiesThatDoNotMakeRows) {
+  for (const std::vector<std::string>& entities :
+       {std::vector<std::string>{"596"}, {"=596"}, {"customer_id="}, {"a=1,2", "b=1"}}) {
+    GetCommand get;
+    get.store = server_.url();
+    get.entities = entities;
+    get.features = {"c.*"};
+    const Outcome got = outcome(get, global_);
+    EXPECT_EQ(got.exit, ExitCode::kUsage);
+    EXPECT_NE(got.err.find("--entity"), std::string::npos);
+  }
+  EXPECT_TRUE(server_.asked().empty());
+}
+
+TEST_F(Commands, ValidateSaysWhereTheErrorsAre) {
+  const Outcome absent = outcome(ValidateCommand{"/nonexistent/job.yaml"}, global_);
+  EXPECT_EQ(absent.exit, ExitCode::kUsage);
+  const std::string path = file("job.yaml", "jobb: x\n");
+  const Outcome got = outcome(ValidateCommand{path}, global_);
+  EXPECT_EQ(got.exit, ExitCode::kUsage);
+  EXPECT_NE(got.err.find("job.yaml:1:1: "), std::string::npos) << got.err;
+  const Outcome raw = outcome(ValidateCommand{path}, {server_.url(), true});
+  EXPECT_FALSE(nlohmann::json::parse(raw.out)["error"]["errors"].empty());
+}
+
+constexpr const char* kJob = R"(job: small
+sources:
+  transactions:
+    schema: {event_time: timestamp, customer_id: string, amount: double}
+    event_time: event_time
+    history: {files: "a.csv"}
+views:
+  customer:
+    source: transactions
+    entity: [customer_id]
+    aggregations:
+      - {function: count, windows: [1h, 7d]}
+)";
+
+TEST_F(Commands, ValidateShowsWhatAJobMeans) {
+  file("a.csv", "event_time,customer_id,amount\n");
+  const std::string path = file("job.yaml", kJob);
+  const Outcome got = outcome(ValidateCommand{path}, global_);
+  EXPECT_EQ(got.exit, ExitCode::kOk) << got.err;
+  EXPECT_NE(got.out.find("customer  customer_id  transactions         2  7d"), std::string::npos)
+      << got.out;
+  EXPECT_NE(got.out.find("customer.count_1h  1h      0s      INT64"), std::string::npos) << got.out;
+}
+
+}  // namespace
+}  // namespace tidemill::cli
