@@ -182,8 +182,7 @@ void Coordinator::send_view(NodeId node) {
   (void)runtime_.send(kAgent, {node, kAgent}, kClusterView, view_);
 }
 
-void Coordinator::send_fenced(NodeId node, const std::string& endpoint,
-                              const std::string& reason) {
+void Coordinator::send_fenced(NodeId node, const std::string& endpoint, const std::string& reason) {
   probe_.fenced.add();
   if (!fenced_links_.contains(node) && fenced_links_.size() >= kMaxFencedLinks) return;
   fenced_links_[node] = runtime_.monotonic_us();
@@ -257,24 +256,23 @@ void Coordinator::compile(CoordinatorRequest request, const std::string& base_di
     return;
   }
   ++compiling_;
-  runtime_.run_blocking(
-      kAgent, kCompileLane,
-      [yaml = std::move(request.request.body), base_dir,
-       respond = std::move(request.respond)]() -> std::unique_ptr<LocalPayload> {
-        auto out = std::make_unique<Compiled>();
-        out->respond = respond;
-        auto compiled = compile_job(yaml, base_dir);
-        out->errors = std::move(compiled.errors);
-        if (!out->errors.empty()) return out;
-        compiled.plan.set_yaml(yaml);
-        auto plan = Plan::from_proto(std::move(compiled.plan));
-        if (plan) {
-          out->plan = std::move(*plan);
-        } else {
-          out->errors.push_back({0, 0, "", plan.error().message()});
-        }
-        return out;
-      });
+  runtime_.run_blocking(kAgent, kCompileLane,
+                        [yaml = std::move(request.request.body), base_dir,
+                         respond = std::move(request.respond)]() -> std::unique_ptr<LocalPayload> {
+                          auto out = std::make_unique<Compiled>();
+                          out->respond = respond;
+                          auto compiled = compile_job(yaml, base_dir);
+                          out->errors = std::move(compiled.errors);
+                          if (!out->errors.empty()) return out;
+                          compiled.plan.set_yaml(yaml);
+                          auto plan = Plan::from_proto(std::move(compiled.plan));
+                          if (plan) {
+                            out->plan = std::move(*plan);
+                          } else {
+                            out->errors.push_back({0, 0, "", plan.error().message()});
+                          }
+                          return out;
+                        });
 }
 
 void Coordinator::on_compiled(Compiled compiled) {
@@ -322,8 +320,8 @@ Coordinator::Answers Coordinator::apply_commands(Draft* draft) {
     } else {
       auto& stop = std::get<StopCommand>(command);
       const auto id = draft->stop(stop.job, job_limits());
-      answers.emplace_back(std::move(stop.respond), id ? stopped_response(*id)
-                                                       : http_error(404, id.error().message()));
+      answers.emplace_back(std::move(stop.respond),
+                           id ? stopped_response(*id) : http_error(404, id.error().message()));
     }
   }
   commands_.clear();

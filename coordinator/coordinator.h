@@ -95,8 +95,8 @@ class Coordinator : public Actor {
   Phase phase_ = Phase::kLoading;
   std::string instance_;
   MembershipTable members_;
-  int64_t recovered_at_us_ = 0;  // kRecovering ends then at the latest
-  int64_t settled_at_us_ = 0;    // nothing is placed before
+  int64_t recovered_at_us_ = 0;             // kRecovering ends then at the latest
+  int64_t settled_at_us_ = 0;               // nothing is placed before
   std::map<NodeId, int64_t> fenced_links_;  // to nodes that are no members; when used last
   size_t compiling_ = 0;
   std::deque<Command> commands_;

@@ -1,7 +1,7 @@
-// CoordinatorState: what the coordinator has decided: who is a member, which jobs there are, who owns
-// what. One value is one durable state; a decision copies it, changes the copy, makes it durable,
-// and only then shows it to anybody. Copies are cheap: jobs and grants are shared, immutable, and
-// changed by replacing the pointer.
+// CoordinatorState: what the coordinator has decided: who is a member, which jobs there are, who
+// owns what. One value is one durable state; a decision copies it, changes the copy, makes it
+// durable, and only then shows it to anybody. Copies are cheap: jobs and grants are shared,
+// immutable, and changed by replacing the pointer.
 #pragma once
 
 #include <cstdint>
@@ -55,7 +55,7 @@ struct JobRecord {
 };
 
 struct JobEntry {
-  std::shared_ptr<const JobRecord> job;           // never null
+  std::shared_ptr<const JobRecord> job;     // never null
   std::shared_ptr<const JobGrants> grants;  // never null
 };
 

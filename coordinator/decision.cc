@@ -45,8 +45,7 @@ const JobEntry* find_job(const CoordinatorState& state, std::string_view name_or
 
 Draft::Draft(const CoordinatorState& committed) : state_(committed) {}
 
-Result<JobId> Draft::submit(std::shared_ptr<const Plan> plan, TimeUs now,
-                            const JobLimits& limits) {
+Result<JobId> Draft::submit(std::shared_ptr<const Plan> plan, TimeUs now, const JobLimits& limits) {
   const std::string name = plan->proto().job();
   if (const auto* entry = find_live(state_, name)) {
     return user_error("job " + std::to_string(entry->job->id.value) + " of the name '" + name +
@@ -63,8 +62,8 @@ Result<JobId> Draft::submit(std::shared_ptr<const Plan> plan, TimeUs now,
   auto grants = std::make_shared<JobGrants>();
   grants->sources.resize(plan->source_partitions());
   grants->key_partitions.resize(plan->key_partitions());
-  auto job = std::make_shared<JobRecord>(
-      JobRecord{id, name, JobState::kRunning, now, std::move(plan)});
+  auto job =
+      std::make_shared<JobRecord>(JobRecord{id, name, JobState::kRunning, now, std::move(plan)});
   state_.jobs[id] = {std::move(job), std::move(grants)};
   changed_ = view_changed_ = true;
   return id;

@@ -100,8 +100,7 @@ bool sources_done(const std::vector<SourceStatus>& sources) {
 
 }  // namespace
 
-JobStatus job_status(const JobEntry& entry, const MembershipTable& members,
-                     uint64_t view_version) {
+JobStatus job_status(const JobEntry& entry, const MembershipTable& members, uint64_t view_version) {
   JobStatus out;
   const JobId job = entry.job->id;
   out.key_partitions = entry.job->plan->key_partitions();

@@ -55,11 +55,11 @@ int run(int argc, char** argv) {
     }
   });
   if (!server) return fail(server.error());
-  std::printf("ready endpoint=%s http=%s:%u\n", actors->endpoint().c_str(),
-              http->address.c_str(), (*server)->port());
+  std::printf("ready endpoint=%s http=%s:%u\n", actors->endpoint().c_str(), http->address.c_str(),
+              (*server)->port());
   std::fflush(stdout);
   const int exit_code = actors->run();
-  server->reset();  // before the actors that it posts to
+  server->reset();  // before the process that it posts to
   return exit_code;
 }
 

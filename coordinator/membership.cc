@@ -63,8 +63,10 @@ MembershipTable::Answer MembershipTable::heartbeat(proto::Heartbeat report, int6
     it->second.info = info;
     alive_at_[info.endpoint] = info.node;
   } else if (!it->second.alive) {
-    return {Verdict::kFenced, "declared dead: no heartbeat for the length of the lease, or a newer "
-                              "process at the same endpoint; start again", {}};
+    return {Verdict::kFenced,
+            "declared dead: no heartbeat for the length of the lease, or a newer "
+            "process at the same endpoint; start again",
+            {}};
   } else if (!(it->second.info == info)) {
     return {Verdict::kRefused, "endpoint, role and shards never change during an incarnation", {}};
   }

@@ -95,7 +95,7 @@ Result<JobRecord> decode_job(proto::StoredJob stored) {
     return corrupt_error(what + ": impossible id or state");
   }
   JobRecord job{JobId{stored.job()}, stored.name(), static_cast<JobState>(stored.state()),
-          stored.submitted_at_us(), nullptr};
+                stored.submitted_at_us(), nullptr};
   auto plan = Plan::from_proto(std::move(*stored.mutable_plan()));
   if (!plan) return corrupt_error(what + ": " + plan.error().message());
   job.plan = std::move(*plan);

@@ -164,8 +164,9 @@ class MetadataStore::Impl {
     const std::string key = key_of(kGrantsPrefix, job.id);
     std::string bytes;
     if (const auto s = db_->Get({}, key, &bytes); !s.ok()) {
-      return s.IsNotFound() ? corrupt_error("job " + std::to_string(job.id.value) + " has no grants")
-                            : store_error("reading " + key, s);
+      return s.IsNotFound()
+                 ? corrupt_error("job " + std::to_string(job.id.value) + " has no grants")
+                 : store_error("reading " + key, s);
     }
     auto stored = parse<proto::StoredGrants>(bytes, key);
     if (!stored) return stored.error();

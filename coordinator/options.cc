@@ -11,9 +11,9 @@ void add_options(ProcessConfig* config, CoordinatorOptions* options) {
   config->number("lease-ms", &c.lease_ms,
                  {"a member without a heartbeat for as long is dead", "ms", 200, 600'000});
   config->number("tick-ms", &c.tick_ms, {"how often leases are looked at", "ms", 10, 60'000});
-  config->number("join-settle-ms", &c.join_settle_ms,
-                 {"wait for further workers after the first one, before placing", "ms", 0,
-                  600'000});
+  config->number(
+      "join-settle-ms", &c.join_settle_ms,
+      {"wait for further workers after the first one, before placing", "ms", 0, 600'000});
   config->number("max-members", &c.max_members, {"workers and stores alive", "", 1, 10'000});
   config->number("max-jobs", &c.max_jobs, {"jobs that are not stopped", "", 1, 10'000});
   config->number("max-stopped-jobs", &c.max_stopped_jobs,

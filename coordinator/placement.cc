@@ -89,9 +89,9 @@ class Planner {
         if (grant.node != NodeId{}) change(&grant, NodeId{}, 0);
         continue;
       }
-      auto least = std::min_element(
-          slots_.begin(), slots_.end(),
-          [&load](const Slot& a, const Slot& b) { return load(a) < load(b); });
+      auto least =
+          std::min_element(slots_.begin(), slots_.end(),
+                           [&load](const Slot& a, const Slot& b) { return load(a) < load(b); });
       change(&grant, least->node, least->shard);
       add(*least);
     }

@@ -36,9 +36,8 @@ std::string CoordinatorProbe::render(const CoordinatorState& state,
   registry_->gauge("tidemill_coordinator_generation", "Starts of a coordinator on these metadata")
       .set(static_cast<double>(state.generation));
   double live = 0;
-  for (const auto& [id, entry] : state.jobs) {
-    if (!entry.job->live()) continue;
-    live += 1;
+  for (const auto& [id, entry] : state.jobs) {  // a live job is the newest of its name
+    live += entry.job->live() ? 1 : 0;
     set_job(entry, members);
   }
   registry_->gauge("tidemill_coordinator_jobs", "Jobs not stopped").set(live);
@@ -46,7 +45,8 @@ std::string CoordinatorProbe::render(const CoordinatorState& state,
 }
 
 void CoordinatorProbe::set_job(const JobEntry& entry, const MembershipTable& members) {
-  const auto status = job_status(entry, members, 0);
+  JobStatus status;  // all 0 once it is stopped: metrics are never removed
+  if (entry.job->live()) status = job_status(entry, members, 0);
   const MetricLabels labels{{"job", entry.job->name}};
   const auto set = [&](const char* name, const char* help, uint64_t value) {
     registry_->gauge(name, help, labels).set(static_cast<double>(value));

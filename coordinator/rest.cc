@@ -97,9 +97,12 @@ Json source_json(const SourceStatus& source) {
 
 const char* state_text(JobState state) {
   switch (state) {
-    case JobState::kRunning: return "RUNNING";
-    case JobState::kCompleted: return "COMPLETED";
-    case JobState::kStopped: return "STOPPED";
+    case JobState::kRunning:
+      return "RUNNING";
+    case JobState::kCompleted:
+      return "COMPLETED";
+    case JobState::kStopped:
+      return "STOPPED";
   }
   return "";
 }
@@ -159,8 +162,9 @@ std::variant<RestRoute, HttpResponse> route_request(const HttpRequest& request) 
     if (parts.size() == 4) return only(request, "GET", {RestCall::kShowJob, *job, {}});
     if (parts[4] == "stop") return only(request, "POST", {RestCall::kStopJob, *job, {}});
   }
-  return http_error(404, "no such path; there are /v1/cluster, /v1/jobs, /v1/jobs/<name or id>, "
-                         "/v1/jobs/<name or id>/stop, /health and /metrics");
+  return http_error(404,
+                    "no such path; there are /v1/cluster, /v1/jobs, /v1/jobs/<name or id>, "
+                    "/v1/jobs/<name or id>/stop, /health and /metrics");
 }
 
 HttpResponse cluster_response(const CoordinatorState& state, const MembershipTable& members,
@@ -235,8 +239,8 @@ HttpResponse refused_job_response(const std::vector<JobError>& errors) {
                     {"path", error.path},
                     {"message", error.message}});
   }
-  const std::string message = "the job has " + std::to_string(errors.size()) +
-                              (errors.size() == 1 ? " error" : " errors");
+  const std::string message =
+      "the job has " + std::to_string(errors.size()) + (errors.size() == 1 ? " error" : " errors");
   return json_response(400, {{"error", {{"message", message}, {"errors", std::move(list)}}}});
 }
 

@@ -1,0 +1,178 @@
+#include "coordinator/metadata_store.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "coordinator/metadata_codec.h"
+#include "tests/unit/coordinator/test_jobs.h"
+
+namespace tidemill {
+namespace {
+
+namespace fs = std::filesystem;
+
+JobEntry small_job(uint32_t id, const std::string& name) {
+  auto plan = testing::small_plan(name, 4, 2);
+  auto grants = std::make_shared<JobGrants>();
+  grants->sources = {{NodeId{5}, 0, Epoch{10}}, {NodeId{6}, 1, Epoch{11}}};
+  grants->key_partitions.resize(4, {NodeId{6}, 2, Epoch{12}});
+  return {std::make_shared<JobRecord>(
+              JobRecord{JobId{id}, name, JobState::kCompleted, 1'234'567, plan}),
+          grants};
+}
+
+CoordinatorState some_state(const CoordinatorState& loaded) {
+  CoordinatorState state = loaded;
+  state.view_version = 9;
+  state.next_epoch = Epoch{13};
+  state.next_job = JobId{3};
+  state.members[NodeId{5}] = {NodeId{5}, "tcp://a", MemberRole::kWorker, 2};
+  state.members[NodeId{8}] = {NodeId{8}, "tcp://b", MemberRole::kStore, 1};
+  state.jobs[JobId{1}] = small_job(1, "one");
+  state.jobs[JobId{2}] = small_job(2, "two");
+  return state;
+}
+
+void expect_same(const CoordinatorState& a, const CoordinatorState& b) {
+  EXPECT_EQ(a.view_version, b.view_version);
+  EXPECT_EQ(a.next_epoch, b.next_epoch);
+  EXPECT_EQ(a.next_job, b.next_job);
+  EXPECT_EQ(a.members, b.members);
+  ASSERT_EQ(a.jobs.size(), b.jobs.size());
+  for (const auto& [id, entry] : a.jobs) {
+    ASSERT_TRUE(b.jobs.contains(id));
+    const auto& other = b.jobs.at(id);
+    EXPECT_EQ(encode_job(*entry.job).SerializeAsString(),
+              encode_job(*other.job).SerializeAsString());
+    EXPECT_EQ(*entry.grants, *other.grants);
+  }
+}
+
+TEST(MetadataStore, KeepsWhatIsCommittedOverReopening) {
+  const auto disk = MetadataStore::make_memory_disk();
+  CoordinatorState written;
+  {
+    auto store = MetadataStore::open_in_memory(disk);
+    ASSERT_TRUE(store.ok()) << store.error().message();
+    auto loaded = (*store)->start_generation();
+    ASSERT_TRUE(loaded.ok()) << loaded.error().message();
+    EXPECT_EQ(loaded->generation, 1u);
+    EXPECT_TRUE(loaded->jobs.empty());
+    written = some_state(*loaded);
+    ASSERT_TRUE((*store)->commit(*loaded, written).ok());
+  }
+  auto store = MetadataStore::open_in_memory(disk);
+  ASSERT_TRUE(store.ok()) << store.error().message();
+  auto loaded = (*store)->start_generation();
+  ASSERT_TRUE(loaded.ok()) << loaded.error().message();
+  EXPECT_EQ(loaded->generation, 2u);
+  expect_same(written, *loaded);
+}
+
+TEST(MetadataStore, WritesChangedGrantsAndRemovesForgottenJobs) {
+  const auto disk = MetadataStore::make_memory_disk();
+  CoordinatorState second;
+  {
+    auto store = MetadataStore::open_in_memory(disk);
+    ASSERT_TRUE(store.ok());
+    auto loaded = (*store)->start_generation();
+    ASSERT_TRUE(loaded.ok());
+    const CoordinatorState first = some_state(*loaded);
+    ASSERT_TRUE((*store)->commit(*loaded, first).ok());
+    second = first;
+    second.jobs.erase(JobId{1});
+    auto grants = *second.jobs.at(JobId{2}).grants;
+    grants.key_partitions[3] = {NodeId{5}, 0, Epoch{14}};
+    second.jobs.at(JobId{2}).grants = std::make_shared<const JobGrants>(grants);
+    second.next_epoch = Epoch{15};
+    ASSERT_TRUE((*store)->commit(first, second).ok());
+  }
+  auto store = MetadataStore::open_in_memory(disk);
+  ASSERT_TRUE(store.ok());
+  auto loaded = (*store)->start_generation();
+  ASSERT_TRUE(loaded.ok());
+  expect_same(second, *loaded);
+}
+
+class MetadataOnDisk : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    directory_ = fs::path(::testing::TempDir()) /
+                 ("tidemill_metadata_" + std::to_string(::getpid()) + "_" +
+                  ::testing::UnitTest::GetInstance()->current_test_info()->name());
+    fs::remove_all(directory_);
+  }
+  void TearDown() override { fs::remove_all(directory_); }
+
+  Result<CoordinatorState> start() {
+    auto store = MetadataStore::open(directory_.string());
+    if (!store) return store.error();
+    return (*store)->start_generation();
+  }
+
+  fs::path directory_;
+};
+
+TEST_F(MetadataOnDisk, IsOfOneProcessAtATime) {
+  auto store = MetadataStore::open(directory_.string());
+  ASSERT_TRUE(store.ok()) << store.error().message();
+  auto second = MetadataStore::open(directory_.string());
+  ASSERT_FALSE(second.ok());
+  EXPECT_NE(second.error().message().find(directory_.string()), std::string::npos);
+}
+
+TEST_F(MetadataOnDisk, GenerationsGrow) {
+  for (uint64_t generation = 1; generation <= 3; ++generation) {
+    const auto state = start();
+    ASSERT_TRUE(state.ok()) << state.error().message();
+    EXPECT_EQ(state->generation, generation);
+  }
+}
+
+TEST_F(MetadataOnDisk, ADatabaseThatHasLostItsDataIsRefused) {
+  ASSERT_TRUE(start().ok());
+  ASSERT_TRUE(start().ok());
+  fs::remove_all(directory_ / "db");
+  const auto state = start();
+  ASSERT_FALSE(state.ok());
+  EXPECT_EQ(state.error().code(), ErrorCode::kCorrupt);
+}
+
+TEST_F(MetadataOnDisk, ATruncatedManifestIsRefused) {
+  ASSERT_TRUE(start().ok());
+  ASSERT_TRUE(start().ok());
+  for (const auto& file : fs::directory_iterator(directory_ / "db")) {
+    if (file.path().filename().string().starts_with("MANIFEST")) fs::resize_file(file.path(), 0);
+  }
+  EXPECT_FALSE(start().ok());
+}
+
+TEST(MetadataCodec, RefusesOtherVersionsAndImpossibleValues) {
+  CoordinatorState state;
+  state.generation = 1;
+  auto cluster = encode_cluster(state);
+  EXPECT_TRUE(decode_cluster(cluster).ok());
+  cluster.set_format_version(2);
+  EXPECT_FALSE(decode_cluster(cluster).ok());
+  cluster.set_format_version(1);
+  cluster.add_members()->set_node(0);
+  EXPECT_FALSE(decode_cluster(cluster).ok());
+
+  auto job = encode_job(*small_job(1, "one").job);
+  EXPECT_TRUE(decode_job(job).ok());
+  job.set_state(proto::JOB_STATE_UNSPECIFIED);
+  EXPECT_FALSE(decode_job(job).ok());
+  job.set_state(proto::RUNNING);
+  job.set_format_version(0);
+  EXPECT_FALSE(decode_job(job).ok());
+
+  auto grants = encode_grants(JobId{1}, JobGrants{});
+  EXPECT_TRUE(decode_grants(grants).ok());
+  grants.set_format_version(9);
+  EXPECT_FALSE(decode_grants(grants).ok());
+}
+
+}  // namespace
+}  // namespace tidemill

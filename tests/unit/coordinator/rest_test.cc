@@ -1,0 +1,130 @@
+#include "coordinator/rest.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/unit/coordinator/test_jobs.h"
+
+namespace tidemill {
+namespace {
+
+using Json = nlohmann::json;
+
+std::variant<RestRoute, HttpResponse> route(const std::string& method, const std::string& target) {
+  return route_request({method, target, "", ""});
+}
+
+int refused(const std::string& method, const std::string& target) {
+  const auto routed = route(method, target);
+  const auto* response = std::get_if<HttpResponse>(&routed);
+  if (response == nullptr) return 0;
+  EXPECT_TRUE(Json::parse(response->body)["error"]["message"].is_string());
+  return response->status;
+}
+
+RestRoute found(const std::string& method, const std::string& target) {
+  const auto routed = route(method, target);
+  const auto* out = std::get_if<RestRoute>(&routed);
+  EXPECT_NE(out, nullptr) << method << " " << target;
+  return out == nullptr ? RestRoute{} : *out;
+}
+
+TEST(Rest, FindsEveryCall) {
+  EXPECT_EQ(found("GET", "/health").call, RestCall::kHealth);
+  EXPECT_EQ(found("GET", "/metrics").call, RestCall::kMetrics);
+  EXPECT_EQ(found("GET", "/v1/cluster").call, RestCall::kCluster);
+  EXPECT_EQ(found("GET", "/v1/jobs").call, RestCall::kListJobs);
+  EXPECT_EQ(found("GET", "/v1/jobs/card%20fraud").job, "card fraud");
+  const auto stop = found("POST", "/v1/jobs/7/stop");
+  EXPECT_EQ(stop.call, RestCall::kStopJob);
+  EXPECT_EQ(stop.job, "7");
+}
+
+TEST(Rest, DecodesTheBaseDirectory) {
+  EXPECT_EQ(found("POST", "/v1/jobs?base_dir=%2Fdata%2fa%20b+c").base_dir, "/data/a b+c");
+  EXPECT_EQ(found("POST", "/v1/jobs?base_dir=/data").base_dir, "/data");
+  EXPECT_EQ(found("POST", "/v1/jobs").base_dir, "/");
+}
+
+TEST(Rest, RefusesTheRest) {
+  const struct {
+    const char* method;
+    const char* target;
+    int status;
+  } kCases[] = {{"GET", "/", 404},
+                {"GET", "", 404},
+                {"GET", "/v1/job", 404},
+                {"GET", "/v1/jobs/a/b", 404},
+                {"GET", "/v1/jobs/a/stop/x", 404},
+                {"GET", "/v2/jobs/a", 404},
+                {"POST", "/health", 405},
+                {"DELETE", "/v1/jobs", 405},
+                {"POST", "/v1/jobs/a", 405},
+                {"GET", "/v1/jobs/a/stop", 405},
+                {"GET", "/v1/jobs/", 400},
+                {"GET", "/v1/jobs/%zz", 400},
+                {"GET", "/v1/jobs/%4", 400},
+                {"POST", "/v1/jobs?base_dir=data", 400},
+                {"POST", "/v1/jobs?base_dir=", 400},
+                {"POST", "/v1/jobs?base_dir=%2Fa%00b", 400},
+                {"POST", "/v1/jobs?dir=/data", 400}};
+  for (const auto& c : kCases) EXPECT_EQ(refused(c.method, c.target), c.status) << c.target;
+}
+
+TEST(Rest, ShowsTheCluster) {
+  MembershipTable members{MembershipLimits{}};
+  proto::Heartbeat beat;
+  beat.set_node(0xabc);
+  beat.set_endpoint("tcp://127.0.0.1:5");
+  beat.set_role(proto::STORE);
+  beat.set_shards(2);
+  beat.set_http_address("127.0.0.1:7002");
+  beat.set_pid(123);
+  beat.add_jobs()->set_key_partitions(8);
+  (void)members.heartbeat(beat, 1'000'000);
+  CoordinatorState state;
+  state.view_version = 3;
+  const auto response = cluster_response(state, members, 1'120'000);
+  EXPECT_EQ(response.status, 200);
+  EXPECT_EQ(response.body,
+            "{\"version\":3,\"members\":[{\"node\":\"0000000000000abc\",\"role\":\"store\","
+            "\"endpoint\":\"tcp://127.0.0.1:5\",\"http\":\"127.0.0.1:7002\",\"shards\":2,"
+            "\"alive\":true,\"pid\":123,\"last_heartbeat_ms\":120,\"key_partitions\":8,"
+            "\"source_partitions\":0}]}\n");
+}
+
+TEST(Rest, ShowsAJob) {
+  JobRecord job{JobId{1}, "a", JobState::kRunning, 1'522'540'800'000'000,
+                testing::small_plan("a", 8, 1)};
+  JobStatus status;
+  status.key_partitions = 8;
+  status.owned = 5;
+  status.owned_by[NodeId{2}] = 5;
+  SourceStatus source;
+  source.source = "transactions";
+  source.input = "generator 0";
+  source.grant = {NodeId{2}, 0, Epoch{3}};
+  source.error = "bad \xff byte";
+  status.sources.push_back(source);
+  const auto json = Json::parse(job_response(job, status).body);
+  EXPECT_EQ(json["state"], "RUNNING");
+  EXPECT_EQ(json["submitted_at"], "2018-04-01T00:00:00Z");
+  EXPECT_EQ(json["yaml"], "job: a\n");
+  EXPECT_EQ(json["key_partitions"]["by_node"]["0000000000000002"], 5);
+  EXPECT_EQ(json["sources"][0]["epoch"], 3);
+  EXPECT_EQ(json["sources"][0]["max_event_time"], "-infinity");
+  EXPECT_EQ(json["horizon"], "-infinity");
+}
+
+TEST(Rest, ShowsEveryErrorOfAJob) {
+  const auto response = refused_job_response({{12, 7, "views.a", "wrong"}, {13, 1, "b", "too"}});
+  EXPECT_EQ(response.status, 400);
+  const auto json = Json::parse(response.body);
+  EXPECT_EQ(json["error"]["errors"].size(), 2u);
+  EXPECT_EQ(json["error"]["errors"][0]["line"], 12);
+  EXPECT_EQ(json["error"]["errors"][0]["path"], "views.a");
+}
+
+}  // namespace
+}  // namespace tidemill

@@ -1,0 +1,73 @@
+// A coordinator and members that only speak the control plane, in a simulation.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "coordinator/config.h"
+#include "coordinator/coordinator.h"
+#include "coordinator/metadata_store.h"
+#include "proto/control.pb.h"
+#include "shared/runtime/sim/simulation.h"
+
+namespace tidemill::testing {
+
+// Heartbeats, applies views as MemberAgent does, and remembers being fenced. It checks what every
+// member relies on: versions of views grow, and so does every partition's epoch.
+class FakeMember : public Actor {
+ public:
+  FakeMember(Runtime& runtime, proto::Role role) : runtime_(runtime), role_(role) {}
+
+  void start() override;
+  void receive(Message message) override;
+  void on_timer(uint64_t) override;
+
+  const proto::ClusterView& view() const { return view_; }
+  bool fenced() const { return fenced_; }
+  // What its next heartbeats say of jobs.
+  std::vector<proto::JobReport> reports;
+
+ private:
+  void apply(proto::ClusterView view);
+
+  Runtime& runtime_;
+  proto::Role role_;
+  proto::ClusterView view_;
+  std::string instance_;
+  bool fenced_ = false;
+};
+
+class TestCluster {
+ public:
+  explicit TestCluster(uint64_t seed, CoordinatorConfig config = {}, SimConfig sim_config = {});
+
+  SimProcessId add_worker(uint16_t shards = 1);
+  SimProcessId add_store();
+
+  Coordinator& coordinator();
+  FakeMember& member(SimProcessId process);
+  uint64_t node(SimProcessId process) const { return sim.node(process).value; }
+
+  // Runs until the condition holds, at most so long.
+  bool wait(const std::function<bool()>& condition, int64_t at_most_us = 30'000'000);
+  HttpResponse call(const std::string& method, const std::string& target,
+                    const std::string& body = "");
+  // Every key partition of the first live job in the member's view, by owner.
+  std::map<uint64_t, int> owners(SimProcessId process);
+  bool all_owned(SimProcessId process);
+
+  // In the order that they are destroyed last to first: the disk outlives the processes.
+  std::shared_ptr<MemoryDisk> disk = MetadataStore::make_memory_disk();
+  Simulation sim;
+  SimProcessId coordinator_process;
+
+ private:
+  SimProcessId add_member(proto::Role role, uint16_t shards);
+};
+
+// A job over a generator, with 8 key partitions and 2 source partitions.
+std::string small_yaml(const std::string& name);
+
+}  // namespace tidemill::testing
