@@ -1,7 +1,8 @@
 # tidemill_library(NAME SOURCES ... [DEPS ...] [PRIVATE_DEPS ...] [MUTABLE])
 #   A static library. DEPS are part of its interface. PRIVATE_DEPS are fenced: only its own sources
-#   see their headers. MUTABLE also builds NAME_mutable with TIDEMILL_MUTATIONS, for the simulation
-#   that proves deliberate bugs are caught; its dependencies are the mutable ones where they exist.
+#   see their headers. MUTABLE, for libraries that hold deliberate bugs (shared/base/mutation.h), also
+#   builds NAME_mutable with them, for the simulation that proves that they are caught; its
+#   dependencies are the mutable ones where they exist.
 # tidemill_test(NAME SOURCES ... DEPS ...): a GoogleTest program, run by ctest as one test.
 add_library(tidemill_pch INTERFACE)
 target_precompile_headers(tidemill_pch INTERFACE <algorithm> <array> <cstdint> <cstring> <functional>
@@ -25,7 +26,7 @@ function(tidemill_one_library name mutable)
     target_link_libraries(${name} PRIVATE ${dep})
   endforeach()
   if(mutable)
-    target_compile_definitions(${name} PUBLIC TIDEMILL_MUTATIONS)
+    target_link_libraries(${name} PUBLIC tidemill_mutation)
   endif()
 endfunction()
 

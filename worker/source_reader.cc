@@ -8,7 +8,7 @@ namespace tidemill {
 namespace {
 
 constexpr int64_t kRetryAfterErrorUs = 1'000'000;
-constexpr size_t kPacedRecords = 256;  // per batch: what is replayed slowly goes out smoothly
+constexpr double kPacedBatchUs = 40'000;  // of wall time that one paced batch stands for
 constexpr size_t kBadSamples = 5;
 
 double replay_speed_of(const proto::Source& source) {
@@ -158,7 +158,7 @@ void SourceReader::load(Read* read) {
   const bool catch_up = read == &catch_up_;
   if (read->position.finished || runtime_.monotonic_us() < read->retry_at_us) return;
   size_t records = config_.read_records;
-  if (!catch_up && replay_speed_ > 0) records = std::min(records, kPacedRecords);
+  if (!catch_up && replay_speed_ > 0) records = std::min(records, paced_records_);
   if (catch_up) {
     // Never past the main position: there the sessions join the main read.
     if (read->position.offset >= main_.position.offset) return;
@@ -235,8 +235,19 @@ void SourceReader::on_loaded(std::unique_ptr<BatchLoaded> loaded) {
     read->retry_at_us = runtime_.monotonic_us() + config_.mark_interval_ms * 1000;
     return;
   }
+  if (!loaded->catch_up && replay_speed_ > 0) adapt_pace(batch);
   read->ready = std::move(loaded->batch);
   pump();
+}
+
+// The next paced batch gets about as many records as kPacedBatchUs brings at this one's rate.
+void SourceReader::adapt_pace(const LoadedBatch& batch) {
+  const DurationUs span = batch.end.max_event_time - batch.begin.max_event_time;
+  if (batch.records == 0 || batch.begin.max_event_time == kMinTime || span <= 0) return;
+  const double wall_us = static_cast<double>(span) / replay_speed_;
+  const double records = static_cast<double>(batch.records) * kPacedBatchUs / wall_us;
+  const double limit = static_cast<double>(config_.read_records);
+  paced_records_ = static_cast<size_t>(std::clamp(records, 1.0, limit));
 }
 
 // A replay at a multiple of event time holds a batch back until its last event is due.

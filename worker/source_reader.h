@@ -83,6 +83,7 @@ class SourceReader {
   void load(Read* read);
   bool may_send(const Read& read);
   bool due(const Read& read);
+  void adapt_pace(const LoadedBatch& batch);
   void send(Read* read);
   void send_to(const ActorAddress& host, const LoadedBatch& batch, bool catching_up);
   void send_mark(const ActorAddress& host);
@@ -112,6 +113,7 @@ class SourceReader {
   int64_t first_open_us_ = -1;
   int64_t pace_start_us_ = -1;  // monotonic time and event time at which pacing began
   TimeUs pace_event_time_ = 0;
+  size_t paced_records_ = 64;
   uint64_t records_ = 0;
   uint64_t bad_records_ = 0;
   std::vector<std::string> bad_samples_;

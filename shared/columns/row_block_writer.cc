@@ -31,8 +31,7 @@ void put_strings(std::span<const uint32_t> rows, const std::string_view* values,
   }
   uint8_t* at = out->reserve(padded(end));
   for (const uint32_t row : rows) {
-    std::memcpy(at, values[row].data(), values[row].size());
-    at += values[row].size();
+    at = std::copy(values[row].begin(), values[row].end(), at);
   }
 }
 

@@ -5,7 +5,9 @@
 
 #include "shared/expr/check.h"
 #include "shared/expr/kernels.h"
+#include "shared/expr/parse_tree.h"
 #include "shared/expr/scalars.h"
+#include "shared/expr/suggest.h"
 #include "shared/expr/types.h"
 
 namespace tidemill {
@@ -33,11 +35,11 @@ struct Node {
   ColumnType type{};
   uint32_t column = 0;
   std::vector<Node> args;
-  Expr literal;             // LITERAL only
-  Column out;               // of this node's last evaluation, for its rows only
-  std::vector<uint32_t> undecided;   // AND, OR
-  std::string text;                  // the bytes of casts to string
-  std::vector<uint32_t> text_ends;   // one per row evaluated
+  Expr literal;                     // LITERAL only
+  Column out;                       // of this node's last evaluation, for its rows only
+  std::vector<uint32_t> undecided;  // AND, OR
+  std::string text;                 // the bytes of casts to string
+  std::vector<uint32_t> text_ends;  // one per row evaluated
 };
 
 template <typename V>
@@ -296,11 +298,10 @@ void Run::cast_text(Node& node, Rows rows) {
   using S = std::string_view;
   const auto refuse = [&](uint32_t i, S text) {
     constexpr size_t kShown = 40;
-    const bool cut = text.size() > kShown;
-    fail(i, "'" + std::string(text.substr(0, kShown)) + (cut ? "..." : "") + "' is not " +
-                      (node.type == ColumnType::kInt32 || node.type == ColumnType::kInt64 ? "an "
-                                                                                          : "a ") +
-                      type_text(node.type));
+    const bool integer = node.type == ColumnType::kInt32 || node.type == ColumnType::kInt64;
+    const std::string shown =
+        is_valid_utf8(text) ? "'" + clipped(text, kShown) + "'" : "text that is not UTF-8";
+    fail(i, shown + " is not " + (integer ? "an " : "a ") + type_text(node.type));
     return false;
   };
   switch (node.type) {

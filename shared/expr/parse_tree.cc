@@ -37,8 +37,8 @@ bool read_message(const PgQueryProtobuf& bytes, google::protobuf::Message* out) 
 
 Status check_text(std::string_view text) {
   if (text.size() > kMaxExpressionBytes) {
-    return user_error("the expression has " + std::to_string(text.size()) +
-                      " bytes; at most " + std::to_string(kMaxExpressionBytes) + " are allowed");
+    return user_error("the expression has " + std::to_string(text.size()) + " bytes; at most " +
+                      std::to_string(kMaxExpressionBytes) + " are allowed");
   }
   if (text.find('\0') != std::string_view::npos || !is_valid_utf8(text)) {
     return user_error("the expression is not valid UTF-8 text");
@@ -93,8 +93,8 @@ Result<pg::Node> parse_tree(std::string_view text) {
   }
   pg::ParseResult tree;
   if (!read_message(parsed.result.parse_tree, &tree)) {
-    return user_error("the expression is nested more than " +
-                      std::to_string(kMaxExpressionDepth) + " deep");
+    return user_error("the expression is nested more than " + std::to_string(kMaxExpressionDepth) +
+                      " deep");
   }
   return only_target(&tree);
 }
@@ -125,8 +125,12 @@ bool is_plain_identifier(std::string_view name) {
 bool is_valid_utf8(std::string_view text) {
   for (size_t i = 0; i < text.size();) {
     const auto lead = static_cast<unsigned char>(text[i]);
-    const size_t length = lead < 0x80 ? 1 : lead < 0xC2 ? 0 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3
-                          : lead < 0xF5 ? 4 : 0;
+    const size_t length = lead < 0x80   ? 1
+                          : lead < 0xC2 ? 0
+                          : lead < 0xE0 ? 2
+                          : lead < 0xF0 ? 3
+                          : lead < 0xF5 ? 4
+                                        : 0;
     if (length == 0 || length > text.size() - i) return false;
     for (size_t k = 1; k < length; ++k) {
       if ((static_cast<unsigned char>(text[i + k]) & 0xC0) != 0x80) return false;

@@ -1,6 +1,5 @@
 #include "shared/expr/parser.h"
 
-#include <cmath>
 #include <limits>
 
 #include "shared/expr/check.h"
@@ -49,9 +48,9 @@ std::string name_of(const google::protobuf::RepeatedPtrField<pg::Node>& parts) {
 
 Expr::Op infix_operator(const std::string& name) {
   static const std::map<std::string, Expr::Op> kOperators = {
-      {"+", Expr::ADD},        {"-", Expr::SUBTRACT},   {"*", Expr::MULTIPLY},
-      {"/", Expr::DIVIDE},     {"%", Expr::MODULO},     {"=", Expr::EQUAL},
-      {"<>", Expr::NOT_EQUAL}, {"<", Expr::LESS},       {"<=", Expr::LESS_EQUAL},
+      {"+", Expr::ADD},        {"-", Expr::SUBTRACT},      {"*", Expr::MULTIPLY},
+      {"/", Expr::DIVIDE},     {"%", Expr::MODULO},        {"=", Expr::EQUAL},
+      {"<>", Expr::NOT_EQUAL}, {"<", Expr::LESS},          {"<=", Expr::LESS_EQUAL},
       {">", Expr::GREATER},    {">=", Expr::GREATER_EQUAL}};
   const auto found = kOperators.find(name);
   return found == kOperators.end() ? Expr::OP_UNSPECIFIED : found->second;
@@ -134,10 +133,9 @@ class Typer {
     };
     switch (node.node_case()) {
       case pg::Node::kFuncCall:
-        return fail(node.func_call().location(), "the function " +
-                                                     name_of(node.func_call().funcname()) +
-                                                     "() is not supported" +
-                                                     std::string(kSupported));
+        return fail(node.func_call().location(),
+                    "the function " + name_of(node.func_call().funcname()) + "() is not supported" +
+                        std::string(kSupported));
       case pg::Node::kSubLink:
         return say("subqueries are");
       case pg::Node::kCaseExpr:
@@ -251,8 +249,10 @@ class Typer {
     std::string name = name_of(type.names());
     if (name.rfind("pg_catalog.", 0) == 0) name = name.substr(11);
     if (type.typmods_size() != 0 || type.array_bounds_size() != 0 || type.setof()) {
-      return fail(type.location(), "types with a length, precision or array bounds are not "
-                                   "supported; write " + known_type_names());
+      return fail(type.location(),
+                  "types with a length, precision or array bounds are not "
+                  "supported; write " +
+                      known_type_names());
     }
     const auto known = parse_type_name(name);
     if (!known.has_value()) {
@@ -313,14 +313,14 @@ class Typer {
   Result<Operand> operation(const pg::AExpr& node, int depth) {
     const std::string name = name_of(node.name());
     if (node.kind() != kPlainOperator || node.name_size() != 1) {
-      return fail(node.location(), "'" + lower(name) + "' in this form is not supported" +
-                                       std::string(kSupported));
+      return fail(node.location(),
+                  "'" + lower(name) + "' in this form is not supported" + std::string(kSupported));
     }
     if (!node.has_lexpr()) return sign(node, name, depth);
     const Expr::Op op = infix_operator(name);
     if (op == Expr::OP_UNSPECIFIED) {
-      return fail(node.location(), "the operator " + name + " is not supported" +
-                                       std::string(kSupported));
+      return fail(node.location(),
+                  "the operator " + name + " is not supported" + std::string(kSupported));
     }
     Result<Operand> left = convert(node.lexpr(), depth + 1);
     if (!left.ok()) return left;
@@ -331,8 +331,8 @@ class Typer {
 
   Result<Operand> sign(const pg::AExpr& node, const std::string& name, int depth) {
     if (name != "-" && name != "+") {
-      return fail(node.location(), "the operator " + name + " is not supported" +
-                                       std::string(kSupported));
+      return fail(node.location(),
+                  "the operator " + name + " is not supported" + std::string(kSupported));
     }
     Result<Operand> arg = convert(node.rexpr(), depth + 1);
     if (!arg.ok()) return arg;
@@ -350,8 +350,8 @@ class Typer {
   }
 
   std::string needs_number(const std::string& op, const Operand& arg) const {
-    std::string out = "'" + op + "' needs numbers, but " + sql(arg.expr) + " is " +
-                      type_name(arg.expr.type());
+    std::string out =
+        "'" + op + "' needs numbers, but " + sql(arg.expr) + " is " + type_name(arg.expr.type());
     if (can_cast(arg.expr.type(), proto::DOUBLE)) {
       out += "; write cast(" + sql(arg.expr) + " as double)";
     }
@@ -371,8 +371,7 @@ class Typer {
         if (!is_numeric(arg->expr.type())) return fail(arg->location, needs_number(name, *arg));
         if (op == Expr::MODULO && !is_integer(arg->expr.type())) {
           return fail(arg->location, "'%' needs integers, but " + sql(arg->expr) +
-                                         " is double; write cast(" + sql(arg->expr) +
-                                         " as int64)");
+                                         " is double; write cast(" + sql(arg->expr) + " as int64)");
         }
       }
     }
@@ -416,8 +415,8 @@ class Typer {
     if (arg->untyped) return cast_to(*std::move(arg), proto::BOOL);
     if (arg->expr.type() == proto::BOOL) return arg;
     return fail(arg->location, "'" + who + "' needs bool, but " + sql(arg->expr) + " is " +
-                                   type_name(arg->expr.type()) +
-                                   "; write a comparison, such as " + sql(arg->expr) +
+                                   type_name(arg->expr.type()) + "; write a comparison, such as " +
+                                   sql(arg->expr) +
                                    (is_numeric(arg->expr.type()) ? " <> 0" : " = '...'"));
   }
 
@@ -454,10 +453,9 @@ class Typer {
   }
 
   Result<Operand> boolean_test(const pg::BooleanTest& node, int depth) {
-    constexpr std::array<Expr::Op, 7> kOps{Expr::OP_UNSPECIFIED, Expr::IS_TRUE,
-                                           Expr::IS_NOT_TRUE,    Expr::IS_FALSE,
-                                           Expr::IS_NOT_FALSE,   Expr::IS_UNKNOWN,
-                                           Expr::IS_NOT_UNKNOWN};
+    constexpr std::array<Expr::Op, 7> kOps{
+        Expr::OP_UNSPECIFIED, Expr::IS_TRUE,    Expr::IS_NOT_TRUE,   Expr::IS_FALSE,
+        Expr::IS_NOT_FALSE,   Expr::IS_UNKNOWN, Expr::IS_NOT_UNKNOWN};
     const auto which = static_cast<size_t>(node.booltesttype());
     if (which == 0 || which >= kOps.size()) return fail(node.location(), "unknown test");
     Result<Operand> arg = as_bool(node.arg(), "is", depth);

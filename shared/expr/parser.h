@@ -18,7 +18,6 @@ struct NamedColumn {
 
 // The result has passed check_expression(), and `text` is its canonical text (printer.h). Errors
 // say at which character of `text` (1-based) the fault is, and what would be right.
-Result<proto::Expr> parse_expression(std::string_view text,
-                                     const std::vector<NamedColumn>& schema);
+Result<proto::Expr> parse_expression(std::string_view text, const std::vector<NamedColumn>& schema);
 
 }  // namespace tidemill

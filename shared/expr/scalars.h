@@ -9,8 +9,8 @@ namespace tidemill {
 
 // Each is false for text that is not such a value or out of range. Space around it is ignored.
 bool text_to_int(std::string_view text, int64_t* out);
-bool text_to_double(std::string_view text, double* out);     // also NaN, Infinity, -inf
-bool text_to_bool(std::string_view text, bool* out);         // t, true, yes, on, 1, ...
+bool text_to_double(std::string_view text, double* out);      // also NaN, Infinity, -inf
+bool text_to_bool(std::string_view text, bool* out);          // t, true, yes, on, 1, ...
 bool text_to_timestamp(std::string_view text, int64_t* out);  // RFC 3339, or a date alone
 
 // A value's text, in place in `buffer`.

@@ -52,12 +52,21 @@ std::string nearest(std::string_view name, std::span<const std::string> known) {
 std::string suggestion(std::string_view name, std::span<const std::string> known) {
   const std::string near = nearest(name, known);
   if (!near.empty()) return "; did you mean '" + near + "'?";
-  if (known.empty()) return "";
-  if (known.size() == 1) return "; known is " + known[0];
-  if (known.size() <= kMostNames) return "; known are " + join_names(known, "and");
-  std::string out = "; known are ";
-  for (const std::string& each : known.first(kMostNames)) out += each + ", ";
+  return known.empty() ? "" : "; " + known_names(known);
+}
+
+std::string known_names(std::span<const std::string> names) {
+  if (names.size() == 1) return "known is " + names[0];
+  if (names.size() <= kMostNames) return "known are " + join_names(names, "and");
+  std::string out = "known are ";
+  for (const std::string& each : names.first(kMostNames)) out += each + ", ";
   return out + "...";
+}
+
+std::string clipped(std::string_view text, size_t most) {
+  if (text.size() <= most) return std::string(text);
+  while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xC0) == 0x80) --most;
+  return std::string(text.substr(0, most)) + "...";
 }
 
 std::string join_names(std::span<const std::string> names, std::string_view last) {

@@ -17,6 +17,12 @@ std::string nearest(std::string_view name, std::span<const std::string> known);
 // "; did you mean 'amount'?", or "; known are a, b and c" (at most 20 names), or nothing.
 std::string suggestion(std::string_view name, std::span<const std::string> known);
 
+// "known is a" or "known are a, b and c".
+std::string known_names(std::span<const std::string> names);
+
+// At most `most` bytes of UTF-8 text with "..." where it was cut, never within a character.
+std::string clipped(std::string_view text, size_t most);
+
 // "a", "a or b", "a, b or c" with `last` = "or".
 std::string join_names(std::span<const std::string> names, std::string_view last);
 

@@ -39,8 +39,8 @@ class LogField {
   template <std::signed_integral T>
   LogField(std::string_view key, T value) : key_(key), value_(static_cast<int64_t>(value)) {}
   template <std::unsigned_integral T>
-    requires(!std::same_as<T, bool>)
-  LogField(std::string_view key, T value) : key_(key), value_(static_cast<uint64_t>(value)) {}
+  requires(!std::same_as<T, bool>) LogField(std::string_view key, T value)
+      : key_(key), value_(static_cast<uint64_t>(value)) {}
   template <std::floating_point T>
   LogField(std::string_view key, T value) : key_(key), value_(static_cast<double>(value)) {}
 
@@ -51,8 +51,7 @@ class LogField {
   std::variant<std::string_view, int64_t, uint64_t, double> value_;
 };
 
-void log_event(LogLevel level, std::string_view event,
-               std::initializer_list<LogField> fields = {});
+void log_event(LogLevel level, std::string_view event, std::initializer_list<LogField> fields = {});
 
 // Lines below this are not written. Default: kInfo. Process-wide.
 void set_log_level(LogLevel level);

@@ -3,13 +3,17 @@
 #include <algorithm>
 #include <tuple>
 
+#include "shared/expr/suggest.h"
 #include "shared/plan/limits.h"
 
 namespace tidemill {
 
-void ErrorList::add(Place place, std::string path, std::string message) {
+void ErrorList::add(Place place, const std::string& path, const std::string& message) {
   if (errors_.size() >= limits::kJobErrors) return;
-  errors_.push_back({place.line, place.column, std::move(path), std::move(message)});
+  constexpr size_t kMostPathBytes = 500;
+  constexpr size_t kMostMessageBytes = 2000;
+  errors_.push_back({place.line, place.column, clipped(path, kMostPathBytes),
+                     clipped(message, kMostMessageBytes)});
 }
 
 std::vector<JobError> ErrorList::sorted() && {

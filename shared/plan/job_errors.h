@@ -16,7 +16,7 @@ struct Place {
 // Collects errors; the first limits::kJobErrors of them are kept.
 class ErrorList {
  public:
-  void add(Place place, std::string path, std::string message);
+  void add(Place place, const std::string& path, const std::string& message);
   bool empty() const { return errors_.empty(); }
   size_t size() const { return errors_.size(); }
   // In order of line and column.

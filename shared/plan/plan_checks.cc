@@ -120,8 +120,8 @@ Status check_feature(const proto::Table& table, const proto::Feature& feature) {
       feature.function() > proto::Feature::STDDEV_SAMP) {
     return fail("unknown function");
   }
-  if (feature.column() < -1 || feature.column() >= table.columns_size() ||
-      feature.filter() < -1 || feature.filter() >= table.filters_size()) {
+  if (feature.column() < -1 || feature.column() >= table.columns_size() || feature.filter() < -1 ||
+      feature.filter() >= table.filters_size()) {
     return fail("its column or filter is out of range");
   }
   if (!in_time_range(feature.window_us()) || feature.window_us() == 0 ||
@@ -176,8 +176,14 @@ Status check_generator(const proto::GeneratorInput& in) {
       !is_share(in.malformed_share()) || !is_share(in.fraud_share())) {
     return user_error("the generator's shares are from 0 to 1");
   }
-  if (!in_time_range(in.late_by_us()) || (in.late_share() > 0 && in.late_by_us() == 0)) {
-    return user_error("the generator's late_by is out of range");
+  if (in.late_share() > 0 && in.late_by_us() == 0) {
+    return user_error("late_share is over 0, so late_by must be, too: write late_by: 10m, say");
+  }
+  constexpr TimeUs kYear1 = -62'135'596'800'000'000;
+  constexpr TimeUs kYear9999 = 253'402'300'799'999'999;
+  if (!in_time_range(in.late_by_us()) || in.start_time_us() > kYear9999 ||
+      in.start_time_us() < kYear1 + in.late_by_us()) {
+    return user_error("start_time less late_by must lie in the years 1 to 9999");
   }
   if (in.burst_share() > 0 && !(in.burst_factor() >= 1 && in.burst_factor() <= 1e6)) {
     return user_error("the generator's burst_factor is from 1 to 1000000");

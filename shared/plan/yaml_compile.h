@@ -23,8 +23,8 @@ struct JobContext {
   std::string base_dir;
   proto::JobPlan* plan = nullptr;
   ErrorList* errors = nullptr;
-  std::vector<SourceColumns> sources;    // as plan->sources()
-  std::vector<std::string> bad_views;    // with errors in their features
+  std::vector<SourceColumns> sources;  // as plan->sources()
+  std::vector<std::string> bad_views;  // with errors in their features
   size_t features = 0;
 };
 

@@ -25,16 +25,16 @@ YamlFields::YamlFields(const YamlNode& node, std::string path, std::vector<std::
       errors_(errors),
       is_map_(node.is_map()) {
   if (!is_map_) {
-    errors_->add(node.place, path_, "expected a mapping with the keys " +
-                                        join_names(keys_, "and") + ", found " + node.describe());
+    errors_->add(node.place, path_,
+                 "expected a mapping with the keys " + join_names(keys_, "and") + ", found " +
+                     node.describe());
     return;
   }
   for (const YamlEntry& entry : node.entries) {
     if (std::find(keys_.begin(), keys_.end(), entry.key) != keys_.end()) continue;
     if (std::find(later.begin(), later.end(), entry.key) != later.end()) {
       errors_->add(entry.place, path_of(entry.key),
-                   "'" + entry.key + "' is not in this version; known are " +
-                       join_names(keys_, "and"));
+                   "'" + entry.key + "' is not in this version; " + known_names(keys_));
       continue;
     }
     errors_->add(entry.place, path_of(entry.key),
@@ -88,8 +88,9 @@ DurationUs YamlFields::duration(std::string_view key, DurationUs otherwise) {
     return otherwise;
   }
   if (*value > limits::kLongestTime) {
-    error(*found, key, "'" + found->scalar + "' is too long; at most " +
-                           format_duration(limits::kLongestTime) + " is allowed");
+    error(*found, key,
+          "'" + found->scalar + "' is too long; at most " + format_duration(limits::kLongestTime) +
+              " is allowed");
     return otherwise;
   }
   return *value;
@@ -105,8 +106,9 @@ uint64_t YamlFields::integer(std::string_view key, uint64_t otherwise, uint64_t 
   if (ec == std::errc() && end == s.data() + s.size() && value >= low && value <= high) {
     return value;
   }
-  error(*found, key, "expected a whole number from " + std::to_string(low) + " to " +
-                         std::to_string(high) + ", found " + found->describe());
+  error(*found, key,
+        "expected a whole number from " + std::to_string(low) + " to " + std::to_string(high) +
+            ", found " + found->describe());
   return otherwise;
 }
 
@@ -115,8 +117,9 @@ double YamlFields::number(std::string_view key, double otherwise, double low, do
   if (found == nullptr) return otherwise;
   double value = 0;
   if (text_to_double(found->scalar, &value) && value >= low && value <= high) return value;
-  error(*found, key, "expected a number from " + number_text(low) + " to " + number_text(high) +
-                         ", found " + found->describe());
+  error(*found, key,
+        "expected a number from " + number_text(low) + " to " + number_text(high) + ", found " +
+            found->describe());
   return otherwise;
 }
 
@@ -127,8 +130,7 @@ size_t YamlFields::choice(std::string_view key, const std::vector<std::string>& 
   for (size_t i = 0; i < allowed.size(); ++i) {
     if (allowed[i] == found->scalar) return i;
   }
-  error(*found, key,
-        "expected " + join_names(allowed, "or") + ", found " + found->describe());
+  error(*found, key, "expected " + join_names(allowed, "or") + ", found " + found->describe());
   return otherwise;
 }
 
@@ -137,9 +139,14 @@ TimeUs YamlFields::timestamp(std::string_view key, TimeUs otherwise) {
   if (found == nullptr) return otherwise;
   TimeUs value = 0;
   if (text_to_timestamp(found->scalar, &value)) return value;
-  error(*found, key, "expected a time such as 2018-04-01T00:00:00Z or a date, found " +
-                         found->describe());
+  error(*found, key,
+        "expected a time such as 2018-04-01T00:00:00Z or a date, found " + found->describe());
   return otherwise;
+}
+
+std::string item_key(const YamlNode& node, const YamlNode& item, const std::string& key) {
+  if (&node == &item) return key;
+  return key + "[" + std::to_string(&item - node.items.data()) + "]";
 }
 
 std::vector<const YamlNode*> scalars_of(const YamlNode& node, const std::string& path,

@@ -50,6 +50,9 @@ class YamlFields {
   const bool is_map_;
 };
 
+// "entity[2]" if `item` is the third of the list `node`, "entity" if it is `node` itself.
+std::string item_key(const YamlNode& node, const YamlNode& item, const std::string& key);
+
 // A scalar or a list of scalars as texts with their nodes; an error for anything else.
 std::vector<const YamlNode*> scalars_of(const YamlNode& node, const std::string& path,
                                         ErrorList* errors);

@@ -1,5 +1,6 @@
 #include "shared/plan/yaml_job.h"
 
+#include "shared/expr/suggest.h"
 #include "shared/plan/limits.h"
 #include "shared/plan/plan.h"
 #include "shared/plan/plan_checks.h"
@@ -28,10 +29,10 @@ void compile_head(YamlFields* fields, JobContext* job) {
 }
 
 void compile_sections(const YamlNode& root, JobContext* job) {
-  YamlFields fields(root, "",
-                    {"job", "key_partitions", "allowed_lateness", "leading_edge", "sources",
-                     "views", "services"},
-                    job->errors);
+  YamlFields fields(
+      root, "",
+      {"job", "key_partitions", "allowed_lateness", "leading_edge", "sources", "views", "services"},
+      job->errors);
   if (!fields.is_map()) return;
   compile_head(&fields, job);
   const YamlNode* sources = fields.require("sources", "what to read events from");
@@ -45,11 +46,9 @@ void compile_sections(const YamlNode& root, JobContext* job) {
 
 }  // namespace
 
-bool check_name(const std::string& name, Place place, const std::string& path,
-                ErrorList* errors) {
+bool check_name(const std::string& name, Place place, const std::string& path, ErrorList* errors) {
   if (is_name(name)) return true;
-  errors->add(place, path,
-              "'" + name.substr(0, 80) + "' is not a name: " + std::string(kNameRule));
+  errors->add(place, path, "'" + clipped(name, 80) + "' is not a name: " + std::string(kNameRule));
   return false;
 }
 
@@ -62,9 +61,9 @@ bool check_named_entries(const YamlNode& node, const std::string& path, const st
     return false;
   }
   if (node.entries.size() > most) {
-    errors->add(node.place, path, "there are " + std::to_string(node.entries.size()) + " " +
-                                      what + "s; at most " + std::to_string(most) +
-                                      " are allowed");
+    errors->add(node.place, path,
+                "there are " + std::to_string(node.entries.size()) + " " + what + "s; at most " +
+                    std::to_string(most) + " are allowed");
     return false;
   }
   for (const YamlEntry& entry : node.entries) {

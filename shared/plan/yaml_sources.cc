@@ -14,8 +14,8 @@ namespace tidemill {
 namespace {
 
 constexpr DurationUs kDefaultIdleAfter = 30 * kMicrosPerSecond;
-constexpr TimeUs kDefaultNotAfter = 253'402'300'799'999'999;   // 9999-12-31T23:59:59.999999Z
-constexpr TimeUs kDefaultStartTime = 1'522'540'800'000'000;    // 2018-04-01T00:00:00Z
+constexpr TimeUs kDefaultNotAfter = 253'402'300'799'999'999;  // 9999-12-31T23:59:59.999999Z
+constexpr TimeUs kDefaultStartTime = 1'522'540'800'000'000;   // 2018-04-01T00:00:00Z
 constexpr DurationUs kDefaultLateBy = 600 * kMicrosPerSecond;
 
 struct GeneratedColumn {
@@ -70,10 +70,12 @@ class SourceCompiler {
   const YamlNode* find_generator() const {
     const YamlNode* stream = fields_.find("stream");
     if (stream == nullptr) return nullptr;
+    const YamlNode* generator = nullptr;
     for (const YamlEntry& entry : stream->entries) {
-      if (entry.key == "generator") return &entry.value;
+      if (entry.key == "generator") generator = &entry.value;
+      if (entry.key == "files") return nullptr;
     }
-    return nullptr;
+    return generator;
   }
 
   void add_column(const std::string& name, proto::ColumnType type) {
@@ -85,8 +87,9 @@ class SourceCompiler {
 
   void compile_schema(bool generated) {
     const YamlNode* schema = generated ? fields_.find("schema")
-                                       : fields_.require("schema", "the columns of an event and "
-                                                                   "their types");
+                                       : fields_.require("schema",
+                                                         "the columns of an event and "
+                                                         "their types");
     if (schema == nullptr) {
       if (!generated) return;
       for (const GeneratedColumn& each : kGeneratedSchema) add_column(each.name, each.type);
@@ -101,9 +104,8 @@ class SourceCompiler {
     }
     if (schema->entries.size() > limits::kSchemaColumns) {
       fields_.error(*schema, "schema",
-                    "there are " + std::to_string(schema->entries.size()) +
-                        " columns; at most " + std::to_string(limits::kSchemaColumns) +
-                        " are allowed");
+                    "there are " + std::to_string(schema->entries.size()) + " columns; at most " +
+                        std::to_string(limits::kSchemaColumns) + " are allowed");
       return;
     }
     for (const YamlEntry& entry : schema->entries) compile_column(entry);
@@ -121,9 +123,9 @@ class SourceCompiler {
     }
     const auto type = parse_type_name(entry.value.scalar);
     if (!entry.value.is_scalar() || !type.has_value()) {
-      errors_->add(entry.value.place, path,
-                   "expected a type, one of " + known_type_names() + ", found " +
-                       entry.value.describe());
+      errors_->add(
+          entry.value.place, path,
+          "expected a type, one of " + known_type_names() + ", found " + entry.value.describe());
       return;
     }
     add_column(entry.key, *type);
@@ -136,9 +138,9 @@ class SourceCompiler {
              columns_.columns[i].type == kGeneratedSchema[i].type;
     }
     if (same) return;
-    fields_.error(schema, "schema", "the generator's events have the schema " +
-                                        generated_schema_text() +
-                                        ": write just that, or leave 'schema' out");
+    fields_.error(schema, "schema",
+                  "the generator's events have the schema " + generated_schema_text() +
+                      ": write just that, or leave 'schema' out");
   }
 
   void compile_event_time(bool generated) {
@@ -226,7 +228,7 @@ class SourceCompiler {
     for (const YamlNode* pattern : patterns) {
       Result<std::vector<std::string>> found = expand_pattern(pattern->scalar, job_.base_dir);
       if (!found.ok()) {
-        fields->error(*pattern, "files", found.error().message());
+        fields->error(*pattern, item_key(*files, *pattern, "files"), found.error().message());
         continue;
       }
       paths.insert(found->begin(), found->end());
@@ -250,8 +252,8 @@ class SourceCompiler {
     }
     for (const std::string& path : paths) {
       const auto format = format_of(path);
-      const bool differs = input->format() != proto::FilesInput::FORMAT_UNSPECIFIED &&
-                           input->format() != format;
+      const bool differs =
+          input->format() != proto::FilesInput::FORMAT_UNSPECIFIED && input->format() != format;
       if (format == proto::FilesInput::FORMAT_UNSPECIFIED || differs) {
         fields->error(*fields->find("files"), "files",
                       (differs ? "the files have several formats, such as that of '"
@@ -281,7 +283,8 @@ class SourceCompiler {
     }
     fields->error(*fields->find("replay"), "replay",
                   "expected max (as fast as possible) or a multiple of event time such as 60x, "
-                  "found '" + text->substr(0, 60) + "'");
+                  "found '" +
+                      clipped(*text, 60) + "'");
     return 0;
   }
 

@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "shared/expr/parse_tree.h"
+#include "shared/expr/suggest.h"
 #include "shared/plan/limits.h"
 
 namespace tidemill {
@@ -109,13 +110,26 @@ class TreeBuilder : public YAML::EventHandler {
     }
   }
 
+  // The path of a key of the innermost open mapping.
+  std::string path_to(const std::string& key) const {
+    std::string out;
+    for (const Open& each : open_) {
+      if (each.node.is_sequence()) out += "[" + std::to_string(each.node.items.size()) + "]";
+      const std::string* next = each.key.has_value() ? &each.key->key : nullptr;
+      if (&each == &open_.back()) next = &key;
+      if (each.node.is_map() && next != nullptr) out += (out.empty() ? "" : ".") + *next;
+    }
+    return out;
+  }
+
   void finish_entry(Open* parent, YamlNode value) {
     YamlEntry entry = *std::move(parent->key);
     parent->key.reset();
     const auto [first, is_new] = parent->lines.emplace(entry.key, entry.place.line);
     if (!is_new) {
-      errors_->add(entry.place, "", "the key '" + entry.key + "' is already there, on line " +
-                                        std::to_string(first->second));
+      errors_->add(
+          entry.place, path_to(entry.key),
+          "the key '" + entry.key + "' is already there, on line " + std::to_string(first->second));
       return;
     }
     entry.value = std::move(value);
@@ -134,7 +148,7 @@ std::string YamlNode::describe() const {
     case Kind::kNull:
       return "nothing";
     case Kind::kScalar:
-      return "'" + scalar.substr(0, 60) + "'";
+      return "'" + clipped(scalar, 60) + "'";
     case Kind::kSequence:
       return "a list";
     case Kind::kMap:
@@ -144,10 +158,10 @@ std::string YamlNode::describe() const {
 }
 
 bool parse_yaml(std::string_view text, YamlNode* root, ErrorList* errors) {
-  const size_t before = errors->size();
   if (text.size() > limits::kYamlBytes) {
-    errors->add({}, "", "the job has " + std::to_string(text.size()) + " bytes; at most " +
-                            std::to_string(limits::kYamlBytes) + " are allowed");
+    errors->add({}, "",
+                "the job has " + std::to_string(text.size()) + " bytes; at most " +
+                    std::to_string(limits::kYamlBytes) + " are allowed");
     return false;
   }
   if (!is_valid_utf8(text) || text.find('\0') != std::string_view::npos) {
@@ -166,13 +180,16 @@ bool parse_yaml(std::string_view text, YamlNode* root, ErrorList* errors) {
     TreeBuilder second(&ignored, errors);
     if (parser.HandleNextDocument(second)) {
       errors->add(ignored.place, "", "a second document begins here; a job is one document");
+      return false;
     }
   } catch (const Refused& refused) {
     errors->add(refused.place, "", refused.message);
+    return false;
   } catch (const YAML::Exception& e) {
     errors->add(place_of(e.mark), "", "this is not YAML: " + e.msg);
+    return false;
   }
-  return errors->size() == before;
+  return true;
 }
 
 }  // namespace tidemill

@@ -34,7 +34,8 @@ struct YamlEntry {
   YamlNode value;
 };
 
-// False, with errors, if `text` is no such document.
+// False, with an error, if `text` is no such document. A key that is there twice is an error, but
+// the tree, with the first of them, is still worth reading.
 bool parse_yaml(std::string_view text, YamlNode* root, ErrorList* errors);
 
 }  // namespace tidemill

@@ -23,9 +23,9 @@ std::string indexed(const std::string& path, size_t i) {
 // The words other systems use for our functions.
 std::string usual_name(const std::string& function) {
   static const std::map<std::string, std::string> kElsewhere = {
-      {"avg", "mean"},        {"average", "mean"},       {"std", "stddev"},
-      {"stdev", "stddev"},    {"variance", "var"},       {"minimum", "min"},
-      {"maximum", "max"},     {"total", "sum"},          {"nunique", "approx_count_distinct"},
+      {"avg", "mean"},     {"average", "mean"}, {"std", "stddev"},
+      {"stdev", "stddev"}, {"variance", "var"}, {"minimum", "min"},
+      {"maximum", "max"},  {"total", "sum"},    {"nunique", "approx_count_distinct"},
       {"size", "count"}};
   const auto found = kElsewhere.find(function);
   return found == kElsewhere.end() ? "" : found->second;
@@ -68,6 +68,7 @@ class ViewCompiler {
       if (job_.sources[i].usable) columns_ = &job_.sources[i].columns;
       return;
     }
+    if (known.empty()) return;  // the sources themselves are wrong
     fields_.error(*fields_.find("source"), "source",
                   "unknown source '" + *name + "'" + suggestion(*name, known));
   }
@@ -85,12 +86,12 @@ class ViewCompiler {
     const size_t before = errors_->size();
     const auto names = scalars_of(*entity, fields_.path_of("entity"), errors_);
     proto::Table table;
-    for (const YamlNode* name : names) add_key(*name, &table);
+    for (const YamlNode* name : names) add_key(*name, item_key(*entity, *name, "entity"), &table);
     if (errors_->size() != before || columns_ == nullptr) return;
     if (names.empty() || names.size() > limits::kEntityColumns) {
-      fields_.error(*entity, "entity", "expected a list of 1 to " +
-                                           std::to_string(limits::kEntityColumns) +
-                                           " columns, found " + std::to_string(names.size()));
+      fields_.error(*entity, "entity",
+                    "expected a list of 1 to " + std::to_string(limits::kEntityColumns) +
+                        " columns, found " + std::to_string(names.size()));
       return;
     }
     table.set_source(source_);
@@ -107,24 +108,23 @@ class ViewCompiler {
     table_ = job_.plan->mutable_tables(index);
   }
 
-  void add_key(const YamlNode& node, proto::Table* table) {
+  void add_key(const YamlNode& node, const std::string& key, proto::Table* table) {
     const std::string& name = node.scalar;
     if (columns_ == nullptr) return;
     const auto found = std::find_if(columns_->begin(), columns_->end(),
                                     [&](const NamedColumn& c) { return c.name == name; });
     if (found == columns_->end()) {
-      fields_.error(node, "entity",
-                    "unknown column '" + name + "'" + suggestion(name, column_names()));
+      fields_.error(node, key, "unknown column '" + name + "'" + suggestion(name, column_names()));
     } else if (found->type == proto::DOUBLE) {
-      fields_.error(node, "entity",
+      fields_.error(node, key,
                     "column '" + name +
                         "' is double; an entity's columns are string, int32, int64, bool or "
                         "timestamp");
     } else if (name.find(',') != std::string::npos) {
-      fields_.error(node, "entity", "an entity's column must not have ',' in its name");
+      fields_.error(node, key, "an entity's column must not have ',' in its name");
     } else if (std::find(view_.entity().begin(), view_.entity().end(), name) !=
                view_.entity().end()) {
-      fields_.error(node, "entity", "column '" + name + "' is there twice");
+      fields_.error(node, key, "column '" + name + "' is there twice");
     } else {
       view_.add_entity(name);
       table->add_key_fields(static_cast<uint32_t>(found - columns_->begin()));
@@ -147,21 +147,19 @@ class ViewCompiler {
     std::optional<Expr> expr = compile_expression(fields, "where");
     if (!expr.has_value() || expr->type() == proto::BOOL) return expr;
     fields->error(*fields->find("where"), "where",
-                  "a condition is needed, but " + expr->text() + " is " +
-                      type_name(expr->type()));
+                  "a condition is needed, but " + expr->text() + " is " + type_name(expr->type()));
     return std::nullopt;
   }
 
   void compile_aggregations() {
     const YamlNode* list = fields_.require("aggregations", "what to compute");
     if (list == nullptr) return;
-    if (!list->is_sequence() || list->items.empty() ||
-        list->items.size() > limits::kAggregations) {
-      fields_.error(*list, "aggregations",
-                    "expected a list of 1 to " + std::to_string(limits::kAggregations) +
-                        " aggregations, found " +
-                        (list->is_sequence() ? std::to_string(list->items.size())
-                                             : list->describe()));
+    if (!list->is_sequence() || list->items.empty() || list->items.size() > limits::kAggregations) {
+      fields_.error(
+          *list, "aggregations",
+          "expected a list of 1 to " + std::to_string(limits::kAggregations) +
+              " aggregations, found " +
+              (list->is_sequence() ? std::to_string(list->items.size()) : list->describe()));
       return;
     }
     for (size_t i = 0; i < list->items.size(); ++i) {
@@ -177,10 +175,9 @@ class ViewCompiler {
   };
 
   void compile_aggregation(const YamlNode& node, const std::string& path) {
-    YamlFields fields(node, path,
-                      {"function", "column", "where", "windows", "offset", "closed", "name"},
-                      errors_,
-                      {"every", "timezone", "default", "by", "gap", "max_length", "resolution"});
+    YamlFields fields(
+        node, path, {"function", "column", "where", "windows", "offset", "closed", "name"}, errors_,
+        {"every", "timezone", "default", "by", "gap", "max_length", "resolution"});
     if (!fields.is_map()) return;
     const size_t before = errors_->size();
     Aggregation out;
@@ -232,8 +229,9 @@ class ViewCompiler {
     const std::string function = *fields->text("function");
     if (feature->function() != proto::Feature::COUNT && fields->find("column") == nullptr) {
       errors_->add(fields->place(), fields->path(),
-                   "the key 'column' is missing: " + function + " is over a column or an "
-                                                                "expression");
+                   "the key 'column' is missing: " + function +
+                       " is over a column or an "
+                       "expression");
       return;
     }
     std::optional<proto::ColumnType> type;
@@ -315,16 +313,15 @@ class ViewCompiler {
   }
 
   void compile_windows(YamlFields* fields, const Aggregation& aggregation) {
-    const YamlNode* windows =
-        fields->require("windows", "a list of durations, such as [1h, 7d]");
+    const YamlNode* windows = fields->require("windows", "a list of durations, such as [1h, 7d]");
     if (windows == nullptr) return;
     const std::string path = fields->path_of("windows");
     const size_t before = errors_->size();
     const auto list = scalars_of(*windows, path, errors_);
     if ((list.empty() && errors_->size() == before) || list.size() > limits::kWindows) {
-      fields->error(*windows, "windows", "expected a list of 1 to " +
-                                             std::to_string(limits::kWindows) +
-                                             " durations, found " + std::to_string(list.size()));
+      fields->error(*windows, "windows",
+                    "expected a list of 1 to " + std::to_string(limits::kWindows) +
+                        " durations, found " + std::to_string(list.size()));
       return;
     }
     for (size_t i = 0; i < list.size(); ++i) {
@@ -356,7 +353,7 @@ class ViewCompiler {
     if (!is_new) {
       errors_->add(node.place, path,
                    "the feature '" + name + "' is already there, on line " +
-                       std::to_string(first->second) + "; give one of them another name:");
+                       std::to_string(first->second) + "; give one of them a name: of its own");
       return;
     }
     if (!aggregation.complete) return;

@@ -177,8 +177,7 @@ double round_sqrt_quotient(BigUnsigned value, int exponent, uint64_t a, uint64_t
   int drop = value.bits() - 128;
   if ((exponent + drop) % 2 != 0) ++drop;
   sticky |= value.any_bit_below(drop);
-  const uint128 square =
-      static_cast<uint128>(value.word_at(drop + 64)) << 64 | value.word_at(drop);
+  const uint128 square = static_cast<uint128>(value.word_at(drop + 64)) << 64 | value.word_at(drop);
   const uint64_t root = integer_sqrt(square);
   sticky |= static_cast<uint128>(root) * root != square;
   return round_to_double(BigUnsigned({&root, 1}), sticky, (exponent + drop) / 2, false);

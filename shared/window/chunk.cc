@@ -12,8 +12,8 @@ namespace {
 
 // Small steps: a key of few rows is the common case, and its slack is most of its cost.
 constexpr uint8_t kCapacities[] = {2, 4, 8, 16, 24, 32, 48, 64};
-constexpr uint32_t kHeapHeader = 8;             // u32 used, u32 capacity
-constexpr uint32_t kHeavyHeap = 64u << 20;      // text after which a chunk is closed early
+constexpr uint32_t kHeapHeader = 8;         // u32 used, u32 capacity
+constexpr uint32_t kHeavyHeap = 64u << 20;  // text after which a chunk is closed early
 constexpr uint64_t kHeapLimit = 0xffff'0000;
 
 uint8_t capacity_for(size_t rows) {
@@ -34,8 +34,8 @@ TimeCode unit_for(TimeCode code, int64_t delta) {
 // The code for times in [least, greatest] of which `code` divides all differences to `least`.
 TimeCode code_for(TimeCode code, TimeUs least, TimeUs greatest) {
   const __int128 span = static_cast<__int128>(greatest) - least;
-  const bool fits = span / kTimeUnitUs[static_cast<int>(code)] <=
-                    std::numeric_limits<uint32_t>::max();
+  const bool fits =
+      span / kTimeUnitUs[static_cast<int>(code)] <= std::numeric_limits<uint32_t>::max();
   return fits ? code : TimeCode::kRaw;
 }
 
@@ -196,8 +196,10 @@ void ChunkLayout::make_room(Chunk** chunk, const RowInput& row, uint64_t* bytes)
   ASSERT(used + text <= kHeapLimit);
   const uint64_t heap = used + text <= room ? room : std::min(kHeapLimit, (used + text) * 3 / 2);
   const uint8_t capacity = full ? capacity_for(c->rows + 1u) : c->capacity;
-  *chunk = reshape(c, {capacity, static_cast<uint8_t>(c->flags | null_flag), c->code,
-                       static_cast<uint32_t>(heap)}, bytes);
+  *chunk = reshape(
+      c,
+      {capacity, static_cast<uint8_t>(c->flags | null_flag), c->code, static_cast<uint32_t>(heap)},
+      bytes);
 }
 
 // Writes the time of row number `rows`, re-encoding those before it if it does not fit.
@@ -249,7 +251,7 @@ uint32_t ChunkLayout::intern(Chunk* chunk, uint32_t column, std::string_view tex
   const size_t heap = heap_offset(*chunk);
   const auto used = chunk->load<uint32_t>(heap);
   chunk->store(heap + kHeapHeader + used, static_cast<uint32_t>(text.size()));
-  std::memcpy(chunk->at(heap + kHeapHeader + used + 4), text.data(), text.size());
+  std::copy(text.begin(), text.end(), chunk->at(heap + kHeapHeader + used + 4));
   chunk->store(heap, static_cast<uint32_t>(used + 4 + text.size()));
   return used;
 }

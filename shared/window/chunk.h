@@ -42,9 +42,7 @@ struct Chunk {
   bool sorted() const { return (flags & kSorted) != 0; }
   bool has_nulls() const { return (flags & kNulls) != 0; }
   uint8_t* at(size_t offset) { return reinterpret_cast<uint8_t*>(this) + offset; }
-  const uint8_t* at(size_t offset) const {
-    return reinterpret_cast<const uint8_t*>(this) + offset;
-  }
+  const uint8_t* at(size_t offset) const { return reinterpret_cast<const uint8_t*>(this) + offset; }
   TimeUs time(uint32_t row) const {
     if (code == TimeCode::kRaw) return load<int64_t>(sizeof(Chunk) + 8 * row);
     const auto delta = load<uint32_t>(sizeof(Chunk) + 4 * row);

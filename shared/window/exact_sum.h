@@ -31,8 +31,8 @@ class ExactSum {
 
   bool is_finite() const { return (flags_ & (kNan | kPlusInfinity | kMinusInfinity)) == 0; }
   double rounded() const;
-  double mean(uint64_t count) const;         // sum / count, rounded once; count is not 0
-  std::optional<int64_t> as_int64() const;   // of a sum of integers; none if out of range
+  double mean(uint64_t count) const;        // sum / count, rounded once; count is not 0
+  std::optional<int64_t> as_int64() const;  // of a sum of integers; none if out of range
   size_t heap_bytes() const { return wide() ? kWideLimbs * sizeof(uint64_t) : 0; }
 
   // Variance and its root from a sum and the sum of squares of the same `count` numbers:

@@ -79,7 +79,9 @@ void put_column(const ChunkLayout& layout, std::span<const RowRef> rows, uint32_
     case ColumnType::kBool:
       put_bits(
           rows.size(),
-          [&](size_t i) { return (layout.bool_bits(*rows[i].chunk, column) >> rows[i].row & 1) != 0; },
+          [&](size_t i) {
+            return (layout.bool_bits(*rows[i].chunk, column) >> rows[i].row & 1) != 0;
+          },
           out);
       break;
     case ColumnType::kDouble:
@@ -195,8 +197,8 @@ Result<KeyImage> KeyImage::decode(const std::vector<TableSchema>& schemas, ByteR
   KeyImage image;
   const auto version = in->get<uint8_t>();
   if (in->ok() && version != kImageVersion) {
-    return corrupt_error("key image: version " + std::to_string(version) +
-                         ", this build reads " + std::to_string(kImageVersion));
+    return corrupt_error("key image: version " + std::to_string(version) + ", this build reads " +
+                         std::to_string(kImageVersion));
   }
   image.table_ = in->get<uint16_t>();
   image.hash_ = in->get<uint64_t>();

@@ -19,15 +19,16 @@ struct alignas(64) KeyEntry {  // one cache line
   static constexpr uint32_t kInlineKey = 24;
 
   uint64_t hash = 0;
+  // Early in the line: comparing reads up to 32 bytes, and should not touch the next line.
+  union {
+    char inline_key[kInlineKey];
+    char* heap_key;
+  };
   uint64_t version = 0;  // of its last change
   RowLog log;
   uint32_t key_size = 0;
   uint16_t table = 0;
   bool occupied = false;
-  union {
-    char inline_key[kInlineKey];
-    char* heap_key;
-  };
 
   KeyEntry() : heap_key(nullptr) {}
   std::string_view key() const {

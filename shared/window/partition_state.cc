@@ -37,7 +37,8 @@ uint64_t checksum(std::span<const uint8_t> bytes) {
 // The filter bits of the rows of a block, row by row.
 class FilterWords {
  public:
-  FilterWords(const RowBlockView& block) : block_(block), words_((block.filter_count() + 63) / 64) {}
+  FilterWords(const RowBlockView& block)
+      : block_(block), words_((block.filter_count() + 63) / 64) {}
 
   const uint64_t* of(uint32_t row) {
     std::fill(words_.begin(), words_.end(), 0);
@@ -55,8 +56,7 @@ class FilterWords {
 }  // namespace
 
 struct PartitionState::Impl {
-  explicit Impl(TableSchemas given)
-      : schemas(std::move(given)), registries(schemas->size()) {
+  explicit Impl(TableSchemas given) : schemas(std::move(given)), registries(schemas->size()) {
     for (const TableSchema& schema : *schemas) layouts.emplace_back(schema);
   }
   ~Impl() {
@@ -216,8 +216,7 @@ bool PartitionState::slot_changed_since(size_t slot, uint64_t version) const {
   return entry.occupied && entry.version > version;
 }
 
-void PartitionState::Impl::encode(uint32_t slot, std::vector<RowRef>* rows,
-                                  ByteWriter* out) const {
+void PartitionState::Impl::encode(uint32_t slot, std::vector<RowRef>* rows, ByteWriter* out) const {
   const KeyEntry& entry = keys.entry(slot);
   entry.log.collect(context(entry.table), rows);
   encode_key_image(layouts[entry.table], entry.table, entry.hash, entry.key(), *rows, out);

@@ -27,13 +27,13 @@ class RowBlockView;
 using FeatureValue = std::variant<std::monostate, int64_t, double, bool, std::string>;
 
 struct WindowStats {
-  uint64_t rows = 0;            // held now
-  uint64_t keys = 0;            // held now
-  uint64_t bytes = 0;           // held now, allocations of row logs, keys and index
-  uint64_t full_chunks = 0;     // chunks that reached their full size, ever
-  uint64_t recut_chunks = 0;    // full chunks cut anew for a late row, ever
-  uint64_t freed_rows = 0;      // by the horizon, ever
-  uint64_t too_late_rows = 0;   // arrived below what the horizon keeps, dropped, ever
+  uint64_t rows = 0;           // held now
+  uint64_t keys = 0;           // held now
+  uint64_t bytes = 0;          // held now, allocations of row logs, keys and index
+  uint64_t full_chunks = 0;    // chunks that reached their full size, ever
+  uint64_t recut_chunks = 0;   // full chunks cut anew for a late row, ever
+  uint64_t freed_rows = 0;     // by the horizon, ever
+  uint64_t too_late_rows = 0;  // arrived below what the horizon keeps, dropped, ever
 };
 
 class PartitionState {
@@ -46,8 +46,8 @@ class PartitionState {
   // Whether a block is of a table of this state, with its columns and filters.
   bool accepts(const RowBlockView& block) const;
 
-  // Appends the rows of a block that is accepted; every key that gets a row is stamped `version`. Rows that no
-  // permitted read can see (event time < horizon - retention) are dropped and counted.
+  // Appends the rows of a block that is accepted; every key that gets a row is stamped `version`.
+  // Rows that no permitted read can see (event time < horizon - retention) are dropped and counted.
   void append(const RowBlockView& block, uint64_t version);
 
   // No read may ask about a time before `horizon`. Only rises (a lower one is ignored). Rows below

@@ -8,9 +8,9 @@
 namespace tidemill {
 namespace {
 
-constexpr size_t kGroupChunks = 64;           // after so many a new group is begun at the end
-constexpr size_t kGroupLimit = 128;           // a group that grows beyond is split
-constexpr size_t kLeastSealedRows = 32;       // fewer rows than that stay in the tail
+constexpr size_t kGroupChunks = 64;      // after so many a new group is begun at the end
+constexpr size_t kGroupLimit = 128;      // a group that grows beyond is split
+constexpr size_t kLeastSealedRows = 32;  // fewer rows than that stay in the tail
 
 void drop_cache(SummaryCache* cache, uint64_t* bytes) {
   *bytes -= cache_bytes(*cache);
@@ -212,10 +212,10 @@ void RowLog::free_sealed(const LogContext& context) {
 void RowLog::compact_tail(const LogContext& context, uint32_t expired) {
   std::vector<RowRef> rows;
   context.layout.sort(*tail_, &rows);
-  Chunk* const kept = expired == rows.size()
-                          ? nullptr
-                          : context.layout.build(std::span(rows).subspan(expired),
-                                                 &context.stats->bytes);
+  Chunk* const kept =
+      expired == rows.size()
+          ? nullptr
+          : context.layout.build(std::span(rows).subspan(expired), &context.stats->bytes);
   ChunkLayout::free(tail_, &context.stats->bytes);
   tail_ = kept;
   context.stats->rows -= expired;

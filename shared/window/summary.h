@@ -25,7 +25,7 @@ struct SummaryInput {
 };
 
 struct Summary {
-  uint64_t count = 0;  // rows that pass the filter and are not null in the column
+  uint64_t count = 0;         // rows that pass the filter and are not null in the column
   int64_t least = INT64_MAX;  // by order_key() for doubles
   int64_t greatest = INT64_MIN;
   ExactSum sum;

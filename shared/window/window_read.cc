@@ -37,9 +37,8 @@ void WindowReader::read(const ChunkLayout& layout, const RowLog* log,
   out->clear();
   for (size_t i = 0; i < features.size(); ++i) {
     const FeatureSpec& feature = *features[i];
-    const ColumnType type = feature.column < 0
-                                ? ColumnType::kInt64
-                                : layout.type(static_cast<size_t>(feature.column));
+    const ColumnType type =
+        feature.column < 0 ? ColumnType::kInt64 : layout.type(static_cast<size_t>(feature.column));
     out->push_back(feature_value(feature, type, aggregates_[aggregate_of_[i]].summary));
   }
 }
@@ -63,8 +62,7 @@ void WindowReader::plan(std::span<const FeatureSpec* const> features, TimeUs as_
   for (const FeatureSpec* feature : features) {
     const size_t input = input_of(*feature, registry);
     const bool left_closed = feature->closed == Closed::kLeft || feature->closed == Closed::kBoth;
-    const bool right_closed =
-        feature->closed == Closed::kRight || feature->closed == Closed::kBoth;
+    const bool right_closed = feature->closed == Closed::kRight || feature->closed == Closed::kBoth;
     const Wide edge = static_cast<Wide>(as_of) - feature->offset;
     const Wide begin = edge - feature->window + (left_closed ? 0 : 1);
     const Wide end = std::max(begin, edge + (right_closed ? 1 : 0));
@@ -92,16 +90,15 @@ void WindowReader::cut_segments() {
     const Wide first = std::max<Wide>(cuts_[i], kMinTime);
     const Wide last = std::min<Wide>(cuts_[i + 1] - 1, kMaxTime);
     const bool empty = first > last;
-    segments_.push_back({empty ? 0 : static_cast<TimeUs>(first),
-                         empty ? 0 : static_cast<TimeUs>(last), empty});
+    segments_.push_back(
+        {empty ? 0 : static_cast<TimeUs>(first), empty ? 0 : static_cast<TimeUs>(last), empty});
   }
   needs_.assign(segments_.size() * inputs_.size(), 0);
   partials_.clear();
   partials_.resize(needs_.size());
   for (Aggregate& a : aggregates_) {
     const auto index_of = [&](Wide cut) {
-      return static_cast<size_t>(std::lower_bound(cuts_.begin(), cuts_.end(), cut) -
-                                 cuts_.begin());
+      return static_cast<size_t>(std::lower_bound(cuts_.begin(), cuts_.end(), cut) - cuts_.begin());
     };
     a.first_segment = index_of(a.begin);
     a.end_segment = index_of(a.end);

@@ -66,7 +66,8 @@ bool BlockingPool::stop(int64_t deadline_us) {
     changed_.wait(lock, ended);
     return true;
   }
-  const auto deadline = std::chrono::steady_clock::time_point(std::chrono::microseconds(deadline_us));
+  const auto deadline =
+      std::chrono::steady_clock::time_point(std::chrono::microseconds(deadline_us));
   const bool in_time = changed_.wait_until(lock, deadline, ended);
   lock.unlock();
   return in_time;

@@ -439,6 +439,7 @@ void ZmqNetwork::close_all() {
   links_.clear();
   const std::lock_guard lock(mutex_);
   for (const auto& [node, link] : connected_) link->end();
+  for (const auto& link : to_open_) link->end();  // those disconnected before they were opened
   connected_.clear();
   to_open_.clear();
   if (pull_ != nullptr) zmq_close(pull_);
@@ -447,8 +448,7 @@ void ZmqNetwork::close_all() {
 
 }  // namespace
 
-Result<std::unique_ptr<Network>> Network::create(const NetworkConfig& config,
-                                                 RuntimeProbe& probe) {
+Result<std::unique_ptr<Network>> Network::create(const NetworkConfig& config, RuntimeProbe& probe) {
   auto network = std::make_unique<ZmqNetwork>(config, probe);
   const Status bound = network->bind();
   if (!bound.ok()) return bound.error();

@@ -48,10 +48,10 @@ class RealProcessImpl : public RealProcess, public ProcessCore {
   }
 
   Status open() {
-    auto network = Network::create({node_, config_.listen, config_.advertise_host,
-                                    config_.link_messages_max, config_.link_bytes_max,
-                                    config_.message_bytes_max},
-                                   probe_);
+    auto network =
+        Network::create({node_, config_.listen, config_.advertise_host, config_.link_messages_max,
+                         config_.link_bytes_max, config_.message_bytes_max},
+                        probe_);
     if (!network.ok()) return network.error();
     network_ = std::move(*network);
     if (config_.handle_signals) {
@@ -173,8 +173,9 @@ void RealProcessImpl::shut_down(std::vector<std::thread>& threads,
 
 Result<std::unique_ptr<RealProcess>> RealProcess::create(const RealProcessConfig& config) {
   if (config.shards == 0 || config.blocking_threads == 0 || config.messages_per_turn == 0) {
-    return user_error("a process needs at least one shard, one blocking thread and one message "
-                      "per turn");
+    return user_error(
+        "a process needs at least one shard, one blocking thread and one message "
+        "per turn");
   }
   auto process = std::make_unique<RealProcessImpl>(config);
   const Status opened = process->open();

@@ -23,19 +23,19 @@
 namespace tidemill {
 
 struct RealProcessConfig {
-  NodeId node;                                // 0: random from the operating system
-  std::string listen = "tcp://127.0.0.1:0";   // port 0: any free one
-  std::string advertise_host;                 // in endpoint(); needed if `listen` is a wildcard
+  NodeId node;                               // 0: random from the operating system
+  std::string listen = "tcp://127.0.0.1:0";  // port 0: any free one
+  std::string advertise_host;                // in endpoint(); needed if `listen` is a wildcard
   uint16_t shards = 1;
   uint16_t blocking_threads = 2;
-  uint32_t messages_per_turn = 64;            // of one actor before the others get their turn
-  size_t mailbox_bytes_max = 64u << 20;       // bodies waiting for one actor
-  size_t link_messages_max = 16'384;          // on their way to one node
+  uint32_t messages_per_turn = 64;       // of one actor before the others get their turn
+  size_t mailbox_bytes_max = 64u << 20;  // bodies waiting for one actor
+  size_t link_messages_max = 16'384;     // on their way to one node
   size_t link_bytes_max = 64u << 20;
-  size_t message_bytes_max = 256u << 20;      // a larger body is refused by both ends
-  int stop_deadline_ms = 10'000;              // a process whose threads hang is ended after it
-  bool handle_signals = true;                 // SIGTERM and SIGINT stop the process
-  MetricsRegistry* metrics = nullptr;         // outlives the process; null: one of its own
+  size_t message_bytes_max = 256u << 20;  // a larger body is refused by both ends
+  int stop_deadline_ms = 10'000;          // a process whose threads hang is ended after it
+  bool handle_signals = true;             // SIGTERM and SIGINT stop the process
+  MetricsRegistry* metrics = nullptr;     // outlives the process; null: one of its own
 };
 
 class RealProcess : public ProcessHost {

@@ -70,9 +70,8 @@ bool Shard::reserve(ActorSlot& slot, size_t bytes, bool bounded) {
   const size_t messages_before = slot.messages.fetch_add(1, std::memory_order_relaxed);
   const size_t bytes_before = slot.bytes.fetch_add(bytes, std::memory_order_relaxed);
   // A single message larger than the limit may enter an empty mailbox.
-  const bool fits =
-      messages_before < slot.messages_max &&
-      (bytes_before == 0 || bytes_before + bytes <= core_.config().mailbox_bytes_max);
+  const bool fits = messages_before < slot.messages_max &&
+                    (bytes_before == 0 || bytes_before + bytes <= core_.config().mailbox_bytes_max);
   if (fits || !bounded) return true;
   slot.messages.fetch_sub(1, std::memory_order_relaxed);
   slot.bytes.fetch_sub(bytes, std::memory_order_relaxed);
@@ -187,8 +186,8 @@ SendResult Shard::post_local(ActorId from, ActorId to, std::unique_ptr<LocalPayl
 
 TimerId Shard::start_timer(ActorId actor, int64_t delay_us, uint64_t token) {
   ASSERT(actor.shard == index_ && actor.index < slots_.size() && slots_[actor.index] != nullptr);
-  const TimerId id = timers_.start(real_monotonic_us() + std::max<int64_t>(delay_us, 0), actor,
-                                   token);
+  const TimerId id =
+      timers_.start(real_monotonic_us() + std::max<int64_t>(delay_us, 0), actor, token);
   arm_timer();
   return id;
 }

@@ -113,7 +113,7 @@ class Shard : public Runtime {
   std::map<NodeId, std::shared_ptr<NetworkLink>> links_;  // those looked up before
 
   std::mutex mutex_;
-  std::vector<Incoming> inbox_;  // under mutex_
+  std::vector<Incoming> inbox_;   // under mutex_
   bool inbox_scheduled_ = false;  // under mutex_
 };
 

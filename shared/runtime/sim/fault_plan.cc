@@ -121,8 +121,8 @@ class Driver {
         return;  // ends by itself
       case FaultKind::kNetworkPhase: {
         const SimConfig& c = sim_.config();
-        return sim_.set_network(c.drop_probability, c.duplicate_probability,
-                                c.reorder_probability, c.network_delay_us_max);
+        return sim_.set_network(c.drop_probability, c.duplicate_probability, c.reorder_probability,
+                                c.network_delay_us_max);
       }
       case FaultKind::kFreeze:
         return sim_.unfreeze(f.a);

@@ -35,12 +35,12 @@ struct SimConfig {
 };
 
 enum class SimFault {
-  kDelayed,           // held back by a clogged link
+  kDelayed,  // held back by a clogged link
   kReordered,
-  kDropped,           // by chance
+  kDropped,  // by chance
   kDuplicated,
-  kCut,               // a message lost to a link cut both ways
-  kOneWayCut,         // a message lost to a link cut one way
+  kCut,        // a message lost to a link cut both ways
+  kOneWayCut,  // a message lost to a link cut one way
   kCrash,
   kRestart,
   kFreeze,

@@ -23,9 +23,9 @@ SimNetwork::Fate SimNetwork::send(SimLinkId id, size_t bytes, int64_t now_us) {
     count(SimFault::kDropped);
     return fate;
   }
-  int64_t arrival_us = now_us + random_->between(std::min(config_.network_delay_us_min,
-                                                          delay_us_max_),
-                                                 delay_us_max_);
+  int64_t arrival_us =
+      now_us +
+      random_->between(std::min(config_.network_delay_us_min, delay_us_max_), delay_us_max_);
   if (link.clogged_until_us > arrival_us) {
     count(SimFault::kDelayed);
     arrival_us = link.clogged_until_us;
@@ -40,8 +40,7 @@ SimNetwork::Fate SimNetwork::send(SimLinkId id, size_t bytes, int64_t now_us) {
   add_arrival(&fate, link, bytes, arrival_us);
   if (random_->chance(duplicate_)) {
     count(SimFault::kDuplicated);
-    add_arrival(&fate, link, bytes,
-                arrival_us + random_->between(0, config_.reorder_delay_us_max));
+    add_arrival(&fate, link, bytes, arrival_us + random_->between(0, config_.reorder_delay_us_max));
   }
   return fate;
 }

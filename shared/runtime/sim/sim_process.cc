@@ -29,8 +29,7 @@ class SimProcess::ShardRuntime : public Runtime {
   SendResult send(ActorId from, const ActorAddress& to, uint16_t type, Buffer body) override {
     return process_.send(from, to, type, std::move(body));
   }
-  SendResult post_local(ActorId from, ActorId to,
-                        std::unique_ptr<LocalPayload> payload) override {
+  SendResult post_local(ActorId from, ActorId to, std::unique_ptr<LocalPayload> payload) override {
     return process_.post(to, Message{{node(), from}, 0, Buffer(), std::move(payload)}, true);
   }
 
@@ -41,8 +40,7 @@ class SimProcess::ShardRuntime : public Runtime {
     SimEvent event = process_.event(SimEventKind::kTimer, actor);
     event.number = id;
     event.token = token;
-    world_.schedule(std::max<int64_t>(delay_us, 0) + world_.timer_lateness_us(),
-                    std::move(event));
+    world_.schedule(std::max<int64_t>(delay_us, 0) + world_.timer_lateness_us(), std::move(event));
     return id;
   }
   void cancel_timer(TimerId timer) override { process_.timers_.erase(timer); }

@@ -152,8 +152,7 @@ void Simulation::clog(SimProcessId from, SimProcessId to, int64_t until_us) {
   world_->network().clog({from.value, to.value}, until_us);
 }
 
-void Simulation::set_network(double drop, double duplicate, double reorder,
-                             int64_t delay_us_max) {
+void Simulation::set_network(double drop, double duplicate, double reorder, int64_t delay_us_max) {
   world_->network().set_faults(drop, duplicate, reorder, delay_us_max);
 }
 

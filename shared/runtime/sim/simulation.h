@@ -35,7 +35,7 @@ struct SimProcessId {
 struct SimProcessOptions {
   std::string name{};      // in logs and fault plans
   std::string endpoint{};  // unique, any text
-  NodeId node{};         // 0: random for each incarnation
+  NodeId node{};           // 0: random for each incarnation
   uint16_t shards = 1;
 };
 

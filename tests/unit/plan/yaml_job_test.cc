@@ -1,0 +1,229 @@
+#include "shared/plan/yaml_job.h"
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include "shared/base/time.h"
+#include "tests/unit/plan/job_files.h"
+
+namespace tidemill {
+namespace {
+
+std::string errors_of(const CompiledJob& job) {
+  std::string out;
+  for (const JobError& error : job.errors) out += to_string(error, "job.yaml") + "\n";
+  return out;
+}
+
+proto::JobPlan compiled(const std::string& yaml, const std::string& base = "/") {
+  const CompiledJob job = compile_job(yaml, base);
+  EXPECT_EQ(errors_of(job), "");
+  return job.plan;
+}
+
+const char kGenerated[] = R"(
+job: j
+sources: {tx: {stream: {generator: {}}}}
+)";
+
+std::string with_views(const std::string& views) { return kGenerated + views; }
+
+TEST(YamlJob, HasDefaults) {
+  const test::JobDirectory base({"a.csv"});
+  const std::string yaml = R"(
+job: j
+sources:
+  tx: {schema: {at: timestamp, k: int64}, event_time: at, history: {files: a.csv}}
+views: {v: {source: tx, entity: k, aggregations: [{function: count, windows: 1h}]}}
+)";
+  const proto::JobPlan plan = compiled(yaml, base.path());
+  EXPECT_EQ(plan.format_version(), 1u);
+  EXPECT_EQ(plan.key_partitions(), 128u);
+  EXPECT_EQ(plan.allowed_lateness_us(), 3600 * kMicrosPerSecond);
+  EXPECT_EQ(plan.leading_edge(), proto::JobPlan::EVENT);
+  EXPECT_EQ(plan.yaml(), yaml);
+  const proto::Source& source = plan.sources(0);
+  EXPECT_EQ(source.max_out_of_orderness_us(), 0);
+  EXPECT_EQ(source.idle_after_us(), 30 * kMicrosPerSecond);
+  EXPECT_EQ(format_timestamp(source.not_after_us()), "9999-12-31T23:59:59.999999Z");
+  EXPECT_EQ(source.files().format(), proto::FilesInput::CSV);
+  EXPECT_EQ(source.files().replay_speed(), 0);
+  EXPECT_EQ(plan.views(0).features(0).closed(), proto::Feature::RIGHT);
+  EXPECT_EQ(plan.views(0).features(0).offset_us(), 0);
+}
+
+TEST(YamlJob, ReadsEveryKey) {
+  const test::JobDirectory base({"in/a.data", "in/b.data", "more/c.data"});
+  const proto::JobPlan plan = compiled(R"(
+job: everything
+key_partitions: 7
+allowed_lateness: 2h
+leading_edge: wall
+sources:
+  tx:
+    schema: {id: bigint, at: timestamptz, k: text, amount: double precision, ok: boolean, n: int}
+    event_time: at
+    max_out_of_orderness: 10s
+    idle_after: 1m
+    not_after: 2030-01-01
+    stream: {files: [in/*.data, more/c.data, in/a.data], format: ndjson, replay: 60x}
+  gen:
+    schema: {transaction_id: int64, event_time: timestamp, customer_id: string, terminal_id: string, amount: double, is_fraud: bool}
+    event_time: event_time
+    stream:
+      generator: {partitions: 2, events: 9, seed: 3, customers: 4, terminals: 5, zipf_exponent: 1.5,
+                  start_time: 2019-01-01T00:00:00Z, events_per_second: 2.5, late_share: 0.1,
+                  late_by: 1h, tie_share: 0.2, burst_share: 0.3, burst_factor: 4,
+                  malformed_share: 0.01, fraud_share: 0.02, replay: max}
+views:
+  v:
+    source: tx
+    entity: [k, ok]
+    where: amount > 0
+    aggregations:
+      - {function: var_pop, column: amount, where: n > 1, windows: [7d, 1w], offset: 1d, closed: both, name: spread}
+services: {s: {features: [v.spread_1w]}}
+)",
+                                       base.path());
+  EXPECT_EQ(plan.key_partitions(), 7u);
+  EXPECT_EQ(plan.allowed_lateness_us(), 7200 * kMicrosPerSecond);
+  EXPECT_EQ(plan.leading_edge(), proto::JobPlan::WALL);
+  const proto::Source& tx = plan.sources(0);
+  EXPECT_EQ(tx.schema(0).type(), proto::INT64);
+  EXPECT_EQ(tx.schema(3).type(), proto::DOUBLE);
+  EXPECT_EQ(tx.event_time_field(), 1u);
+  EXPECT_EQ(tx.idle_after_us(), 60 * kMicrosPerSecond);
+  EXPECT_EQ(format_timestamp(tx.not_after_us()), "2030-01-01T00:00:00Z");
+  EXPECT_EQ(tx.files().format(), proto::FilesInput::NDJSON);
+  EXPECT_EQ(tx.files().replay_speed(), 60);
+  ASSERT_EQ(tx.files().paths_size(), 3);
+  EXPECT_EQ(tx.files().paths(2), base.path() + "/more/c.data");
+  EXPECT_EQ(tx.partitions(), 3u);
+  const proto::Source& gen = plan.sources(1);
+  EXPECT_EQ(gen.first_partition(), 3u);
+  EXPECT_EQ(gen.partitions(), 2u);
+  EXPECT_EQ(gen.generator().events(), 9u);
+  EXPECT_EQ(gen.generator().burst_factor(), 4);
+  EXPECT_EQ(format_timestamp(gen.generator().start_time_us()), "2019-01-01T00:00:00Z");
+  const proto::Table& table = plan.tables(0);
+  EXPECT_EQ(table.entity(), "k,ok");
+  EXPECT_EQ(table.filters(0).text(), "amount > 0.0 and n > 1");
+  EXPECT_EQ(table.retention_us(), 8 * kMicrosPerDay);
+  const proto::Feature& feature = plan.views(0).features(1);
+  EXPECT_EQ(feature.name(), "spread_1w");
+  EXPECT_EQ(feature.function(), proto::Feature::VAR_POP);
+  EXPECT_EQ(feature.closed(), proto::Feature::BOTH);
+  EXPECT_EQ(feature.window_us(), 7 * kMicrosPerDay);
+  EXPECT_EQ(plan.services(0).features(0), "v.spread_1w");
+}
+
+TEST(YamlJob, SharesTablesColumnsAndFilters) {
+  const proto::JobPlan plan = compiled(with_views(R"(
+views:
+  a:
+    source: tx
+    entity: [customer_id]
+    where: amount > 0 and is_fraud
+    aggregations:
+      - {function: sum, column: amount, windows: [1h]}
+      - {function: max, column: AMOUNT, windows: [1h]}
+      - {function: count, where: not is_fraud, windows: [1h]}
+  b:
+    source: tx
+    entity: [customer_id]
+    aggregations:
+      - {function: mean, column: amount, where: (amount > 0.0) and (is_fraud), windows: [2h]}
+      - {function: count, column: terminal_id, windows: [1h]}
+  c: {source: tx, entity: [terminal_id], aggregations: [{function: count, windows: [1h]}]}
+)"));
+  ASSERT_EQ(plan.tables_size(), 2);
+  const proto::Table& table = plan.tables(0);
+  ASSERT_EQ(table.columns_size(), 2);
+  EXPECT_EQ(table.columns(0).text(), "amount");
+  EXPECT_EQ(table.columns(1).text(), "terminal_id");
+  ASSERT_EQ(table.filters_size(), 2);
+  EXPECT_EQ(table.filters(0).text(), "amount > 0.0 and is_fraud");
+  EXPECT_EQ(table.filters(1).text(), "amount > 0.0 and is_fraud and not is_fraud");
+  EXPECT_EQ(plan.views(1).features(0).column(), 0);
+  EXPECT_EQ(plan.views(1).features(0).filter(), 0);
+  EXPECT_EQ(plan.views(1).features(1).name(), "terminal_id_count_1h");
+  EXPECT_EQ(plan.views(1).features(1).filter(), -1);
+  EXPECT_EQ(plan.views(2).table(), 1u);
+}
+
+TEST(YamlJob, GivesFeaturesTheirTypes) {
+  const proto::JobPlan plan = compiled(with_views(R"(
+views:
+  v:
+    source: tx
+    entity: [customer_id]
+    aggregations:
+      - {function: count, windows: [1h]}
+      - {function: sum, column: transaction_id, windows: [1h]}
+      - {function: sum, column: cast(is_fraud as int), name: frauds, windows: [1h]}
+      - {function: mean, column: transaction_id, windows: [1h]}
+      - {function: max, column: event_time, windows: [1h]}
+      - {function: min, column: transaction_id, windows: [1h]}
+      - {function: var, column: amount, windows: [1h]}
+      - {function: stddev, column: amount, windows: [1h]}
+)"));
+  const auto& features = plan.views(0).features();
+  const std::vector<proto::ColumnType> expected = {proto::INT64,  proto::DOUBLE,    proto::INT64,
+                                                   proto::DOUBLE, proto::TIMESTAMP, proto::INT64,
+                                                   proto::DOUBLE, proto::DOUBLE};
+  for (int i = 0; i < features.size(); ++i) {
+    EXPECT_EQ(features[i].type(), expected[static_cast<size_t>(i)]) << features[i].name();
+  }
+  EXPECT_EQ(features[6].function(), proto::Feature::VAR_SAMP);
+  EXPECT_EQ(features[7].function(), proto::Feature::STDDEV_SAMP);
+}
+
+TEST(YamlJob, LimitsItsSize) {
+  const std::string large(size_t{1} << 20, ' ');
+  EXPECT_EQ(errors_of(compile_job(large + "a", "/")),
+            "job.yaml: the job has 1048577 bytes; at most 1048576 are allowed\n");
+  EXPECT_FALSE(compile_job("\xff", "/").errors.empty());
+  EXPECT_FALSE(compile_job(std::string(10000, '['), "/").errors.empty());
+  std::string unknown = "job: j\n";
+  for (int i = 0; i < 1000; ++i) unknown += "k" + std::to_string(i) + ": 1\n";
+  EXPECT_EQ(compile_job(unknown, "/").errors.size(), 200u);
+  std::string many = "views:\n";
+  for (int v = 0; v < 200; ++v) {
+    many += "  v" + std::to_string(v) + ": {source: tx, entity: [customer_id], aggregations: [";
+    for (int w = 1; w <= 30; ++w)
+      many += "{function: count, windows: [" + std::to_string(w) + "h]},";
+    many += "]}\n";
+  }
+  const std::string errors = errors_of(compile_job(with_views(many), "/"));
+  EXPECT_NE(errors.find("the job has 4110 features up to here; at most 4096 are allowed"),
+            std::string::npos)
+      << errors;
+}
+
+// Whatever the text, compiling ends, and a plan without errors is one that processes accept.
+RC_GTEST_PROP(YamlJob, SurvivesDamagedText, ()) {
+  static const std::string text = test::read_text("config/jobs/card_fraud_generated.yaml");
+  std::string damaged = text;
+  const int edits = *rc::gen::inRange(1, 6);
+  for (int i = 0; i < edits; ++i) {
+    const size_t at = *rc::gen::inRange<size_t>(0, damaged.size());
+    switch (*rc::gen::inRange(0, 3)) {
+      case 0:
+        damaged[at] =
+            *rc::gen::elementOf(std::string("{}[]:,-&*!|>'\"%@`# \n\t\0\xff"
+                                            "a0",
+                                            26));
+        break;
+      case 1:
+        damaged.erase(at, *rc::gen::inRange<size_t>(1, 20));
+        break;
+      default:
+        damaged.insert(at, damaged.substr(*rc::gen::inRange<size_t>(0, damaged.size()), 10));
+    }
+  }
+  const CompiledJob job = compile_job(damaged, "/");
+  for (const JobError& error : job.errors) RC_ASSERT(!error.message.empty());
+}
+
+}  // namespace
+}  // namespace tidemill

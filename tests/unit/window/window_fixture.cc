@@ -1,0 +1,292 @@
+#include "tests/unit/window/window_fixture.h"
+
+#include <bit>
+#include <cmath>
+#include <limits>
+
+#include "shared/base/hash.h"
+#include "shared/columns/row_block_writer.h"
+
+namespace tidemill::testing {
+namespace {
+
+uint64_t below(Random* random, uint64_t n) { return (*random)() % n; }
+
+TimeUs next_time(const RowShape& shape, TimeUs* clock, Random* random) {
+  constexpr DurationUs kSteps[] = {kMicrosPerSecond, 1000, 1};
+  if (shape.times == 3) {
+    switch (below(random, 4)) {
+      case 0:
+        return kMinTime + static_cast<int64_t>(below(random, 5));
+      case 1:
+        return kMaxTime - static_cast<int64_t>(below(random, 5));
+      case 2:
+        return static_cast<int64_t>((*random)());
+      default:
+        return static_cast<int64_t>(below(random, 100));
+    }
+  }
+  const DurationUs step = kSteps[shape.times];
+  *clock += static_cast<int64_t>(below(random, shape.times == 1 ? 2 : 5)) * step;
+  if (below(random, 100) >= static_cast<uint64_t>(shape.late_percent)) return *clock;
+  return *clock - static_cast<int64_t>(below(random, 2000)) * step;
+}
+
+Cell random_cell(ColumnType type, const RowShape& shape, Random* random) {
+  if (below(random, 100) < static_cast<uint64_t>(shape.nulls_percent)) return std::monostate();
+  constexpr double kSpecial[] = {0.0,
+                                 -0.0,
+                                 1.0,
+                                 -1.0,
+                                 1e308,
+                                 -1e308,
+                                 5e-324,
+                                 0x1p-1022,
+                                 0x1.fffffffffffffp1023,
+                                 std::numeric_limits<double>::infinity(),
+                                 -std::numeric_limits<double>::infinity(),
+                                 std::numeric_limits<double>::quiet_NaN()};
+  switch (type) {
+    case ColumnType::kBool:
+      return below(random, 2) == 1;
+    case ColumnType::kDouble:
+      if (shape.values == 0) return static_cast<double>(below(random, 100'000)) / 100;
+      if (shape.values == 1) return any_double(random);
+      return kSpecial[below(random, std::size(kSpecial))];
+    case ColumnType::kInt32:
+      return static_cast<int64_t>(static_cast<int32_t>((*random)()));
+    case ColumnType::kString:
+      return std::string(below(random, 20), static_cast<char>('a' + below(random, 3)));
+    default:
+      return shape.values == 0 ? static_cast<int64_t>(below(random, 1000))
+                               : static_cast<int64_t>((*random)());
+  }
+}
+
+void push_cell(const Cell& cell, Column* column) {
+  const bool null = std::holds_alternative<std::monostate>(cell);
+  column->nulls.push_back(null ? 1 : 0);
+  switch (column->type) {
+    case ColumnType::kBool:
+      column->bools.push_back(!null && std::get<bool>(cell) ? 1 : 0);
+      break;
+    case ColumnType::kDouble:
+      column->doubles.push_back(null ? 0 : std::get<double>(cell));
+      break;
+    case ColumnType::kString:
+      column->strings.push_back(null ? std::string_view("")
+                                     : std::string_view(std::get<std::string>(cell)));
+      break;
+    default:
+      column->ints.push_back(null ? 0 : std::get<int64_t>(cell));
+  }
+}
+
+ColumnType value_type(Function function, ColumnType column) {
+  switch (function) {
+    case Function::kCount:
+      return ColumnType::kInt64;
+    case Function::kMin:
+    case Function::kMax:
+      return column;
+    case Function::kSum:
+      return column == ColumnType::kDouble ? column : ColumnType::kInt64;
+    default:
+      return ColumnType::kDouble;
+  }
+}
+
+}  // namespace
+
+TableSchema every_type_schema(DurationUs retention) {
+  TableSchema schema;
+  schema.entity = "customer_id";
+  schema.entity_seed = hash_bytes(schema.entity, 0);
+  schema.key_types = {ColumnType::kString};
+  schema.columns = {ColumnType::kDouble, ColumnType::kInt64,  ColumnType::kInt32,
+                    ColumnType::kBool,   ColumnType::kString, ColumnType::kTimestamp};
+  schema.filters = 2;
+  schema.retention = retention;
+  return schema;
+}
+
+TableSchema one_double_schema(DurationUs retention) {
+  TableSchema schema;
+  schema.entity = "terminal_id";
+  schema.entity_seed = hash_bytes(schema.entity, 0);
+  schema.key_types = {ColumnType::kString};
+  schema.columns = {ColumnType::kDouble};
+  schema.retention = retention;
+  return schema;
+}
+
+TableSchemas test_schemas(DurationUs retention) {
+  return std::make_shared<const std::vector<TableSchema>>(
+      std::vector{every_type_schema(retention), one_double_schema(retention)});
+}
+
+double any_double(Random* random) {
+  // Every exponent alike; now and then NaN or an infinity.
+  const double x = std::bit_cast<double>((*random)());
+  return std::isfinite(x) || below(random, 8) == 0 ? x : 0.5;
+}
+
+std::vector<Row> random_rows(size_t count, const RowShape& shape, const TableSchema& schema,
+                             Random* random) {
+  std::vector<Row> rows(count);
+  TimeUs clock = kStart;
+  for (Row& row : rows) {
+    row.time = next_time(shape, &clock, random);
+    for (const ColumnType type : schema.columns) {
+      row.cells.push_back(random_cell(type, shape, random));
+    }
+    for (uint32_t f = 0; f < schema.filters; ++f) row.filters.push_back(below(random, 3) != 0);
+  }
+  return rows;
+}
+
+std::vector<KeyedRow> keyed(const std::vector<Row>& rows, const std::string& key,
+                            const TableSchema& schema) {
+  std::vector<KeyedRow> out;
+  const uint64_t hash = hash_entity_key(key, schema.entity_seed);
+  for (const Row& row : rows) out.push_back({key, hash, row});
+  return out;
+}
+
+void append_rows(PartitionState* state, uint16_t table, const TableSchema& schema,
+                 std::span<const KeyedRow> rows, uint64_t version) {
+  std::vector<Column> columns(schema.columns.size());
+  std::vector<Column> filters(schema.filters);
+  for (size_t c = 0; c < columns.size(); ++c) columns[c].type = schema.columns[c];
+  for (Column& f : filters) f.type = ColumnType::kBool;
+  std::vector<uint32_t> indexes;
+  std::vector<uint64_t> hashes;
+  std::vector<TimeUs> times;
+  std::vector<std::string_view> keys;
+  for (const KeyedRow& row : rows) {
+    indexes.push_back(static_cast<uint32_t>(indexes.size()));
+    hashes.push_back(row.hash);
+    times.push_back(row.row.time);
+    keys.push_back(row.key);
+    for (size_t c = 0; c < columns.size(); ++c) push_cell(row.row.cells[c], &columns[c]);
+    for (size_t f = 0; f < filters.size(); ++f) push_cell(bool(row.row.filters[f]), &filters[f]);
+  }
+  std::vector<const Column*> column_pointers, filter_pointers;
+  for (const Column& c : columns) column_pointers.push_back(&c);
+  for (const Column& f : filters) filter_pointers.push_back(&f);
+  ByteWriter out;
+  write_row_block(table, {indexes, hashes, times, keys, column_pointers, filter_pointers}, &out);
+  const auto bytes = out.take();
+  auto block = RowBlockView::parse(bytes);
+  ASSERT(block.ok());
+  state->append(*block, version);
+}
+
+std::vector<FeatureSpec> random_features(size_t count, const TableSchema& schema,
+                                         DurationUs longest, Random* random) {
+  std::vector<FeatureSpec> out;
+  while (out.size() < count) {
+    FeatureSpec f;
+    f.function = static_cast<Function>(1 + below(random, 9));
+    f.column = static_cast<int32_t>(below(random, schema.columns.size() + 1)) - 1;
+    f.filter = static_cast<int32_t>(below(random, schema.filters + 1)) - 1;
+    f.window = static_cast<int64_t>(below(random, static_cast<uint64_t>(longest))) + 1;
+    if (below(random, 3) == 0)
+      f.offset = static_cast<int64_t>(below(random, 1 + static_cast<uint64_t>(longest) / 4));
+    f.closed = static_cast<Closed>(1 + below(random, 4));
+    if (f.column < 0 && f.function != Function::kCount) continue;
+    if (f.column >= 0)
+      f.type = value_type(f.function, schema.columns[static_cast<size_t>(f.column)]);
+    out.push_back(f);
+  }
+  return out;
+}
+
+std::vector<FeatureSpec> all_features(const TableSchema& schema,
+                                      const std::vector<DurationUs>& windows,
+                                      const std::vector<DurationUs>& offsets) {
+  std::vector<FeatureSpec> out;
+  for (int function = 1; function <= 9; ++function) {
+    for (int32_t column = -1; column < static_cast<int32_t>(schema.columns.size()); ++column) {
+      if (column < 0 && function != 1) continue;
+      for (int32_t filter = -1; filter < static_cast<int32_t>(schema.filters); ++filter) {
+        for (int closed = 1; closed <= 4; ++closed) {
+          for (const DurationUs window : windows) {
+            for (const DurationUs offset : offsets) {
+              FeatureSpec f;
+              f.function = static_cast<Function>(function);
+              f.column = column;
+              f.filter = filter;
+              f.closed = static_cast<Closed>(closed);
+              f.window = window;
+              f.offset = offset;
+              f.type = column < 0
+                           ? ColumnType::kInt64
+                           : value_type(f.function, schema.columns[static_cast<size_t>(column)]);
+              out.push_back(f);
+            }
+          }
+        }
+      }
+    }
+  }
+  return out;
+}
+
+std::vector<FeatureValue> compute(const PartitionState& state, uint16_t table,
+                                  const std::string& key, uint64_t hash,
+                                  const std::vector<FeatureSpec>& features, TimeUs as_of,
+                                  bool* found) {
+  std::vector<const FeatureSpec*> pointers;
+  for (const FeatureSpec& f : features) pointers.push_back(&f);
+  std::vector<FeatureValue> out;
+  const bool has_rows = state.compute(table, key, hash, pointers, as_of, &out);
+  if (found != nullptr) *found = has_rows;
+  return out;
+}
+
+std::string describe(const FeatureSpec& f) {
+  return "function " + std::to_string(static_cast<int>(f.function)) + " column " +
+         std::to_string(f.column) + " filter " + std::to_string(f.filter) + " window " +
+         std::to_string(f.window) + " offset " + std::to_string(f.offset) + " closed " +
+         std::to_string(static_cast<int>(f.closed));
+}
+
+std::string difference(const std::vector<FeatureSpec>& features,
+                       const std::vector<FeatureValue>& expected,
+                       const std::vector<FeatureValue>& actual) {
+  if (expected.size() != actual.size() || expected.size() != features.size()) return "sizes";
+  for (size_t i = 0; i < features.size(); ++i) {
+    if (!same_value(expected[i], actual[i])) {
+      return describe(features[i]) + ": expected " + show(expected[i]) + ", got " + show(actual[i]);
+    }
+  }
+  return "";
+}
+
+std::vector<FeatureValue> reference_all(const std::vector<Row>& rows, const TableSchema& schema,
+                                        const std::vector<FeatureSpec>& features, TimeUs as_of) {
+  std::vector<FeatureValue> out;
+  for (const FeatureSpec& f : features) out.push_back(reference_value(rows, schema, f, as_of));
+  return out;
+}
+
+std::vector<std::vector<uint8_t>> images(const PartitionState& state) {
+  std::vector<std::vector<uint8_t>> out;
+  for (size_t slot = 0; slot < state.slot_count(); ++slot) {
+    if (!state.slot_changed_since(slot, 0)) continue;
+    ByteWriter writer;
+    state.encode_image(slot, &writer);
+    out.push_back(writer.take());
+  }
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+std::vector<uint8_t> whole(const PartitionState& state) {
+  ByteWriter writer;
+  state.serialize(&writer);
+  return writer.take();
+}
+
+}  // namespace tidemill::testing
