@@ -54,6 +54,14 @@ void take_least(const proto::JobReport* report, bool first, std::vector<SourceSt
   }
 }
 
+void add_stages(const proto::JobReport& report, JobStatus* out) {
+  for (const proto::StageCost& cost : report.stages()) {
+    StageSum& sum = out->stages[cost.stage()];
+    sum.cpu_ns += cost.cpu_ns();
+    sum.rows += cost.rows();
+  }
+}
+
 void add_counts(const proto::JobReport& report, JobStatus* out) {
   out->rows += report.rows();
   out->keys += report.keys();
@@ -65,6 +73,7 @@ void add_counts(const proto::JobReport& report, JobStatus* out) {
   out->freed_rows += report.freed_rows();
   out->images_sent += report.images_sent();
   out->session_gaps += report.session_gaps();
+  add_stages(report, out);
 }
 
 void read_sources(const JobEntry& entry, const MembershipTable& members, JobStatus* out) {
@@ -87,6 +96,7 @@ void read_stores(JobId job, const MembershipTable& members, JobStatus* out, bool
     if (!member.alive || member.info.role != MemberRole::kStore) continue;
     const auto* report = report_of(member, job);
     const uint32_t ready = report ? report->key_partitions() : 0;
+    if (report) add_stages(*report, out);
     out->store_ready = *any_store ? std::min(out->store_ready, ready) : ready;
     *any_store = true;
   }

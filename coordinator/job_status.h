@@ -28,6 +28,11 @@ struct SourceStatus {
   TimeUs max_event_time = kMinTime;
 };
 
+struct StageSum {
+  uint64_t cpu_ns = 0;
+  uint64_t rows = 0;
+};
+
 struct JobStatus {
   std::vector<SourceStatus> sources;
   uint32_t key_partitions = 0;
@@ -46,6 +51,8 @@ struct JobStatus {
   uint64_t images_sent = 0;
   uint64_t session_gaps = 0;
   TimeUs horizon = kMinTime;  // least over the workers
+  // CPU time by stage, over workers and stores.
+  std::map<std::string, StageSum> stages;
 
   // Every source partition is finished, and everything of it is applied and published: said by
   // workers that have applied this view and hold all key partitions granted to them, with at

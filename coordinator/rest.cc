@@ -216,6 +216,10 @@ HttpResponse job_response(const JobRecord& job, const JobStatus& status) {
   json["images_sent"] = status.images_sent;
   json["session_gaps"] = status.session_gaps;
   json["horizon"] = format_timestamp(status.horizon);
+  json["stages"] = Json::object();
+  for (const auto& [stage, cost] : status.stages) {
+    json["stages"][stage] = {{"cpu_ns", cost.cpu_ns}, {"rows", cost.rows}};
+  }
   return json_response(200, json);
 }
 

@@ -82,7 +82,10 @@ bool Replica::apply_rows(const FramePart& part) {
   for (const Buffer& bytes : part.payload) {
     if (!parse_blocks(bytes, *window_, &views)) return false;
   }
-  for (const RowBlockView& view : views) window_->append(view, part.to_version);
+  for (const RowBlockView& view : views) {
+    window_->append(view, part.to_version);
+    rows_applied_ += view.rows();
+  }
   advance(part);
   return true;
 }

@@ -38,6 +38,7 @@ class Replica {
   const OffsetVector& offsets() const { return offsets_; }
   TimeUs horizon() const { return window_ ? window_->horizon() : kMinTime; }
   int64_t read_wall_us() const { return read_wall_us_; }
+  uint64_t rows_applied() const { return rows_applied_; }  // by frames, ever
   // Largest event time applied; kMinTime if there is none.
   TimeUs max_event_time() const;
 
@@ -63,6 +64,7 @@ class Replica {
   uint64_t version_ = 0;
   OffsetVector offsets_;
   int64_t read_wall_us_ = 0;
+  uint64_t rows_applied_ = 0;
 };
 
 }  // namespace tidemill

@@ -74,6 +74,7 @@ void StoreShard::on_frames(const Message& message) {
   if (!frames) return refuse("Frames", frames.error());
   const auto job = jobs_.find(frames->job);
   if (job == jobs_.end()) return;
+  StageTimer timer(runtime_, &job->second.apply_cost);
   FrameAck ack{frames->job, frames->link_seq, {}};
   ReplicaStates refused{frames->job, {}};
   for (const FramePart& part : frames->parts) {
@@ -166,9 +167,11 @@ void StoreShard::report() {
     proto::JobReport& out = report->jobs.emplace_back();
     out.set_job(id.value);
     uint32_t ready = 0;
+    uint64_t rows_applied = 0;
     for (const auto& [k, replica] : job.replicas) {
       if (!replica.ready()) continue;
       ++ready;
+      rows_applied += replica.rows_applied();
       const WindowStats stats = replica.window().stats();
       out.set_rows(out.rows() + stats.rows);
       out.set_keys(out.keys() + stats.keys);
@@ -178,6 +181,9 @@ void StoreShard::report() {
       out.set_freed_rows(out.freed_rows() + stats.freed_rows);
     }
     out.set_key_partitions(ready);
+    StageCost apply = job.apply_cost;
+    apply.rows = rows_applied;
+    add_stage("store_apply", apply, &out);
   }
   runtime_.post_local(self_, kAgent, std::move(report));
 }

@@ -10,6 +10,7 @@
 #include "serving/replica.h"
 #include "shared/member/cluster_view.h"
 #include "shared/runtime/runtime.h"
+#include "shared/runtime/stage_cost.h"
 
 namespace tidemill {
 
@@ -84,6 +85,7 @@ class StoreShard : public Actor {
   struct Job {
     std::shared_ptr<const Plan> plan;
     std::map<KeyPartitionId, Replica> replicas;
+    StageCost apply_cost;
   };
 
   void on_view(const ClusterState& view);

@@ -73,7 +73,8 @@ void group_rows(std::vector<uint32_t>* partition_of, uint32_t key_partitions, Ta
 
 }  // namespace
 
-void LoadedBatch::write_blocks(uint32_t key_partition, uint64_t from, ByteWriter* out) const {
+size_t LoadedBatch::write_blocks(uint32_t key_partition, uint64_t from, ByteWriter* out) const {
+  size_t written = 0;
   for (const TableRows& rows : tables) {
     std::span<const uint32_t> group(
         rows.order.data() + rows.group_begin[key_partition],
@@ -84,10 +85,12 @@ void LoadedBatch::write_blocks(uint32_t key_partition, uint64_t from, ByteWriter
       group = group.subspan(static_cast<size_t>(first - group.begin()));
     }
     if (group.empty()) continue;
+    written += group.size();
     write_row_block(rows.table,
                     {group, rows.key_hashes, event_times(), rows.keys, rows.columns, rows.filters},
                     out);
   }
+  return written;
 }
 
 Result<std::unique_ptr<BatchLoader>> BatchLoader::open(std::shared_ptr<const Plan> plan,
@@ -179,14 +182,22 @@ void BatchLoader::evaluate(TableProgram* program, LoadedBatch* batch, TableRows*
   group_rows(&partition_of, plan_->key_partitions(), rows);
 }
 
-Status BatchLoader::load(size_t max_records, size_t max_bytes, LoadedBatch* batch) {
+Status BatchLoader::load(const Runtime& runtime, size_t max_records, size_t max_bytes,
+                         LoadedBatch* batch) {
   batch->begin = position_;
   batch->failed.clear();
   batch->null_keys = 0;
-  if (auto read = cursor_->read(max_records, max_bytes, &batch->events); !read) return read;
+  batch->read_cost = {};
+  batch->evaluate_cost = {};
+  {
+    StageTimer timer(runtime, &batch->read_cost);
+    if (auto read = cursor_->read(max_records, max_bytes, &batch->events); !read) return read;
+  }
+  StageTimer timer(runtime, &batch->evaluate_cost);
   ASSERT(batch->events.begin_offset == position_.offset);
   batch->event_time_field = event_time_field_;
   batch->records = batch->events.rows();
+  batch->read_cost.rows = batch->evaluate_cost.rows = batch->records;
   position_.offset = batch->events.end_offset;
   position_.finished = batch->events.finished;
   for (const TimeUs t : batch->event_times()) {

@@ -12,6 +12,7 @@
 #include "shared/columns/column.h"
 #include "shared/expr/evaluator.h"
 #include "shared/plan/plan.h"
+#include "shared/runtime/stage_cost.h"
 #include "shared/source/source_cursor.h"
 #include "shared/wire/offset_vector.h"
 
@@ -38,11 +39,13 @@ struct LoadedBatch {
   uint64_t null_keys = 0;         // rows not routed for a null key, over all tables
   std::vector<BadRecord> failed;  // rows that failed in an expression; not in their table
   int64_t read_wall_us = 0;
+  StageCost read_cost;
+  StageCost evaluate_cost;
   uint32_t event_time_field = 0;
 
   const std::vector<TimeUs>& event_times() const { return events.columns[event_time_field].ints; }
-  // Appends the blocks of one key partition: its rows with offset >= from.
-  void write_blocks(uint32_t key_partition, uint64_t from, ByteWriter* out) const;
+  // Appends the blocks of one key partition, its rows with offset >= from; says how many.
+  size_t write_blocks(uint32_t key_partition, uint64_t from, ByteWriter* out) const;
 };
 
 class BatchLoader {
@@ -52,7 +55,7 @@ class BatchLoader {
                                                    const SourcePosition& from);
   // Replaces `batch` by the next records. `begin == end`: nothing new now. The batch is valid until
   // the second load() after this one, so that one can be sent while the next is loaded.
-  Status load(size_t max_records, size_t max_bytes, LoadedBatch* batch);
+  Status load(const Runtime& runtime, size_t max_records, size_t max_bytes, LoadedBatch* batch);
 
  private:
   struct TableProgram {

@@ -119,6 +119,7 @@ void PartitionHost::on_batch(Message message) {
   if (batch->header.source.value >= job.plan->source_partitions()) return;
   const int64_t now = runtime_.monotonic_us();
   const int64_t wall = runtime_.wall_us();
+  StageTimer timer(runtime_, &job.apply_cost);
   for (const SourceBatchPart& part : batch->parts) {
     const auto it = job.owned.find(part.key_partition);
     if (it == job.owned.end()) continue;
@@ -208,6 +209,8 @@ void PartitionHost::report() {
     out.set_key_partitions(static_cast<uint32_t>(job.owned.size()));
     out.set_images_sent(job.publisher->images_sent());
     out.set_session_gaps(job.session_gaps);
+    StageCost apply = job.apply_cost;
+    StageCost publish = job.publisher->cost();
     TimeUs horizon = kMaxTime;
     for (const auto& [k, owner] : job.owned) {
       add_progress(owner->offsets(), out.mutable_applied());
@@ -226,6 +229,9 @@ void PartitionHost::report() {
       out.set_freed_rows(out.freed_rows() + stats.freed_rows);
     }
     if (!job.owned.empty()) out.set_horizon_us(horizon);
+    apply.rows = publish.rows = out.rows_applied();
+    add_stage("apply", apply, &out);
+    add_stage("publish", publish, &out);
   }
   runtime_.post_local(self_, kAgent, std::move(report));
 }

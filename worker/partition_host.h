@@ -25,6 +25,7 @@ class PartitionHost : public Actor {
     KeyPartitions owned;
     std::unique_ptr<Publisher> publisher;
     uint64_t session_gaps = 0;
+    StageCost apply_cost;
   };
 
   void on_view(const ClusterState& view);

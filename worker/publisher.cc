@@ -64,6 +64,7 @@ void Publisher::on_ack(const ActorAddress& from, const FrameAck& message, KeyPar
 }
 
 void Publisher::publish(KeyPartitions& owned) {
+  StageTimer timer(runtime_, &cost_);
   for (auto& [store, link] : links_) {
     if (link.sending.stalled(runtime_.monotonic_us(), config_.link_stall_ms * 1000)) {
       link.sending.reset();

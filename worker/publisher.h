@@ -9,6 +9,7 @@
 
 #include "shared/member/cluster_view.h"
 #include "shared/runtime/runtime.h"
+#include "shared/runtime/stage_cost.h"
 #include "shared/wire/link.h"
 #include "worker/config.h"
 #include "worker/replica_session.h"
@@ -32,6 +33,7 @@ class Publisher {
   // V acknowledged by every replica, component by component; empty if one has none yet.
   OffsetVector published(const KeyPartition& owner) const;
   uint64_t images_sent() const { return images_sent_; }
+  const StageCost& cost() const { return cost_; }
 
  private:
   struct Link {
@@ -53,6 +55,7 @@ class Publisher {
   std::map<ActorAddress, Link> links_;  // by store shard
   uint64_t next_session_ = 1;
   uint64_t images_sent_ = 0;
+  StageCost cost_;
 };
 
 }  // namespace tidemill

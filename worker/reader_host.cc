@@ -90,6 +90,7 @@ void ReaderHost::report() {
       report->jobs.emplace_back().set_job(key.first.value);
     }
     *report->jobs.back().add_readers() = reader->report();
+    reader->add_costs(&report->jobs.back());
   }
   runtime_.post_local(self_, kAgent, std::move(report));
 }

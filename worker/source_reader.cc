@@ -1,6 +1,7 @@
 #include "worker/source_reader.h"
 
 #include "shared/base/mutation.h"
+#include "shared/member/member_agent.h"
 #include "shared/obs/log.h"
 #include "shared/wire/messages.h"
 
@@ -177,7 +178,8 @@ void SourceReader::load(Read* read) {
       self_,
       (static_cast<uint64_t>(job.value) << 32) | (static_cast<uint64_t>(source.value) << 1) |
           static_cast<uint64_t>(catch_up),
-      [state, plan = plan_, job, source, epoch, catch_up, generation, from, records, bytes]() {
+      [state, plan = plan_, job, source, epoch, catch_up, generation, from, records, bytes,
+       runtime = &runtime_]() {
         auto done = std::make_unique<BatchLoaded>();
         done->job = job;
         done->source = source;
@@ -194,7 +196,7 @@ void SourceReader::load(Read* read) {
           }
           done->loader = std::move(opened).value();
         }
-        if (auto loaded = done->loader->load(records, bytes, done->batch.get()); !loaded) {
+        if (auto loaded = done->loader->load(*runtime, records, bytes, done->batch.get()); !loaded) {
           done->error = loaded.error().message();
         }
         return done;
@@ -219,6 +221,8 @@ void SourceReader::on_loaded(std::unique_ptr<BatchLoaded> loaded) {
   read->loader = std::move(loaded->loader);
   LoadedBatch& batch = *loaded->batch;
   batch.read_wall_us = runtime_.wall_us();
+  read_cost_.add(batch.read_cost);
+  evaluate_cost_.add(batch.evaluate_cost);
   if (!loaded->catch_up) {
     records_ += batch.records;
     bad_records_ += batch.events.bad.size() + batch.failed.size();
@@ -305,12 +309,13 @@ void SourceReader::send_to(const ActorAddress& host, const LoadedBatch& batch, b
   uint32_t parts = 0;
   for (const auto& [k, s] : sessions) parts += takes_part(s);
   if (parts == 0) return;
+  StageTimer timer(runtime_, &scatter_cost_);
   SendLink& link = links_.at(host);
   SourceBatchWriter writer({job_, source_, epoch_, 0, batch.end, batch.read_wall_us}, parts);
   for (auto& [k, s] : sessions) {
     if (!takes_part(s)) continue;
     writer.begin_part(k, s.id, s.next_seq++);
-    batch.write_blocks(k.value, s.position, writer.blocks());
+    scatter_cost_.rows += batch.write_blocks(k.value, s.position, writer.blocks());
     s.position = batch.end.offset;
     s.max_event_time = batch.end.max_event_time;
   }
@@ -377,6 +382,12 @@ void SourceReader::on_view(const ClusterState& view) {
     it = sessions_.erase(it);
   }
   pump();
+}
+
+void SourceReader::add_costs(proto::JobReport* report) const {
+  add_stage("read", read_cost_, report);
+  add_stage("evaluate", evaluate_cost_, report);
+  add_stage("scatter", scatter_cost_, report);
 }
 
 proto::ReaderReport SourceReader::report() const {

@@ -52,6 +52,7 @@ class SourceReader {
 
   Epoch epoch() const { return epoch_; }
   proto::ReaderReport report() const;
+  void add_costs(proto::JobReport* report) const;
 
  private:
   struct Session {
@@ -116,6 +117,7 @@ class SourceReader {
   size_t paced_records_ = 64;
   uint64_t records_ = 0;
   uint64_t bad_records_ = 0;
+  StageCost read_cost_, evaluate_cost_, scatter_cost_;
   std::vector<std::string> bad_samples_;
   std::string error_;
 };

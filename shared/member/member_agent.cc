@@ -35,6 +35,19 @@ void merge_progress(const google::protobuf::RepeatedPtrField<proto::SourceProgre
 
 }  // namespace
 
+void add_stage(const std::string& stage, const StageCost& cost, proto::JobReport* report) {
+  proto::StageCost* found = nullptr;
+  for (proto::StageCost& s : *report->mutable_stages()) {
+    if (s.stage() == stage) found = &s;
+  }
+  if (found == nullptr) {
+    found = report->add_stages();
+    found->set_stage(stage);
+  }
+  found->set_cpu_ns(found->cpu_ns() + cost.cpu_ns);
+  found->set_rows(found->rows() + cost.rows);
+}
+
 void merge_report(const proto::JobReport& part, proto::JobReport* sum) {
   const bool first = sum->key_partitions() == 0;
   sum->mutable_readers()->MergeFrom(part.readers());
@@ -55,6 +68,9 @@ void merge_report(const proto::JobReport& part, proto::JobReport* sum) {
   sum->set_freed_rows(sum->freed_rows() + part.freed_rows());
   sum->set_images_sent(sum->images_sent() + part.images_sent());
   sum->set_session_gaps(sum->session_gaps() + part.session_gaps());
+  for (const proto::StageCost& cost : part.stages()) {
+    add_stage(cost.stage(), {cost.cpu_ns(), cost.rows()}, sum);
+  }
 }
 
 MemberAgent::MemberAgent(Runtime& runtime, MemberConfig config, std::vector<ActorId> followers)

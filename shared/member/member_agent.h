@@ -10,6 +10,7 @@
 #include "proto/control.pb.h"
 #include "shared/member/cluster_view.h"
 #include "shared/runtime/runtime.h"
+#include "shared/runtime/stage_cost.h"
 
 namespace tidemill {
 
@@ -50,6 +51,9 @@ class MemberAgent : public Actor {
   std::shared_ptr<const ClusterState> view_;
   std::map<ActorId, std::vector<proto::JobReport>> reports_;
 };
+
+// Adds a stage's cost to those of the same name.
+void add_stage(const std::string& stage, const StageCost& cost, proto::JobReport* report);
 
 // Adds `part` into `sum`: counts add up, progress is the least of both.
 void merge_report(const proto::JobReport& part, proto::JobReport* sum);

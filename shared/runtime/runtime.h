@@ -71,6 +71,8 @@ class Runtime {
   virtual int64_t monotonic_us() const = 0;
   virtual int64_t wall_us() const = 0;  // since the Unix epoch
   virtual uint64_t random() = 0;
+  // CPU time of the calling thread, for accounting only; 0 in simulation. thread-safe
+  virtual int64_t thread_cpu_ns() const = 0;
 
   // Makes `node` reachable. Idempotent; a node's endpoint never changes.
   virtual void connect(NodeId node, const std::string& endpoint) = 0;

@@ -144,6 +144,8 @@ void Shard::take_turn(ActorSlot& slot) {
 }
 
 int64_t Shard::monotonic_us() const { return real_monotonic_us(); }
+
+int64_t Shard::thread_cpu_ns() const { return real_thread_cpu_ns(); }
 int64_t Shard::wall_us() const { return real_wall_us(); }
 
 void Shard::connect(NodeId node, const std::string& endpoint) {

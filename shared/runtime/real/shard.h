@@ -68,6 +68,7 @@ class Shard : public Runtime {
   const std::string& endpoint() const override { return core_.endpoint(); }
   uint16_t shard() const override { return index_; }
   int64_t monotonic_us() const override;
+  int64_t thread_cpu_ns() const override;
   int64_t wall_us() const override;
   uint64_t random() override { return random_.next(); }
   void connect(NodeId node, const std::string& endpoint) override;

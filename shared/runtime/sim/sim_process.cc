@@ -20,6 +20,7 @@ class SimProcess::ShardRuntime : public Runtime {
   }
   int64_t wall_us() const override { return world_.wall_us(process_.identity_.place); }
   uint64_t random() override { return random_.next(); }
+  int64_t thread_cpu_ns() const override { return 0; }
 
   void connect(NodeId node, const std::string& endpoint) override {
     process_.connections_.try_emplace(node, endpoint);
