@@ -1,0 +1,168 @@
+#include "tests/fuzz/every_type_tables.h"
+
+#include "shared/base/assert.h"
+#include "shared/columns/row_block_writer.h"
+
+namespace tidemill::fuzz {
+namespace {
+
+constexpr TimeUs kStart = 1'522'540'800'000'000;  // 2018-04-01
+
+std::vector<FeatureSpec> features_of(const TableSchema& schema) {
+  std::vector<FeatureSpec> features;
+  const auto add = [&](Function function, int32_t column, ColumnType type) {
+    FeatureSpec feature;
+    feature.function = function;
+    feature.column = column;
+    feature.filter = schema.filters > 0 && features.size() % 2 == 1 ? 0 : -1;
+    feature.window = kMicrosPerDay;
+    feature.closed = static_cast<Closed>(features.size() % 4 + 1);
+    feature.type = type;
+    features.push_back(feature);
+  };
+  add(Function::kCount, -1, ColumnType::kInt64);
+  for (size_t c = 0; c < schema.columns.size(); ++c) {
+    const ColumnType type = schema.columns[c];
+    const auto column = static_cast<int32_t>(c);
+    add(Function::kCount, column, ColumnType::kInt64);
+    if (type == ColumnType::kBool || type == ColumnType::kString) continue;
+    add(Function::kMin, column, type);
+    add(Function::kMax, column, type);
+    if (type == ColumnType::kTimestamp) continue;
+    add(Function::kSum, column, type == ColumnType::kDouble ? type : ColumnType::kInt64);
+    add(Function::kMean, column, ColumnType::kDouble);
+    add(Function::kStddevSamp, column, ColumnType::kDouble);
+  }
+  return features;
+}
+
+std::vector<uint8_t> whole(const PartitionState& state) {
+  ByteWriter out;
+  state.serialize(&out);
+  return out.take();
+}
+
+// Rows of one table as a block: `columns` and `filters` are equally long.
+struct Rows {
+  std::vector<TimeUs> times;
+  std::vector<std::string_view> keys;
+  std::vector<Column> columns;
+  std::vector<Column> filters;
+};
+
+void append(uint16_t table, const Rows& rows, PartitionState* state) {
+  std::vector<uint32_t> indexes(rows.times.size());
+  std::vector<uint64_t> hashes(rows.times.size());
+  for (uint32_t i = 0; i < indexes.size(); ++i) {
+    indexes[i] = i;
+    hashes[i] = rows.keys[i].size();
+  }
+  std::vector<const Column*> columns, filters;
+  for (const Column& column : rows.columns) columns.push_back(&column);
+  for (const Column& filter : rows.filters) filters.push_back(&filter);
+  ByteWriter out;
+  write_row_block(table, {indexes, hashes, rows.times, rows.keys, columns, filters}, &out);
+  const auto block = RowBlockView::parse(out.bytes());
+  ASSERT(block.ok() && state->accepts(*block));
+  state->append(*block, 1);
+}
+
+Column bools(std::vector<uint8_t> values) {
+  Column column;
+  column.type = ColumnType::kBool;
+  column.nulls.assign(values.size(), 0);
+  column.bools = std::move(values);
+  return column;
+}
+
+Column ints(ColumnType type, std::vector<int64_t> values) {
+  Column column;
+  column.type = type;
+  column.nulls.assign(values.size(), 0);
+  column.ints = std::move(values);
+  return column;
+}
+
+}  // namespace
+
+const TableSchemas& every_type_tables() {
+  static const TableSchemas tables = [] {
+    std::vector<TableSchema> out(2);
+    out[0].entity = "a";
+    out[0].columns = {ColumnType::kDouble, ColumnType::kInt64,  ColumnType::kInt32,
+                      ColumnType::kBool,   ColumnType::kString, ColumnType::kTimestamp};
+    out[0].filters = 2;
+    out[1].entity = "b";
+    out[1].filters = 1;
+    for (TableSchema& schema : out) {
+      schema.key_types = {ColumnType::kString};
+      schema.retention = 400 * kMicrosPerDay;
+    }
+    return std::make_shared<const std::vector<TableSchema>>(std::move(out));
+  }();
+  return tables;
+}
+
+void use(const PartitionState& state) {
+  const auto& tables = *every_type_tables();
+  for (uint16_t table = 0; table < tables.size(); ++table) {
+    const auto features = features_of(tables[table]);
+    std::vector<const FeatureSpec*> wanted;
+    for (const FeatureSpec& feature : features) wanted.push_back(&feature);
+    std::vector<std::string> keys;
+    state.sample_keys(table, 4, &keys);
+    keys.emplace_back("none");
+    for (const std::string& key : keys) {
+      for (const TimeUs as_of : {kStart, kStart + kMicrosPerHour, kMaxTime}) {
+        std::vector<FeatureValue> values;
+        state.compute(table, key, key.size(), wanted, as_of, &values);
+        ASSERT(values.size() == wanted.size());
+      }
+    }
+  }
+  PartitionState copy(every_type_tables());
+  copy.raise_horizon(state.horizon());
+  for (size_t slot = 0; slot < state.slot_count(); ++slot) {
+    if (!state.slot_changed_since(slot, 0)) continue;
+    ByteWriter image, again;
+    state.encode_image(slot, &image);
+    PartitionState one(every_type_tables());
+    one.raise_horizon(state.horizon());
+    ByteReader in(image.bytes());
+    ASSERT(one.apply_image(&in, 1).ok() && in.remaining() == 0);
+    if (one.slot_count() == 0 || !one.slot_changed_since(0, 0)) continue;
+    one.encode_image(0, &again);
+    ASSERT(again.bytes() == image.bytes());
+  }
+  const auto restored = PartitionState::deserialize(every_type_tables(), whole(state));
+  ASSERT(restored.ok() && restored->stats().keys == state.stats().keys);
+}
+
+PartitionState small_state() {
+  PartitionState state(every_type_tables());
+  Rows rows;
+  rows.times = {kStart, kStart + 1, kStart + kMicrosPerHour};
+  rows.keys = {"k", "k", "longer key"};
+  Column amount;
+  amount.type = ColumnType::kDouble;
+  amount.nulls = {0, 1, 0};
+  amount.doubles = {1.5, 0, -3};
+  Column name;
+  name.type = ColumnType::kString;
+  name.nulls = {0, 0, 0};
+  name.strings = {"ann", "", "bob"};
+  rows.columns = {amount,
+                  ints(ColumnType::kInt64, {1, -2, INT64_MAX}),
+                  ints(ColumnType::kInt32, {1, -2, 3}),
+                  bools({1, 0, 1}),
+                  name,
+                  ints(ColumnType::kTimestamp, {kStart, kMinTime, kMaxTime})};
+  rows.filters = {bools({1, 1, 0}), bools({0, 1, 0})};
+  append(0, rows, &state);
+  rows.columns.clear();
+  rows.filters.resize(1);
+  append(1, rows, &state);
+  return state;
+}
+
+}  // namespace tidemill::fuzz

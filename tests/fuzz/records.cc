@@ -1,0 +1,103 @@
+#include "tests/fuzz/records.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <string>
+
+#include "shared/source/source_cursor.h"
+#include "tests/fuzz/input.h"
+
+namespace tidemill::fuzz {
+namespace {
+
+// A file in memory that is used again and again.
+class MemoryFile {
+ public:
+  MemoryFile() : fd_(::memfd_create("records", MFD_CLOEXEC)) { ASSERT(fd_ >= 0); }
+
+  void write(std::string_view content) {
+    ASSERT(::ftruncate(fd_, 0) == 0);
+    ASSERT(::pwrite(fd_, content.data(), content.size(), 0) ==
+           static_cast<ssize_t>(content.size()));
+  }
+  std::string path() const { return "/proc/self/fd/" + std::to_string(fd_); }
+
+ private:
+  int fd_;
+};
+
+proto::Source source_of(proto::FilesInput::Format format, const std::string& path) {
+  proto::Source source;
+  source.set_name("samples");
+  const auto add = [&](const char* name, proto::ColumnType type) {
+    proto::Field* field = source.add_schema();
+    field->set_name(name);
+    field->set_type(type);
+  };
+  add("id", proto::INT64);
+  add("at", proto::TIMESTAMP);
+  add("name", proto::STRING);
+  add("amount", proto::DOUBLE);
+  add("ok", proto::BOOL);
+  add("n", proto::INT32);
+  source.set_event_time_field(1);
+  source.mutable_files()->set_format(format);
+  source.mutable_files()->add_paths(path);
+  return source;
+}
+
+void add_value(const Column& column, size_t row, std::string* out) {
+  *out += column.nulls[row] != 0 ? " null" : " ";
+  if (!column.bools.empty()) *out += column.bools[row] != 0 ? "t" : "f";
+  if (!column.ints.empty()) *out += std::to_string(column.ints[row]);
+  if (!column.doubles.empty()) {
+    out->append(reinterpret_cast<const char*>(&column.doubles[row]), sizeof(double));
+  }
+  if (!column.strings.empty()) *out += column.strings[row];
+}
+
+void add_batch(const EventBatch& batch, std::string* rows, std::string* bad) {
+  for (size_t row = 0; row < batch.rows(); ++row) {
+    ASSERT(batch.offsets[row] >= batch.begin_offset && batch.offsets[row] < batch.end_offset);
+    *rows += "\n" + std::to_string(batch.offsets[row]);
+    for (const Column& column : batch.columns) {
+      ASSERT(column.size() == batch.rows());
+      add_value(column, row, rows);
+    }
+  }
+  for (const BadRecord& record : batch.bad) {
+    ASSERT(record.head.size() <= 200);
+    *bad += "\n" + std::to_string(record.offset) + " " + record.reason + " " + record.head;
+  }
+}
+
+// All of the file as text that compares.
+std::string read_all(const proto::Source& source, size_t records, size_t bytes) {
+  auto cursor = SourceCursor::open(source, 0, 0);
+  if (!cursor.ok()) return "refused: " + cursor.error().message();
+  std::string rows, bad;
+  EventBatch batch;
+  uint64_t at = 0;
+  do {
+    const Status status = (*cursor)->read(records, bytes, &batch);
+    ASSERT(status.ok());
+    ASSERT(batch.begin_offset == at && (batch.finished || batch.end_offset > at));
+    at = batch.end_offset;
+    add_batch(batch, &rows, &bad);
+  } while (!batch.finished);
+  return rows + "\nbad" + bad + "\nend " + std::to_string(at);
+}
+
+}  // namespace
+
+void read_both_ways(proto::FilesInput::Format format, std::string_view content) {
+  static MemoryFile file;
+  file.write(content);
+  static const std::string path = file.path();
+  const proto::Source source = source_of(format, path);
+  const std::string at_once = read_all(source, 1 << 16, 1 << 20);
+  ASSERT(read_all(source, 3, 40) == at_once);
+}
+
+}  // namespace tidemill::fuzz
