@@ -18,7 +18,8 @@ if(MOLD)
   add_link_options(-fuse-ld=mold)
 endif()
 
-add_compile_options(-Wall -Wextra -Wno-unused-parameter -Wno-restrict -fno-math-errno)
+add_compile_options(-Wall -Wextra -Wno-unused-parameter
+                    $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict> -fno-math-errno)
 if(TIDEMILL_WERROR)
   add_compile_options(-Werror)
 endif()

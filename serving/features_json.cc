@@ -164,7 +164,7 @@ Result<std::vector<EntityColumn>> parse_entities(const dom::element& value) {
       return user_error("entities: has more than " + std::to_string(kMaxEntityColumns) +
                         " columns; name only the join keys of the views asked for");
     }
-    const auto same = [&](const EntityColumn& c) { return c.name == name; };
+    const auto same = [&wanted = name](const EntityColumn& c) { return c.name == wanted; };
     if (std::any_of(out.begin(), out.end(), same)) {
       return user_error("entities." + std::string(name) + ": is given twice; write it once");
     }

@@ -222,12 +222,13 @@ Status ProcessConfig::assign(const GivenValues& given) {
       staged.emplace_back(&option, value);
     }
   }
-  for (auto& [option, value] : staged) {
+  for (auto& entry : staged) {
+    auto& value = entry.second;
     std::visit(
         [&value](auto* target) {
           *target = std::get<std::remove_pointer_t<decltype(target)>>(std::move(value));
         },
-        option->value);
+        entry.first->value);
   }
   return {};
 }

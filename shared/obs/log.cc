@@ -3,6 +3,7 @@
 #include <atomic>
 #include <charconv>
 #include <map>
+#include <utility>
 
 #include "shared/obs/stderr_sink.h"
 

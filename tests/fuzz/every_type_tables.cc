@@ -113,7 +113,7 @@ void use(const PartitionState& state) {
     state.sample_keys(table, 4, &keys);
     keys.emplace_back("none");
     for (const std::string& key : keys) {
-      for (const TimeUs as_of : {kStart, kStart + kMicrosPerHour, kMaxTime}) {
+      for (const TimeUs as_of : {kStart, kStart + 3600 * kMicrosPerSecond, kMaxTime}) {
         std::vector<FeatureValue> values;
         state.compute(table, key, key.size(), wanted, as_of, &values);
         ASSERT(values.size() == wanted.size());
@@ -141,7 +141,7 @@ void use(const PartitionState& state) {
 PartitionState small_state() {
   PartitionState state(every_type_tables());
   Rows rows;
-  rows.times = {kStart, kStart + 1, kStart + kMicrosPerHour};
+  rows.times = {kStart, kStart + 1, kStart + 3600 * kMicrosPerSecond};
   rows.keys = {"k", "k", "longer key"};
   Column amount;
   amount.type = ColumnType::kDouble;

@@ -5,6 +5,7 @@
 #include <zmq.h>
 
 #include <cerrno>
+#include <cstring>
 #include <deque>
 #include <map>
 #include <mutex>

@@ -1,0 +1,239 @@
+#include "worker/key_partition.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/worker/data_plane_fixture.h"
+
+namespace tidemill {
+namespace {
+
+using test::batch_of;
+using test::BatchOptions;
+using test::block_of;
+using test::count_at;
+using test::kHour;
+using test::kSecond;
+using test::kStart;
+using test::small_plan;
+
+constexpr int64_t kWall = kStart + 1'000 * kHour;
+
+class KeyPartitionTest : public testing::Test {
+ protected:
+  KeyPartitionTest() {
+    for (InboundSession& s : partition_.sessions()) {
+      s.id = 1;
+      s.reader_epoch = Epoch(1);
+      s.open = true;
+    }
+  }
+
+  PartOutcome apply(const BatchOptions& options, const Buffer& blocks, int64_t now_us = 5) {
+    const SourceBatch batch = batch_of(options, blocks);
+    auto outcome = partition_.apply(batch, batch.parts[0], now_us, kWall);
+    EXPECT_TRUE(outcome.ok());
+    return outcome.ok() ? *outcome : PartOutcome::kIgnored;
+  }
+  int64_t count(const std::string& key, TimeUs as_of = kStart) {
+    return count_at(*plan_, partition_.state(), key, as_of);
+  }
+
+  std::shared_ptr<const Plan> plan_ = small_plan();
+  KeyPartition partition_{plan_, KeyPartitionId(0), Epoch(3)};
+};
+
+const SourcePosition kTen{10, kStart, false};
+const SourcePosition kTwenty{20, kStart + kSecond, false};
+
+TEST_F(KeyPartitionTest, StartsWithNothing) {
+  EXPECT_EQ(partition_.version(), 0u);
+  EXPECT_EQ(partition_.offsets(), OffsetVector(2));
+  EXPECT_EQ(partition_.horizon(), kMinTime);
+  EXPECT_EQ(partition_.epoch(), Epoch(3));
+  EXPECT_TRUE(partition_.unsent().empty());
+}
+
+TEST_F(KeyPartitionTest, RowsOffsetAndVersionMoveInOneStep) {
+  EXPECT_EQ(apply({.end = kTen, .read_wall_us = 77}, block_of({{"a"}, {"a"}, {"b"}})),
+            PartOutcome::kApplied);
+  EXPECT_EQ(partition_.version(), 1u);
+  EXPECT_EQ(partition_.offsets()[0], kTen);
+  EXPECT_EQ(partition_.offsets()[1], SourcePosition());
+  EXPECT_EQ(partition_.read_wall_us(), 77);
+  EXPECT_EQ(partition_.rows_applied(), 3u);
+  EXPECT_EQ(count("a"), 2);
+  EXPECT_EQ(count("b"), 1);
+  EXPECT_EQ(count("c"), -1);
+  ASSERT_EQ(partition_.unsent().size(), 1u);
+  const AppliedChange& change = partition_.unsent().front();
+  EXPECT_EQ(change.version, 1u);
+  EXPECT_EQ(change.source, SourcePartitionId(0));
+  EXPECT_EQ(change.position, kTen);
+  EXPECT_EQ(change.blocks.view(), block_of({{"a"}, {"a"}, {"b"}}).view());
+}
+
+TEST_F(KeyPartitionTest, AMarkWithoutRowsMovesTheOffset) {
+  EXPECT_EQ(apply({.end = kTen}, {}), PartOutcome::kApplied);
+  EXPECT_EQ(partition_.version(), 1u);
+  EXPECT_EQ(partition_.offsets()[0], kTen);
+  EXPECT_EQ(partition_.unsent().size(), 1u);
+}
+
+TEST_F(KeyPartitionTest, AnIdleMarkMakesOnlyFresherAndCountsInTheSession) {
+  apply({.end = kTen, .read_wall_us = 50}, {});
+  EXPECT_EQ(apply({.seq = 1, .end = kTen, .read_wall_us = 90}, {}), PartOutcome::kApplied);
+  EXPECT_EQ(partition_.version(), 1u);
+  EXPECT_EQ(partition_.read_wall_us(), 90);
+  EXPECT_EQ(partition_.unsent().size(), 1u);
+  EXPECT_EQ(apply({.seq = 2, .end = kTen, .read_wall_us = 60}, {}), PartOutcome::kApplied);
+  EXPECT_EQ(partition_.read_wall_us(), 90);
+  EXPECT_EQ(apply({.seq = 3, .end = kTwenty}, block_of({{"a"}})), PartOutcome::kApplied);
+  EXPECT_EQ(count("a"), 1);
+}
+
+TEST_F(KeyPartitionTest, AMissingNumberIsAGapAndChangesNothing) {
+  apply({.end = kTen}, block_of({{"a"}}));
+  EXPECT_EQ(apply({.seq = 2, .end = kTwenty}, block_of({{"a"}})), PartOutcome::kGap);
+  EXPECT_EQ(apply({.seq = 2, .end = kTwenty}, {}), PartOutcome::kGap);  // a mark as well
+  EXPECT_EQ(partition_.version(), 1u);
+  EXPECT_EQ(partition_.offsets()[0], kTen);
+  EXPECT_EQ(count("a"), 1);
+}
+
+TEST_F(KeyPartitionTest, ARepetitionIsIgnored) {
+  apply({.end = kTen}, block_of({{"a"}}));
+  EXPECT_EQ(apply({.end = kTen}, block_of({{"a"}})), PartOutcome::kIgnored);
+  EXPECT_EQ(count("a"), 1);
+  EXPECT_EQ(partition_.version(), 1u);
+  EXPECT_EQ(apply({.seq = 1, .end = kTwenty}, block_of({{"a"}})), PartOutcome::kApplied);
+  EXPECT_EQ(count("a"), 2);
+}
+
+TEST_F(KeyPartitionTest, OtherSessionsAndReadersAreIgnored) {
+  EXPECT_EQ(apply({.session = 2, .end = kTen}, block_of({{"a"}})), PartOutcome::kIgnored);
+  EXPECT_EQ(apply({.reader_epoch = 2, .end = kTen}, block_of({{"a"}})), PartOutcome::kIgnored);
+  EXPECT_EQ(apply({.reader_epoch = 0, .end = kTen}, block_of({{"a"}})), PartOutcome::kIgnored);
+  EXPECT_FALSE(partition_.sessions()[0].answered);
+  partition_.sessions()[0].open = false;
+  EXPECT_EQ(apply({.end = kTen}, block_of({{"a"}})), PartOutcome::kIgnored);
+  EXPECT_EQ(partition_.version(), 0u);
+  EXPECT_EQ(count("a"), -1);
+}
+
+TEST_F(KeyPartitionTest, WhatComesIsNotedInItsSession) {
+  apply({.end = kTen}, {}, 1'234);
+  EXPECT_TRUE(partition_.sessions()[0].answered);
+  EXPECT_EQ(partition_.sessions()[0].last_heard_us, 1'234);
+  EXPECT_EQ(partition_.sessions()[0].next_seq, 1u);
+  EXPECT_FALSE(partition_.sessions()[1].answered);
+}
+
+TEST_F(KeyPartitionTest, SourcesAreNumberedApart) {
+  apply({.source = 0, .end = kTen}, block_of({{"a"}}));
+  EXPECT_EQ(apply({.source = 1, .end = kTwenty}, block_of({{"a"}})), PartOutcome::kApplied);
+  EXPECT_EQ(partition_.offsets(), (OffsetVector{kTen, kTwenty}));
+  EXPECT_EQ(partition_.version(), 2u);
+  EXPECT_EQ(count("a"), 2);
+}
+
+TEST_F(KeyPartitionTest, CorruptBlocksLeaveTheStateAsItWas) {
+  apply({.end = kTen, .read_wall_us = 50}, block_of({{"a"}}));
+  const Buffer good = block_of({{"a"}});
+  std::vector<uint8_t> half(good.bytes().begin(), good.bytes().end());
+  const Buffer bad = test::broken_block();
+  half.insert(half.end(), bad.bytes().begin(), bad.bytes().end());  // a good one before it
+  const std::vector<Buffer> cases{bad, Buffer(std::move(half)),
+                                  block_of({{"a"}}, /*table=*/1)};
+  for (const Buffer& blocks : cases) {
+    const SourceBatch batch = batch_of({.seq = 1, .end = kTwenty, .read_wall_us = 99}, blocks);
+    const auto outcome = partition_.apply(batch, batch.parts[0], 9, kWall);
+    ASSERT_FALSE(outcome.ok());
+    EXPECT_EQ(outcome.error().code(), ErrorCode::kCorrupt);
+    EXPECT_EQ(partition_.version(), 1u);
+    EXPECT_EQ(partition_.offsets()[0], kTen);
+    EXPECT_EQ(partition_.read_wall_us(), 50);
+    EXPECT_EQ(partition_.rows_applied(), 1u);
+    EXPECT_EQ(partition_.unsent().size(), 1u);
+    EXPECT_EQ(count("a"), 1);
+  }
+  EXPECT_EQ(apply({.seq = 1, .end = kTwenty}, block_of({{"a"}})), PartOutcome::kApplied);
+  EXPECT_EQ(count("a"), 2);
+}
+
+TEST_F(KeyPartitionTest, UnsentIsDroppedUpToAVersionAndItsBytesCounted) {
+  for (uint64_t i = 0; i < 4; ++i) {
+    apply({.seq = i, .end = {i + 1, kStart, false}}, block_of({{"a"}}));
+  }
+  const uint64_t bytes = partition_.unsent_bytes();
+  EXPECT_GT(bytes, 4 * block_of({{"a"}}).size());
+  partition_.drop_unsent(1);
+  EXPECT_EQ(partition_.unsent_since(), 1u);
+  EXPECT_EQ(partition_.unsent_bytes(), bytes / 4 * 3);
+  EXPECT_EQ(partition_.unsent().front().version, 2u);
+  partition_.drop_unsent(0);  // nothing comes back
+  EXPECT_EQ(partition_.unsent_since(), 1u);
+  partition_.drop_unsent(UINT64_MAX);
+  EXPECT_EQ(partition_.unsent_since(), 4u);
+  EXPECT_EQ(partition_.unsent_bytes(), 0u);
+  EXPECT_TRUE(partition_.unsent().empty());
+}
+
+TEST_F(KeyPartitionTest, TheHorizonRisesWithTheSlowestSource) {
+  apply({.source = 0, .end = {1, kStart + 9 * kHour, false}}, {});
+  EXPECT_EQ(partition_.horizon(), kMinTime);
+  apply({.source = 1, .end = {1, kStart + 5 * kHour, false}}, {});
+  EXPECT_EQ(partition_.horizon(), kStart + 4 * kHour - 10 * kSecond);
+  apply({.source = 1, .seq = 1, .end = {2, kStart + 5 * kHour, true}}, {});
+  EXPECT_EQ(partition_.horizon(), kStart + 8 * kHour - 10 * kSecond);
+  apply({.source = 0, .seq = 1, .end = {2, kStart + 9 * kHour, true}}, {});
+  EXPECT_EQ(partition_.horizon(), kStart + 8 * kHour - 10 * kSecond);  // all finished: stands still
+}
+
+// Two sources: max_out_of_orderness 10s, allowed_lateness 1h.
+TEST(HorizonOf, IsTheSlowestActiveSourceLessLateness) {
+  constexpr int64_t kLate = kHour + 10 * kSecond;
+  const TimeUs t = kStart;
+  struct Case {
+    const char* what;
+    OffsetVector offsets;
+    int64_t wall_us;
+    TimeUs want;
+  };
+  const std::vector<Case> cases{
+      {"nobody has said anything", {{}, {}}, kWall, kMinTime},
+      {"one has said nothing", {{1, t, false}, {}}, kWall, kMinTime},
+      {"one has read bad records only", {{1, t, false}, {9, kMinTime, false}}, kWall, kMinTime},
+      {"the slowest decides", {{1, t, false}, {1, t + kHour, false}}, kWall, t - kLate},
+      {"a finished one does not", {{1, t, true}, {1, t + kHour, false}}, kWall, t + kHour - kLate},
+      {"nor an empty finished one", {{0, kMinTime, true}, {1, t, false}}, kWall, t - kLate},
+      {"all finished", {{1, t, true}, {1, t, true}}, kWall, kMinTime},
+      {"the owner's clock behind", {{1, t, false}, {1, t, false}}, t - 7, t - 7 - kLate},
+      {"its clock behind one of them", {{1, t, false}, {1, t + 9, false}}, t + 5, t - kLate},
+      {"as far back as time goes", {{1, kMinTime + 1, false}, {1, t, false}}, kWall, kMinTime},
+      {"no sources", {}, kWall, kMinTime},
+  };
+  const auto plan = small_plan();
+  for (const Case& c : cases) {
+    EXPECT_EQ(horizon_of(*plan, c.offsets, c.wall_us), c.want) << c.what;
+  }
+}
+
+// Each source has its own out-of-orderness.
+TEST(HorizonOf, TakesEachSourcesOwnOutOfOrderness) {
+  const auto plan = test::plan_of(R"(
+job: two
+allowed_lateness: 0s
+sources:
+  a: {max_out_of_orderness: 1m, stream: {generator: {partitions: 1, events: 1, events_per_second: 1}}}
+  b: {max_out_of_orderness: 1s, stream: {generator: {partitions: 1, events: 1, events_per_second: 1}}}
+views:
+  v: {source: a, entity: [customer_id], aggregations: [{function: count, windows: [1h]}]}
+  w: {source: b, entity: [customer_id], aggregations: [{function: count, windows: [1h]}]}
+)");
+  EXPECT_EQ(horizon_of(*plan, {{1, kStart, false}, {1, kStart, false}}, kWall),
+            kStart - 60 * kSecond);
+  EXPECT_EQ(horizon_of(*plan, {{1, kStart, true}, {1, kStart, false}}, kWall), kStart - kSecond);
+}
+
+}  // namespace
+}  // namespace tidemill
