@@ -359,6 +359,7 @@ void append_row_offsets(const std::optional<RowOffsets>& row, std::string* out) 
 }  // namespace
 
 Result<FeaturesRequest> parse_features_request(std::string_view body) {
+  if (body.data() == nullptr) body = "";  // simdjson copies even nothing from an address
   if (body.size() > kMaxFeaturesRequestBytes) {
     return user_error("the body has " + std::to_string(body.size()) + " bytes; at most " +
                       std::to_string(kMaxFeaturesRequestBytes) + " are read: split the request");

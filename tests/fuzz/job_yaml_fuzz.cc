@@ -1,8 +1,8 @@
 // Jobs in YAML: a bad one is refused with errors that have a message; the plan of a good one passes
 // the check that plans from the wire go through.
-#include <unistd.h>
-
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 
 #include "shared/plan/plan.h"
 #include "shared/plan/yaml_job.h"
@@ -10,17 +10,18 @@
 
 namespace {
 
-// An empty directory for file patterns to be relative to; gone when the process ends.
+// A directory with one empty file, for file patterns; gone when the process ends.
 const std::string& base_dir() {
   static const std::string path = [] {
     char name[] = "/tmp/tidemill_fuzz_XXXXXX";
     ASSERT(::mkdtemp(name) != nullptr);
+    ASSERT(std::ofstream(std::string(name) + "/a.csv").good());
     return std::string(name);
   }();
   return path;
 }
 
-void remove_base_dir() { ::rmdir(base_dir().c_str()); }
+void remove_base_dir() { std::filesystem::remove_all(base_dir()); }
 
 }  // namespace
 

@@ -1,5 +1,7 @@
 // Plans from the wire: whatever is accepted can be used: its expressions compile, its source
 // partitions are found, its generators generate, its tables hold state.
+#include <google/protobuf/stubs/logging.h>
+
 #include "shared/expr/evaluator.h"
 #include "shared/plan/plan.h"
 #include "shared/source/source_cursor.h"
@@ -54,6 +56,11 @@ void use(const Plan& plan) {
 
 }  // namespace
 }  // namespace tidemill::fuzz
+
+extern "C" int LLVMFuzzerInitialize(int*, char***) {
+  google::protobuf::SetLogHandler(nullptr);  // it says a line about every string that is not UTF-8
+  return 0;
+}
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace tidemill;

@@ -131,7 +131,7 @@ views:
     where: amount > 0
     aggregations:
       - {function: count, windows: [1h, 1d]}
-      - {function: mean, column: amount * 2, windows: [7d], offset: 7d}
+      - {name: double, function: mean, column: amount * 2, windows: [7d], offset: 7d}
 services:
   model: {features: [customer.*]}
 )",

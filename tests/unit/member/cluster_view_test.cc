@@ -1,0 +1,105 @@
+#include "shared/member/cluster_view.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/worker/data_plane_fixture.h"
+
+namespace tidemill {
+namespace {
+
+// One worker, two stores, one job with 2 source partitions and 4 key partitions.
+proto::ClusterView small_view() {
+  proto::ClusterView view;
+  view.set_version(7);
+  const auto member = [&](uint64_t node, proto::Role role, uint32_t shards) {
+    proto::Member* m = view.add_members();
+    m->set_node(node);
+    m->set_endpoint("tcp://" + std::to_string(node));
+    m->set_role(role);
+    m->set_shards(shards);
+  };
+  member(30, proto::STORE, 2);
+  member(10, proto::WORKER, 3);
+  member(20, proto::STORE, 1);
+  proto::JobView* job = view.add_jobs();
+  job->set_job(5);
+  *job->mutable_plan() = test::small_plan()->proto();
+  for (uint64_t s = 0; s < 2; ++s) {
+    auto* grant = job->add_sources();
+    grant->set_node(10);
+    grant->set_epoch(100 + s);
+    grant->set_shard(static_cast<uint32_t>(s));
+  }
+  for (uint64_t k = 0; k < 4; ++k) {
+    auto* grant = job->add_key_partitions();
+    grant->set_node(k == 3 ? 0 : 10);
+    grant->set_epoch(200 + k);
+    grant->set_shard(2);
+  }
+  return view;
+}
+
+TEST(ClusterState, HoldsMembersAndGrantsByIndex) {
+  const auto got = ClusterState::from_proto(small_view(), nullptr);
+  ASSERT_TRUE(got.ok());
+  const ClusterState& state = **got;
+  EXPECT_EQ(state.version, 7u);
+  EXPECT_EQ(state.endpoints, (std::map<NodeId, std::string>{{NodeId(10), "tcp://10"},
+                                                            {NodeId(20), "tcp://20"},
+                                                            {NodeId(30), "tcp://30"}}));
+  ASSERT_EQ(state.stores.size(), 2u);  // by node, without workers
+  EXPECT_EQ(state.stores[0].node, NodeId(20));
+  EXPECT_EQ(state.stores[1].node, NodeId(30));
+  EXPECT_EQ(state.stores[1].shards, 2);
+  const JobInView& job = state.jobs.at(JobId(5));
+  EXPECT_EQ(job.plan->proto().job(), "small");
+  EXPECT_EQ(job.sources[1].node, NodeId(10));
+  EXPECT_EQ(job.sources[1].epoch, Epoch(101));
+  EXPECT_EQ(job.sources[1].shard, 1);
+  EXPECT_EQ(job.key_partitions[0].epoch, Epoch(200));
+  EXPECT_EQ(job.key_partitions[3].node, NodeId(0));  // nobody
+}
+
+TEST(ClusterState, KeepsThePlansOfJobsThatGoOn) {
+  const auto first = ClusterState::from_proto(small_view(), nullptr);
+  proto::ClusterView next = small_view();
+  next.mutable_jobs(0)->clear_plan();  // not looked at
+  proto::JobView* added = next.add_jobs();
+  *added = small_view().jobs(0);
+  added->set_job(6);
+  const auto second = ClusterState::from_proto(next, first->get());
+  ASSERT_TRUE(second.ok()) << second.error().message();
+  EXPECT_EQ((*second)->jobs.at(JobId(5)).plan, (*first)->jobs.at(JobId(5)).plan);
+  EXPECT_NE((*second)->jobs.at(JobId(6)).plan, (*first)->jobs.at(JobId(5)).plan);
+}
+
+TEST(ClusterState, RefusesAnInconsistentMessage) {
+  const std::string grants = "job 5: the number of grants is not that of its plan's partitions";
+  proto::ClusterView view = small_view();
+  view.mutable_jobs(0)->mutable_sources()->RemoveLast();
+  EXPECT_EQ(ClusterState::from_proto(view, nullptr).error().message(), grants);
+  view = small_view();
+  view.mutable_jobs(0)->add_key_partitions();
+  EXPECT_EQ(ClusterState::from_proto(view, nullptr).error().message(), grants);
+  for (const uint32_t shards : {0u, 1025u}) {
+    view = small_view();
+    view.mutable_members(1)->set_shards(shards);
+    const auto got = ClusterState::from_proto(view, nullptr);
+    ASSERT_FALSE(got.ok());
+    EXPECT_EQ(got.error().code(), ErrorCode::kCorrupt);
+  }
+  view = small_view();
+  view.mutable_jobs(0)->mutable_plan()->mutable_tables(0)->set_source(9);
+  const auto got = ClusterState::from_proto(view, nullptr);
+  ASSERT_FALSE(got.ok());
+  EXPECT_TRUE(got.error().message().starts_with("plan of job 5: ")) << got.error().message();
+}
+
+TEST(StoreShardOf, SpreadsKeyPartitionsOverShards) {
+  EXPECT_EQ(store_shard_of(KeyPartitionId(7), 1), 0);
+  EXPECT_EQ(store_shard_of(KeyPartitionId(7), 4), 3);
+  EXPECT_EQ(store_shard_of(KeyPartitionId(8), 4), 0);
+}
+
+}  // namespace
+}  // namespace tidemill

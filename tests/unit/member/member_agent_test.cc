@@ -1,0 +1,216 @@
+// A member's side of the control plane, against a coordinator that the test plays.
+#include "shared/member/member_agent.h"
+
+#include <gtest/gtest.h>
+
+#include "shared/runtime/sim/simulation.h"
+#include "shared/wire/actors.h"
+#include "shared/wire/messages.h"
+#include "tests/unit/worker/data_plane_fixture.h"
+
+namespace tidemill {
+namespace {
+
+constexpr NodeId kMember{50};
+constexpr ActorId kFollower{0, 77};
+
+class FakeCoordinator : public Actor {
+ public:
+  void receive(Message message) override {
+    if (message.type != kHeartbeat) return;
+    proto::Heartbeat beat;
+    EXPECT_TRUE(beat.ParseFromString(std::string(message.body.view())));
+    beats.push_back(beat);
+  }
+  void on_timer(uint64_t) override {}
+  std::vector<proto::Heartbeat> beats;
+};
+
+class Follower : public Actor {
+ public:
+  void receive(Message message) override {
+    if (auto* changed = dynamic_cast<ViewChanged*>(message.local.get())) {
+      views.push_back(changed->view);
+    } else if (message.type == 99) {
+      ++greetings;
+    }
+  }
+  void on_timer(uint64_t) override {}
+  std::vector<std::shared_ptr<const ClusterState>> views;
+  int greetings = 0;
+};
+
+class MemberAgentTest : public testing::Test {
+ protected:
+  MemberAgentTest() : sim_(3) {
+    coordinator_ = sim_.add_process({"coordinator", "sim://c", kCoordinatorNode, 1}, [](ProcessHost& h) {
+      h.spawn(kAgent, [](Runtime&) { return std::make_unique<FakeCoordinator>(); });
+    });
+    MemberConfig config;
+    config.coordinator_endpoint = "sim://c";
+    config.role = proto::STORE;
+    config.shards = 2;
+    config.http_address = "127.0.0.1:80";
+    config.pid = 4242;
+    config.heartbeat_ms = 100;
+    member_ = sim_.add_process({"member", "sim://m", kMember, 2}, [config](ProcessHost& h) {
+      h.spawn(kAgent, [config](Runtime& r) {
+        return std::make_unique<MemberAgent>(r, config, std::vector<ActorId>{kFollower});
+      });
+      h.spawn(kFollower, [](Runtime&) { return std::make_unique<Follower>(); });
+    });
+    peer_ = sim_.add_process({"peer", "sim://p", NodeId(60), 1}, [](ProcessHost& h) {
+      h.spawn(kFollower, [](Runtime&) { return std::make_unique<Follower>(); });
+    });
+    sim_.runtime(coordinator_).connect(kMember, "sim://m");
+    sim_.run_for(50'000);
+  }
+
+  std::vector<proto::Heartbeat>& beats() {
+    return static_cast<FakeCoordinator*>(sim_.actor(coordinator_, kAgent))->beats;
+  }
+  std::vector<std::shared_ptr<const ClusterState>>& views() {
+    return static_cast<Follower*>(sim_.actor(member_, kFollower))->views;
+  }
+  void send(uint16_t type, const std::string& body) {
+    sim_.runtime(coordinator_).send(kAgent, {kMember, kAgent}, type, Buffer(body));
+    sim_.run_for(50'000);
+  }
+  proto::ClusterView view(uint64_t version, bool with_job = false) {
+    proto::ClusterView out;
+    out.set_version(version);
+    out.set_coordinator_instance("instance" + std::to_string(version));
+    for (const uint64_t node : {kMember.value, uint64_t{60}}) {
+      auto* m = out.add_members();
+      m->set_node(node);
+      m->set_endpoint(node == 60 ? "sim://p" : "sim://m");
+      m->set_role(proto::WORKER);
+      m->set_shards(1);
+    }
+    if (with_job) {
+      auto* job = out.add_jobs();
+      job->set_job(5);
+      *job->mutable_plan() = test::small_plan()->proto();
+      for (int i = 0; i < 2; ++i) job->add_sources();
+      for (int i = 0; i < 4; ++i) job->add_key_partitions();
+    }
+    return out;
+  }
+  void post_report(ActorId reporter, const std::vector<proto::JobReport>& jobs) {
+    auto report = std::make_unique<ShardReport>();
+    report->reporter = reporter;
+    report->jobs = jobs;
+    sim_.post_from_outside(member_, kAgent, std::move(report));
+  }
+  bool peer_reachable() {
+    auto* follower = static_cast<Follower*>(sim_.actor(peer_, kFollower));
+    const int before = follower->greetings;
+    sim_.runtime(member_).send(kFollower, {NodeId(60), kFollower}, 99, Buffer(std::string("hello")));
+    sim_.run_for(50'000);
+    return follower->greetings > before;
+  }
+
+  Simulation sim_;
+  SimProcessId coordinator_, member_, peer_;
+};
+
+TEST_F(MemberAgentTest, TheFirstHeartbeatSaysWhoItIs) {
+  ASSERT_FALSE(beats().empty());
+  const proto::Heartbeat& beat = beats()[0];
+  EXPECT_EQ(beat.node(), kMember.value);
+  EXPECT_EQ(beat.endpoint(), "sim://m");
+  EXPECT_EQ(beat.role(), proto::STORE);
+  EXPECT_EQ(beat.shards(), 2u);
+  EXPECT_EQ(beat.http_address(), "127.0.0.1:80");
+  EXPECT_EQ(beat.pid(), 4242u);
+  EXPECT_EQ(beat.view_version(), 0u);
+  EXPECT_EQ(beat.coordinator_instance(), "");
+  EXPECT_EQ(beat.jobs_size(), 0);
+}
+
+TEST_F(MemberAgentTest, BeatsAtItsInterval) {
+  const size_t before = beats().size();
+  sim_.run_for(1'000'000);
+  EXPECT_GE(beats().size(), before + 9);
+  EXPECT_LE(beats().size(), before + 11);
+}
+
+TEST_F(MemberAgentTest, HandsOnEveryNewerViewOnce) {
+  send(kClusterView, view(4).SerializeAsString());
+  ASSERT_EQ(views().size(), 1u);
+  EXPECT_EQ(views()[0]->version, 4u);
+  send(kClusterView, view(4).SerializeAsString());
+  send(kClusterView, view(3).SerializeAsString());
+  EXPECT_EQ(views().size(), 1u);
+  send(kClusterView, view(5, true).SerializeAsString());
+  ASSERT_EQ(views().size(), 2u);
+  EXPECT_EQ(views()[1]->jobs.size(), 1u);
+  sim_.run_for(150'000);
+  EXPECT_EQ(beats().back().view_version(), 5u);
+  EXPECT_EQ(beats().back().coordinator_instance(), "instance5");
+}
+
+TEST_F(MemberAgentTest, ConnectsToTheMembersOfTheViewAndLeavesThoseGone) {
+  EXPECT_FALSE(peer_reachable());
+  send(kClusterView, view(1).SerializeAsString());
+  EXPECT_TRUE(peer_reachable());
+  proto::ClusterView without = view(2);
+  without.mutable_members()->RemoveLast();
+  send(kClusterView, without.SerializeAsString());
+  EXPECT_FALSE(peer_reachable());
+}
+
+TEST_F(MemberAgentTest, RefusesAViewThatIsNone) {
+  send(kClusterView, view(1).SerializeAsString());
+  send(kClusterView, "\xff\xff\xff");
+  proto::ClusterView bad = view(9);
+  bad.mutable_members(0)->set_shards(0);
+  send(kClusterView, bad.SerializeAsString());
+  EXPECT_EQ(views().size(), 1u);
+  EXPECT_TRUE(sim_.alive(member_));
+  EXPECT_FALSE(sim_.errors().empty());  // an inconsistent view is worth a look
+}
+
+TEST_F(MemberAgentTest, ListensToTheCoordinatorOnly) {
+  sim_.runtime(peer_).connect(kMember, "sim://m");
+  sim_.runtime(peer_).send(kFollower, {kMember, kAgent}, kClusterView,
+                           Buffer(view(8).SerializeAsString()));
+  sim_.runtime(peer_).send(kFollower, {kMember, kAgent}, kFenced, Buffer());
+  sim_.run_for(50'000);
+  EXPECT_TRUE(views().empty());
+  EXPECT_TRUE(sim_.alive(member_));
+}
+
+TEST_F(MemberAgentTest, MergesReportsOfItsShardsPerJobOfTheView) {
+  proto::JobReport a, b, other;
+  a.set_job(5);
+  a.set_rows(10);
+  b.set_job(5);
+  b.set_rows(5);
+  other.set_job(6);
+  other.set_rows(99);
+  post_report({0, 2}, {a});
+  sim_.run_for(150'000);
+  EXPECT_EQ(beats().back().jobs_size(), 0);  // no view: no jobs
+  send(kClusterView, view(1, true).SerializeAsString());
+  post_report({1, 2}, {other, b});
+  sim_.run_for(150'000);
+  ASSERT_EQ(beats().back().jobs_size(), 1);
+  EXPECT_EQ(beats().back().jobs(0).job(), 5u);
+  EXPECT_EQ(beats().back().jobs(0).rows(), 15u);
+  a.set_rows(20);
+  post_report({0, 2}, {a});  // replaces the former of the same reporter
+  sim_.run_for(150'000);
+  EXPECT_EQ(beats().back().jobs(0).rows(), 25u);
+}
+
+TEST_F(MemberAgentTest, FencedItEndsItself) {
+  proto::Fenced fenced;
+  fenced.set_reason("declared dead");
+  send(kFenced, fenced.SerializeAsString());
+  EXPECT_FALSE(sim_.alive(member_));
+  EXPECT_EQ(sim_.exit_code(member_), 1);
+}
+
+}  // namespace
+}  // namespace tidemill

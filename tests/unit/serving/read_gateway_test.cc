@@ -1,0 +1,338 @@
+// Every route of the store, every status and every message.
+#include "serving/read_gateway.h"
+
+#include <gtest/gtest.h>
+
+#include "shared/base/hash.h"
+#include "shared/plan/entity_key.h"
+#include "tests/unit/serving/test_store.h"
+
+namespace tidemill::test {
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* kJob = R"(
+job: cards
+key_partitions: 4
+allowed_lateness: 1h
+sources:
+  transactions:
+    max_out_of_orderness: 10s
+    stream:
+      generator: {partitions: 2, events: 10, seed: 1, customers: 5, terminals: 5, events_per_second: 1}
+views:
+  customer:
+    source: transactions
+    entity: [customer_id]
+    aggregations:
+      - {function: count, windows: [1h]}
+      - {function: sum, column: amount, windows: [1h]}
+  transaction:
+    source: transactions
+    entity: [transaction_id, event_time]
+    aggregations:
+      - {function: sum, column: amount, windows: [1d]}
+services:
+  fraud_model:
+    features: [customer.count_1h]
+)";
+
+std::shared_ptr<const Plan> job(bool wall = false) {
+  proto::JobPlan plan = plan_of(kJob)->proto();
+  plan.set_leading_edge(wall ? proto::JobPlan::WALL : proto::JobPlan::EVENT);
+  return *Plan::from_proto(plan);
+}
+
+KeyPartitionId partition_of(const std::string& key, const std::string& entity = "customer_id") {
+  return KeyPartitionId(key_partition_of(hash_entity_key(key, hash_bytes(entity, 0)), 4));
+}
+
+class ReadGatewayTest : public testing::Test {
+ protected:
+  void expect_error(const std::optional<HttpResponse>& got, int status, const std::string& message) {
+    ASSERT_TRUE(got.has_value());
+    EXPECT_EQ(got->status, status);
+    EXPECT_EQ(json::parse(got->body)["error"]["message"], message);
+  }
+  std::optional<HttpResponse> ask(const std::string& body) {
+    return t_.call("POST", "/v1/features", body);
+  }
+  json answer(const std::string& body) {
+    const auto got = ask(body);
+    EXPECT_TRUE(got.has_value());
+    if (!got) return {};
+    EXPECT_EQ(got->status, 200) << got->body;
+    return json::parse(got->body);
+  }
+  // Key partitions of "a" and "b", which are not the same.
+  void fill_two(TimeUs horizon = kMinTime) {
+    t_.show({job()});
+    ASSERT_NE(partition_of("a"), partition_of(other_));
+    t_.fill(partition_of("a"), {block_of({{"a", kStart, 1.5}, {"a", kStart + kSecond, 2}})},
+            kStart + kSecond, horizon);
+    t_.fill(partition_of(other_), {block_of({{other_, kStart, 8}})}, kStart);
+  }
+  static std::string other_key() {
+    for (int i = 0;; ++i) {
+      const std::string key = std::to_string(i);
+      if (partition_of(key) != partition_of("a")) return key;
+    }
+  }
+
+  TestStore t_;
+  std::string other_ = other_key();
+};
+
+TEST_F(ReadGatewayTest, HealthNeedsNoView) {
+  const auto got = t_.call("GET", "/health");
+  ASSERT_TRUE(got.has_value());
+  EXPECT_EQ(got->status, 200);
+  EXPECT_EQ(got->body, "{\"status\":\"ok\"}");
+  expect_error(t_.call("POST", "/health"), 405, "/health takes GET");
+}
+
+TEST_F(ReadGatewayTest, PathsAndMethods) {
+  const std::string no_path =
+      "no such path: there are POST /v1/features, GET /v1/jobs/<job>/keys and GET /health";
+  expect_error(t_.call("GET", "/"), 404, no_path);
+  expect_error(t_.call("GET", "/v1/jobs/cards"), 404, no_path);
+  expect_error(t_.call("POST", "/v1/features/"), 404, no_path);
+  expect_error(t_.call("GET", "/v1/features"), 405, "/v1/features takes POST");
+  expect_error(t_.call("POST", "/v1/jobs/cards/keys"), 405, "/v1/jobs/cards/keys takes GET");
+}
+
+TEST_F(ReadGatewayTest, BeforeTheFirstViewItIsNotReady) {
+  const std::string message =
+      "not ready: this store has not heard from the coordinator yet, try again soon";
+  expect_error(ask("{}"), 503, message);
+  expect_error(t_.call("GET", "/v1/jobs/cards/keys?view=customer"), 503, message);
+}
+
+TEST_F(ReadGatewayTest, SaysWhatIsWrongWithARequest) {
+  t_.show({job()});
+  struct Case {
+    std::string body;
+    int status;
+    std::string message;
+  };
+  const std::string views = "customer, transaction";
+  const std::vector<Case> cases{
+      {R"({"job":"card","features":["customer.*"],"entities":{"customer_id":["1"]}})", 404,
+       "job: no running job is called 'card'"},
+      {R"({"job":"cards","features":["customers.*"],"entities":{"customer_id":["1"]}})", 404,
+       "features: 'customers.*' names no view; write <view>.<feature> or <view>.*, with a view of: " +
+           views},
+      {R"({"job":"cards","features":["customer.nb"],"entities":{"customer_id":["1"]}})", 404,
+       "features: view 'customer' has no feature 'nb'; it has, among others, 'count_1h'"},
+      {R"({"job":"cards","service":"model","entities":{"customer_id":["1"]}})", 404,
+       "service: the job has no service 'model'"},
+      {R"({"job":"cards","features":["customer.*"],"entities":{"customer":["1"]}})", 400,
+       "entities: view 'customer' needs the join key 'customer_id', one value per row"},
+      {R"({"job":"cards","features":["transaction.*"],"entities":{"transaction_id":[1]}})", 400,
+       "entities: view 'transaction' needs the join key 'event_time', one value per row"},
+      {R"({"job":"cards","features":["customer.*"],"entities":{"customer_id":["1"],"terminal_id":["2"]}})",
+       400, "entities.terminal_id: not a join key of any view asked for"},
+      {R"({"job":"cards","features":["customer.*"],"entities":{"customer_id":["1",2]}})", 400,
+       "entities.customer_id[1]: this key is a string: write it in quotes, such as \"596\""},
+      {R"({"job":"cards","features":["transaction.*"],"entities":{"transaction_id":["1"],"event_time":["2018-04-01T00:00:00Z"]}})",
+       400, "entities.transaction_id[0]: this key is an int64: write a whole number, without quotes"},
+      {R"({"job":"cards","features":["transaction.*"],"entities":{"transaction_id":[1],"event_time":["x"]}})",
+       400,
+       "entities.event_time[0]: this key is a timestamp: write \"2018-04-01T00:00:00Z\""},
+      {R"({"job":"cards","features":["customer"],"entities":{"customer_id":["1"]}})", 400,
+       "features[0]: 'customer' names no view; write <view>.<feature> or <view>.*"},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.body);
+    expect_error(ask(c.body), c.status, c.message);
+  }
+  EXPECT_EQ(ask("no JSON")->status, 400);
+  EXPECT_EQ(ask("{}")->status, 400);
+}
+
+TEST_F(ReadGatewayTest, AtMostSoManyFeaturesWithPatternsExpanded) {
+  t_.show({job()});
+  json request{{"job", "cards"}, {"entities", {{"customer_id", {"1"}}}}};
+  request["features"] = std::vector<std::string>(500, "customer.*");
+  EXPECT_EQ(ask(request.dump())->status, 200);
+  request["features"].push_back("customer.count_1h");
+  expect_error(ask(request.dump()), 400,
+               "features: at most 1000 in one request, patterns expanded");
+}
+
+TEST_F(ReadGatewayTest, AnswersPresentNotFoundAndNotReady) {
+  fill_two();
+  std::string absent;  // a key of a partition that is held
+  std::string elsewhere;
+  for (int i = 100; absent.empty() || elsewhere.empty(); ++i) {
+    const KeyPartitionId k = partition_of(std::to_string(i));
+    const bool held = k == partition_of("a") || k == partition_of(other_);
+    (held ? absent : elsewhere) = std::to_string(i);
+  }
+  const json got = answer(json{{"job", "cards"},
+                               {"features", {"customer.*"}},
+                               {"entities", {{"customer_id", {"a", absent, elsewhere, other_}}}}}
+                              .dump());
+  EXPECT_EQ(got["job"], "cards");
+  EXPECT_EQ(got["as_of"], "2018-04-01T00:00:01Z");  // the largest event time over both shards
+  ASSERT_EQ(got["results"].size(), 2u);
+  const json& count = got["results"][0];
+  const json& sum = got["results"][1];
+  EXPECT_EQ(count["feature"], "customer.count_1h");
+  EXPECT_EQ(sum["feature"], "customer.amount_sum_1h");
+  EXPECT_EQ(count["values"], (json{2, 0, nullptr, 1}));
+  EXPECT_EQ(sum["values"], (json{3.5, nullptr, nullptr, 8.0}));
+  for (const json& feature : {count, sum}) {
+    EXPECT_EQ(feature["statuses"], (json{"PRESENT", "NOT_FOUND", "NOT_READY", "PRESENT"}));
+    EXPECT_TRUE(feature["freshness_ms"][2].is_null());
+    EXPECT_GT(feature["freshness_ms"][0], 0);
+    EXPECT_LT(feature["freshness_ms"][0], 1'000);
+    EXPECT_EQ(feature["resolution_us"], (json{0, 0, nullptr, 0}));
+  }
+  EXPECT_FALSE(got.contains("offsets"));
+}
+
+TEST_F(ReadGatewayTest, EverythingIsNotReadyAtFirst) {
+  t_.show({job()});
+  const json got = answer(
+      R"({"job":"cards","features":["customer.count_1h"],"entities":{"customer_id":["a"]},"offsets":true})");
+  EXPECT_EQ(got["as_of"], "1970-01-01T00:00:00Z");
+  EXPECT_EQ(got["results"][0]["statuses"], json{"NOT_READY"});
+  EXPECT_EQ(got["offsets"]["customer"], json{nullptr});
+}
+
+TEST_F(ReadGatewayTest, AServiceIsItsFeatures) {
+  fill_two();
+  const json got =
+      answer(R"({"job":"cards","service":"fraud_model","entities":{"customer_id":["a"]}})");
+  ASSERT_EQ(got["results"].size(), 1u);
+  EXPECT_EQ(got["results"][0]["feature"], "customer.count_1h");
+  EXPECT_EQ(got["results"][0]["values"], json{2});
+}
+
+TEST_F(ReadGatewayTest, CompositeKeysAndSeveralViewsInOneRequest) {
+  fill_two();
+  std::string key;
+  append_key_int(7, &key);
+  append_key_int(kStart, &key);
+  const std::string entity = "transaction_id,event_time";
+  const KeyPartitionId k = partition_of(key, entity);
+  // Continue at the version that key partition has, or fill it.
+  if (k == partition_of("a") || k == partition_of(other_)) {
+    FramePart rows = TestStore::part(k, PartKind::kRows, 3, 3);
+    rows.from_version = 2;
+    rows.payload = {block_of({{key, kStart, 4}}, 1, entity)};
+    t_.send_part(rows);
+  } else {
+    t_.fill(k, {block_of({{key, kStart, 4}}, 1, entity)}, kStart);
+  }
+  const json got = answer(
+      R"({"job":"cards","features":["transaction.amount_sum_1d","customer.count_1h"],)"
+      R"("entities":{"event_time":["2018-04-01T02:00:00+02:00"],"customer_id":["a"],"transaction_id":[7]}})");
+  ASSERT_EQ(got["results"].size(), 2u);
+  EXPECT_EQ(got["results"][0]["feature"], "transaction.amount_sum_1d");
+  EXPECT_EQ(got["results"][0]["values"], json{4.0});
+  EXPECT_EQ(got["results"][1]["values"], json{2});
+}
+
+TEST_F(ReadGatewayTest, AsOfIsWhatIsAskedForOrTheLargestEventTimeOrTheClock) {
+  fill_two();
+  const std::string head =
+      R"({"job":"cards","features":["customer.count_1h"],"entities":{"customer_id":["a"]})";
+  json got = answer(head + R"(,"as_of":"2018-04-01T00:00:00Z"})");
+  EXPECT_EQ(got["as_of"], "2018-04-01T00:00:00Z");
+  EXPECT_EQ(got["results"][0]["values"], json{1});
+  got = answer(head + R"(,"as_of":"2018-04-01T01:00:00Z"})");
+  EXPECT_EQ(got["results"][0]["values"], json{1});  // the first has left the window
+  got = answer(head + R"(,"as_of":"2019-01-01T00:00:00Z"})");
+  EXPECT_EQ(got["results"][0]["values"], json{0});
+  EXPECT_EQ(got["results"][0]["statuses"], json{"PRESENT"});
+  t_.show({job(/*wall=*/true)});
+  got = answer(head + "}");
+  EXPECT_TRUE(got["as_of"].get<std::string>().starts_with("2020-01-01T00:00:0")) << got["as_of"];
+  EXPECT_EQ(got["results"][0]["values"], json{0});
+}
+
+TEST_F(ReadGatewayTest, AsOfBelowTheHorizonIsRefused) {
+  fill_two(/*horizon=*/kStart);
+  const std::string head =
+      R"({"job":"cards","features":["customer.count_1h"],"entities":{"customer_id":[")" + other_ +
+      R"(","a"]},"as_of":")";
+  EXPECT_EQ(ask(head + "2018-04-01T00:00:00Z\"}")->status, 200);
+  expect_error(ask(head + "2018-03-31T23:59:59.999999Z\"}"), 400,
+               "as_of: 2018-03-31T23:59:59.999999Z is before the horizon 2018-04-01T00:00:00Z, "
+               "older rows are no longer kept; raise the job's allowed_lateness to ask further "
+               "back");
+  // Only the horizons of the key partitions asked about count.
+  EXPECT_EQ(ask(R"({"job":"cards","features":["customer.count_1h"],"entities":{"customer_id":[")" +
+                other_ + R"("]},"as_of":"2018-03-31T23:59:59Z"})")
+                ->status,
+            200);
+}
+
+TEST_F(ReadGatewayTest, OffsetsSayWhatTheAnswerWasComputedFrom) {
+  fill_two();
+  const json got = answer(
+      R"({"job":"cards","features":["customer.*"],"entities":{"customer_id":["a"]},"offsets":true})");
+  ASSERT_EQ(got["offsets"].size(), 1u);
+  const json& held = got["offsets"]["customer"][0];
+  EXPECT_EQ(held["key_partition"], partition_of("a").value);
+  EXPECT_EQ(held["version"], (json{1, 2}));
+  EXPECT_EQ(held["offset_vector"],
+            (json::parse(R"([[0,"-infinity"],[17,"2018-04-01T00:00:01Z"]])")));
+}
+
+TEST_F(ReadGatewayTest, KeysAreAFewThatAreHeld) {
+  fill_two();
+  const auto keys = [&](const std::string& query) {
+    const auto got = t_.call("GET", "/v1/jobs/cards/keys" + query);
+    EXPECT_EQ(got->status, 200) << got->body;
+    return json::parse(got->body)["keys"];
+  };
+  json both = keys("?view=customer&limit=5");
+  std::sort(both.begin(), both.end());
+  json want = json::array({{{"customer_id", "a"}}, {{"customer_id", other_}}});
+  std::sort(want.begin(), want.end());
+  EXPECT_EQ(both, want);
+  EXPECT_EQ(keys("?view=customer&limit=1").size(), 1u);
+  EXPECT_EQ(keys("?view=customer").size(), 2u);
+  EXPECT_EQ(keys("?view=transaction"), json::array());
+}
+
+TEST_F(ReadGatewayTest, SaysWhatIsWrongWithAnAskingForKeys) {
+  t_.show({job()});
+  const std::string path = "/v1/jobs/cards/keys";
+  expect_error(t_.call("GET", "/v1/jobs/card%20s/keys?view=customer"), 404,
+               "no running job is called 'card s'");
+  expect_error(t_.call("GET", path), 400, "view: name a view of the job: customer, transaction");
+  expect_error(t_.call("GET", path + "?view=none"), 400,
+               "view: name a view of the job: customer, transaction");
+  for (const char* limit : {"0", "1001", "-1", "x", "", "1e3", "99999999999999999999"}) {
+    expect_error(t_.call("GET", path + "?view=customer&limit=" + limit), 400,
+                 "limit: a whole number from 1 to 1000");
+  }
+  EXPECT_EQ(t_.call("GET", path + "?view=customer&limit=1000")->status, 200);
+}
+
+TEST_F(ReadGatewayTest, AJobThatHasEndedIsUnknown) {
+  fill_two();
+  t_.show({});
+  expect_error(
+      ask(R"({"job":"cards","features":["customer.*"],"entities":{"customer_id":["a"]}})"), 404,
+      "job: no running job is called 'cards'");
+}
+
+// Rows below the horizon are gone: without an as_of of the caller's, too, no answer may stand below.
+TEST_F(ReadGatewayTest, AnImplicitAsOfIsNeverBelowTheHorizon) {
+  t_.show({job(/*wall=*/true)});
+  const int64_t now = t_.sim.runtime(t_.store).wall_us();
+  t_.fill(partition_of("a"), {block_of({{"a", now + 2 * kHour, 1}})}, now + 2 * kHour, now + kHour);
+  const auto got =
+      ask(R"({"job":"cards","features":["customer.*"],"entities":{"customer_id":["a"]}})");
+  ASSERT_TRUE(got.has_value());
+  EXPECT_EQ(got->status, 503) << got->body;
+}
+
+}  // namespace
+}  // namespace tidemill::test
