@@ -142,7 +142,8 @@ JobStatus job_status(const JobEntry& entry, const MembershipTable& members, uint
   }
   bool any_store = false;
   read_stores(job, members, &out, &any_store);
-  out.complete = settled && any_store && sources_done(out.sources);
+  out.complete =
+      settled && any_store && out.store_ready == out.key_partitions && sources_done(out.sources);
   return out;
 }
 

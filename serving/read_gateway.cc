@@ -11,6 +11,9 @@ namespace {
 
 constexpr size_t kMaxPending = 10'000;
 constexpr uint32_t kMaxKeys = 1'000;
+constexpr int64_t kTickUs = 1'000'000;
+constexpr int64_t kGiveUpUs = 10'000'000;  // on shards that were asked
+constexpr int kMaxRounds = 8;
 
 FeatureStatus to_status(ReadAnswer::Status status) {
   switch (status) {
@@ -33,6 +36,21 @@ std::string known_views(const Plan& plan) {
 }  // namespace
 
 ReadGateway::ReadGateway(Runtime& runtime, uint16_t shards) : runtime_(runtime), shards_(shards) {}
+
+void ReadGateway::start() { runtime_.start_timer(kReadGateway, kTickUs, 0); }
+
+// A request or an answer that a full mailbox refused leaves its call waiting: that ends here.
+void ReadGateway::on_timer(uint64_t) {
+  const int64_t limit_us = runtime_.monotonic_us() - kGiveUpUs;
+  const auto give_up = [&](auto& entry) {
+    if (entry.second.begun_us > limit_us) return false;
+    entry.second.respond(http_error(503, "overloaded: no answer in time, try again soon"));
+    return true;
+  };
+  std::erase_if(pending_, give_up);
+  std::erase_if(pending_keys_, give_up);
+  runtime_.start_timer(kReadGateway, kTickUs, 0);
+}
 
 void ReadGateway::receive(Message message) {
   LocalPayload* local = message.local.get();
@@ -93,6 +111,7 @@ void ReadGateway::on_features(StoreHttpCall call) {
   pending.respond = std::move(call.respond);
   pending.plan = job->plan;
   pending.job = job->id;
+  pending.begun_us = runtime_.monotonic_us();
   pending.request = std::move(request).value();
   int status = 400;
   if (auto expanded = expand_features(&pending, &status); !expanded) {
@@ -240,7 +259,7 @@ void ReadGateway::ask_shards(uint64_t id, Pending* pending) {
   std::vector<std::pair<uint16_t, std::unique_ptr<ReadRequest>>> requests;
   for (uint32_t g = 0; g < pending->groups.size(); ++g) {
     std::map<uint16_t, std::unique_ptr<ReadRequest>> by_shard;
-    for (ReadRequest::Key& key : pending->keys[g]) {
+    for (const ReadRequest::Key& key : pending->keys[g]) {
       auto& request = by_shard[store_shard_of(key.key_partition, shards_)];
       if (!request) {
         request = std::make_unique<ReadRequest>();
@@ -253,7 +272,7 @@ void ReadGateway::ask_shards(uint64_t id, Pending* pending) {
         request->as_of = pending->response.as_of;
         request->offsets = pending->request.offsets;
       }
-      request->keys.push_back(std::move(key));
+      request->keys.push_back(key);
     }
     for (auto& [shard, request] : by_shard) requests.emplace_back(shard, std::move(request));
   }
@@ -286,23 +305,35 @@ void ReadGateway::on_answer(ReadAnswer answer) {
       (*pending.response.offsets)[answer.group].rows[key.row] = std::move(offsets);
     }
   }
-  if (--pending.outstanding > 0) return;
-  finish(&pending);
-  pending_.erase(it);
+  if (--pending.outstanding == 0) finish(it->first);
 }
 
-void ReadGateway::finish(Pending* pending) {
-  const TimeUs as_of = pending->response.as_of;
-  if (as_of < pending->horizon && pending->request.as_of) {
-    return pending->respond(http_error(
-        400, "as_of: " + format_timestamp(as_of) + " is before the horizon " +
-                 format_timestamp(pending->horizon) +
-                 ", older rows are no longer kept; raise the job's allowed_lateness to ask "
-                 "further back"));
-  }
+void ReadGateway::finish(uint64_t id) {
+  Pending& pending = pending_.at(id);
+  const TimeUs as_of = pending.response.as_of;
   HttpResponse response;
-  render_features_response(pending->response, &response.body);
-  pending->respond(std::move(response));
+  if (as_of >= pending.horizon) {
+    render_features_response(pending.response, &response.body);
+  } else if (pending.request.as_of) {
+    response = http_error(
+        400, "as_of: " + format_timestamp(as_of) + " is before the horizon " +
+                 format_timestamp(pending.horizon) +
+                 ", older rows are no longer kept; raise the job's allowed_lateness to ask "
+                 "further back");
+  } else if (++pending.rounds < kMaxRounds) {
+    // Event time has run past the leading edge between asking for it and reading: ask again there.
+    pending.response.as_of = pending.horizon;
+    for (FeatureColumn& column : pending.response.results) {
+      std::fill(column.statuses.begin(), column.statuses.end(), FeatureStatus::kNotReady);
+      std::fill(column.values.begin(), column.values.end(), FeatureValue());
+    }
+    return ask_shards(id, &pending);
+  } else {
+    response =
+        http_error(503, "not ready: event time moves faster than this store reads, try again");
+  }
+  pending.respond(std::move(response));
+  pending_.erase(id);
 }
 
 void ReadGateway::on_keys_call(StoreHttpCall call) {
@@ -330,8 +361,10 @@ void ReadGateway::on_keys_call(StoreHttpCall call) {
     }
   }
   const uint64_t id = next_request_++;
-  pending_keys_.emplace(id,
-                        PendingKeys{std::move(call.respond), view, job->plan, shards_, limit, {}});
+  pending_keys_.emplace(
+      id,
+      PendingKeys{
+          std::move(call.respond), view, job->plan, shards_, limit, {}, runtime_.monotonic_us()});
   for (uint16_t shard = 0; shard < shards_; ++shard) {
     auto request = std::make_unique<KeysRequest>();
     request->request = id;

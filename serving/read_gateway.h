@@ -27,7 +27,8 @@ class ReadGateway : public Actor {
   ReadGateway(Runtime& runtime, uint16_t shards);
 
   void receive(Message message) override;
-  void on_timer(uint64_t) override {}
+  void start() override;
+  void on_timer(uint64_t token) override;
 
  private:
   // The features of one view in a request.
@@ -45,6 +46,8 @@ class ReadGateway : public Actor {
     std::vector<Group> groups;
     std::vector<std::vector<ReadRequest::Key>> keys;  // by group, one per row
     size_t outstanding = 0;
+    int64_t begun_us = 0;
+    int rounds = 0;
     TimeUs edge = kMinTime;
     TimeUs horizon = kMinTime;
   };
@@ -55,6 +58,7 @@ class ReadGateway : public Actor {
     size_t outstanding = 0;
     uint32_t limit = 0;
     std::vector<std::string> keys;
+    int64_t begun_us = 0;
   };
 
   void on_http(StoreHttpCall call);
@@ -69,7 +73,7 @@ class ReadGateway : public Actor {
   void on_edge(const EdgeAnswer& answer);
   void on_answer(ReadAnswer answer);
   void on_keys(const KeysAnswer& answer);
-  void finish(Pending* pending);
+  void finish(uint64_t id);
 
   Runtime& runtime_;
   uint16_t shards_;

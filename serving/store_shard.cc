@@ -47,6 +47,7 @@ void StoreShard::receive(Message message) {
 }
 
 void StoreShard::on_view(const ClusterState& view) {
+  view_version_ = view.version;
   std::erase_if(jobs_, [&](const auto& job) { return !view.jobs.contains(job.first); });
   for (const auto& [id, job] : view.jobs) jobs_[id].plan = job.plan;
 }
@@ -63,8 +64,7 @@ void StoreShard::on_register(const Message& message) {
   ReplicaStates answer{asked->job, {}};
   for (const RegisterReplicas::Entry& entry : asked->entries) {
     if (entry.key_partition.value >= job->second.plan->key_partitions()) continue;
-    answer.entries.push_back(
-        replica_of(&job->second, entry.key_partition).register_owner(entry));
+    answer.entries.push_back(replica_of(&job->second, entry.key_partition).register_owner(entry));
   }
   runtime_.send(self_, message.from, kReplicaStates, answer.encode());
 }
@@ -82,7 +82,9 @@ void StoreShard::on_frames(const Message& message) {
     Replica& replica = replica_of(&job->second, part.key_partition);
     switch (replica.apply(part)) {
       case Replica::Outcome::kApplied:
-        ack.entries.push_back({part.key_partition, part.session, replica.version()});
+        // While images come in, what is held may be a former owner's, whose versions are not ours.
+        ack.entries.push_back({part.key_partition, part.session,
+                               replica.epoch() == part.epoch ? replica.version() : 0});
         break;
       case Replica::Outcome::kRefused:
         refused.entries.push_back(replica.state());
@@ -163,6 +165,7 @@ void StoreShard::on_keys(ActorId from, const KeysRequest& request) {
 void StoreShard::report() {
   auto report = std::make_unique<ShardReport>();
   report->reporter = self_;
+  report->view_version = view_version_;
   for (const auto& [id, job] : jobs_) {
     proto::JobReport& out = report->jobs.emplace_back();
     out.set_job(id.value);

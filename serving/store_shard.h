@@ -102,6 +102,7 @@ class StoreShard : public Actor {
   Runtime& runtime_;
   ActorId self_;
   std::map<JobId, Job> jobs_;
+  uint64_t view_version_ = 0;
 };
 
 }  // namespace tidemill

@@ -2,6 +2,7 @@
 // (config/worker.yaml); the simulation uses small ones.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -9,17 +10,17 @@ namespace tidemill {
 
 struct WorkerConfig {
   // Readers.
-  int64_t read_records = 65'536;           // at most, per batch
-  int64_t read_bytes = 8u << 20;           // about, per batch
-  int64_t batch_credit_bytes = 16u << 20;  // in flight per (reader, partition host)
-  int64_t session_wait_ms = 300;           // for key partitions to open before the first read
-  int64_t mark_interval_ms = 100;          // a link that is silent this long gets a progress mark
+  int64_t read_records = 65'536;          // at most, per batch
+  int64_t read_bytes = 8u << 20;          // about, per batch
+  int64_t batch_credit_bytes = 48 << 20;  // in flight to one shard, shared by all readers
+  int64_t session_wait_ms = 300;          // for key partitions to open before the first read
+  int64_t mark_interval_ms = 100;         // a link that is silent this long gets a progress mark
   // Key partitions.
   int64_t session_retry_ms = 300;      // an unanswered opening is repeated
   int64_t session_silence_ms = 5'000;  // a session that is silent this long is reopened
   // Publishing.
   int64_t publish_interval_ms = 5;
-  int64_t frame_credit_bytes = 16u << 20;  // in flight per (partition host, store shard)
+  int64_t frame_credit_bytes = 48 << 20;   // in flight to one store shard, shared by all senders
   int64_t frame_bytes = 1u << 20;          // about, per message
   int64_t unsent_limit_bytes = 64u << 20;  // rows kept for replicas, per shard; beyond: images
   int64_t replica_retry_ms = 300;          // an unanswered registration is repeated
@@ -28,5 +29,11 @@ struct WorkerConfig {
   int64_t link_stall_ms = 2'000;  // without an acknowledgement: the link's sessions are closed
   int64_t report_interval_ms = 250;
 };
+
+// A sender's share of a receiver's credit, which stays below the receiver's mailbox (64 MiB).
+inline int64_t credit_share(int64_t total_bytes, size_t senders) {
+  constexpr int64_t kLeast = 8 << 10;
+  return std::max(kLeast, total_bytes / static_cast<int64_t>(std::max<size_t>(senders, 1)));
+}
 
 }  // namespace tidemill

@@ -33,7 +33,8 @@ KeyPartition::KeyPartition(std::shared_ptr<const Plan> plan, KeyPartitionId id, 
       epoch_(epoch),
       state_(plan_->tables()),
       offsets_(plan_->source_partitions()),
-      sessions_(plan_->source_partitions()) {}
+      sessions_(plan_->source_partitions()),
+      reached_main_(plan_->source_partitions()) {}
 
 Result<PartOutcome> KeyPartition::apply(const SourceBatch& batch, const SourceBatchPart& part,
                                         int64_t now_us, int64_t wall_us) {
@@ -57,6 +58,10 @@ Result<PartOutcome> KeyPartition::apply(const SourceBatch& batch, const SourceBa
   std::vector<RowBlockView> views;
   if (auto parsed = parse_blocks(blocks, state_, &views); !parsed) return parsed.error();
   session.next_seq = std::max(session.next_seq, part.seq + 1);
+  if (batch.header.main_read && !reached_main_[s]) {
+    reached_main_[s] = true;
+    ++caught_up_sources_;
+  }
 
   SourcePosition& position = offsets_[s];
   if (blocks.empty() && position == batch.header.end) {  // idle: nothing but fresher
@@ -75,7 +80,8 @@ Result<PartOutcome> KeyPartition::apply(const SourceBatch& batch, const SourceBa
   position = batch.header.end;
   read_wall_us_ = batch.header.read_wall_us;
   raise_horizon(wall_us);
-  unsent_.push_back({version_, batch.header.source, position, read_wall_us_, blocks});
+  unsent_.push_back(
+      {version_, batch.header.source, position, read_wall_us_, state_.horizon(), blocks});
   unsent_bytes_ += blocks.size() + sizeof(AppliedChange);
   return PartOutcome::kApplied;
 }

@@ -32,6 +32,7 @@ struct AppliedChange {
   SourcePartitionId source;
   SourcePosition position;
   int64_t read_wall_us = 0;
+  TimeUs horizon = kMinTime;  // after it
   Buffer blocks;
 };
 
@@ -59,6 +60,8 @@ class KeyPartition {
   const PartitionState& state() const { return state_; }
   std::vector<InboundSession>& sessions() { return sessions_; }
   uint64_t rows_applied() const { return rows_applied_; }
+  // Every source's main read has been reached, so that nothing old is missing any more.
+  bool caught_up() const { return caught_up_sources_ == offsets_.size(); }
 
   // Changes kept for replicas, oldest first; those after unsent_since() are complete.
   const std::deque<AppliedChange>& unsent() const { return unsent_; }
@@ -79,6 +82,8 @@ class KeyPartition {
   std::vector<InboundSession> sessions_;  // by source partition
   int64_t read_wall_us_ = 0;
   uint64_t rows_applied_ = 0;
+  std::vector<bool> reached_main_;  // by source partition
+  size_t caught_up_sources_ = 0;
   std::deque<AppliedChange> unsent_;
   uint64_t unsent_since_ = 0;
   uint64_t unsent_bytes_ = 0;

@@ -20,7 +20,7 @@ void add_options(ProcessConfig* config, WorkerOptions* options) {
   config->number("read-records", &w.read_records, {"in one batch, at most", "", 1, 1 << 20});
   config->number("read-bytes", &w.read_bytes, {"in one batch, about", "bytes", 4096, 256 * kMiB});
   config->number("batch-credit-bytes", &w.batch_credit_bytes,
-                 {"in flight from a reader to one shard", "bytes", 4096, kGiB});
+                 {"in flight to one shard, shared by all readers", "bytes", 4096, kGiB});
   config->number("session-wait-ms", &w.session_wait_ms,
                  {"a new reader waits for its key partitions", "ms", 0, 60'000});
   config->number("mark-interval-ms", &w.mark_interval_ms,
@@ -32,7 +32,7 @@ void add_options(ProcessConfig* config, WorkerOptions* options) {
   config->number("publish-interval-ms", &w.publish_interval_ms,
                  {"between frames to the stores", "ms", 1, 10'000});
   config->number("frame-credit-bytes", &w.frame_credit_bytes,
-                 {"in flight from a shard to one store shard", "bytes", 4096, kGiB});
+                 {"in flight to one store shard, shared by all senders", "bytes", 4096, kGiB});
   config->number("frame-bytes", &w.frame_bytes, {"of one frame, about", "bytes", 1024, 64 * kMiB});
   config->number(
       "unsent-limit-bytes", &w.unsent_limit_bytes,

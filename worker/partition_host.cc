@@ -72,6 +72,7 @@ void PartitionHost::receive(Message message) {
 }
 
 void PartitionHost::on_view(const ClusterState& view) {
+  view_version_ = view.version;
   std::erase_if(jobs_, [&](const auto& job) { return !view.jobs.contains(job.first); });
   for (const auto& [id, in_view] : view.jobs) update_job(view, in_view);
 }
@@ -203,6 +204,7 @@ void PartitionHost::report() {
   last_report_us_ = runtime_.monotonic_us();
   auto report = std::make_unique<ShardReport>();
   report->reporter = self_;
+  report->view_version = view_version_;
   for (const auto& [id, job] : jobs_) {
     proto::JobReport& out = report->jobs.emplace_back();
     out.set_job(id.value);

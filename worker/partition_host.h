@@ -43,6 +43,7 @@ class PartitionHost : public Actor {
   std::map<JobId, Job> jobs_;
   uint64_t next_session_ = 1;
   int64_t last_report_us_ = 0;
+  uint64_t view_version_ = 0;
 };
 
 }  // namespace tidemill

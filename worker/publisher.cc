@@ -13,11 +13,14 @@ Publisher::Publisher(Runtime& runtime, ActorId self, const WorkerConfig& config,
 
 void Publisher::on_view(const ClusterState& view, const KeyPartitions& owned) {
   std::set<ActorAddress> wanted;
+  const auto credit = static_cast<uint64_t>(
+      credit_share(config_.frame_credit_bytes, view.endpoints.size() * view.jobs.size()));
   for (const StoreMember& store : view.stores) {
     for (const auto& [k, owner] : owned) {
       const ActorAddress address{store.node, {store_shard_of(k, store.shards), kStoreShardIndex}};
       wanted.insert(address);
-      Link& link = links_.try_emplace(address, config_.frame_credit_bytes).first->second;
+      Link& link = links_.try_emplace(address, credit).first->second;
+      link.sending.set_credit(credit);
       link.sessions.try_emplace(k);
     }
   }
@@ -67,15 +70,20 @@ void Publisher::publish(KeyPartitions& owned) {
   StageTimer timer(runtime_, &cost_);
   for (auto& [store, link] : links_) {
     if (link.sending.stalled(runtime_.monotonic_us(), config_.link_stall_ms * 1000)) {
-      link.sending.reset();
-      for (auto& [k, session] : link.sessions) {
-        if (session.mode() != ReplicaSession::Mode::kFenced) session.unregister();
-      }
+      give_up(&link);
     }
     register_sessions(store, &link, owned);
     send_parts(store, &link, owned);
   }
   forget_what_all_have(owned);
+}
+
+// What is in flight will not arrive, or nobody says so: every session starts over.
+void Publisher::give_up(Link* link) {
+  link->sending.reset();
+  for (auto& [k, session] : link->sessions) {
+    if (session.mode() != ReplicaSession::Mode::kFenced) session.unregister();
+  }
 }
 
 void Publisher::register_sessions(const ActorAddress& store, Link* link,
@@ -120,8 +128,9 @@ bool Publisher::send_message(const ActorAddress& store, Link* link, const KeyPar
   link->next = it == link->sessions.end() ? KeyPartitionId(0) : it->first;
   if (message.parts.empty()) return false;
   message.link_seq = link->sending.sent(bytes, now);
-  runtime_.send(self_, store, kFrames, message.encode());
-  return true;
+  if (runtime_.send(self_, store, kFrames, message.encode()) == SendResult::kAccepted) return true;
+  give_up(link);
+  return false;
 }
 
 void Publisher::forget_what_all_have(KeyPartitions& owned) {

@@ -43,6 +43,7 @@ class Publisher {
     KeyPartitionId next{};  // where the last message stopped: everybody gets a turn
   };
 
+  static void give_up(Link* link);
   void register_sessions(const ActorAddress& store, Link* link, const KeyPartitions& owned);
   void send_parts(const ActorAddress& store, Link* link, const KeyPartitions& owned);
   bool send_message(const ActorAddress& store, Link* link, const KeyPartitions& owned);

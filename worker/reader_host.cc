@@ -51,6 +51,10 @@ void ReaderHost::receive(Message message) {
 }
 
 void ReaderHost::on_view(const ClusterState& view) {
+  view_version_ = view.version;
+  size_t readers = 0;
+  for (const auto& [id, job] : view.jobs) readers += job.sources.size();
+  link_credit_bytes_ = credit_share(config_.batch_credit_bytes, readers);
   // Readers whose grant is another's, or newer, end; what they had in flight is fenced.
   for (auto it = readers_.begin(); it != readers_.end();) {
     const auto job = view.jobs.find(it->first.first);
@@ -72,7 +76,7 @@ void ReaderHost::on_view(const ClusterState& view) {
                                               SourcePartitionId(s), grant.epoch);
     }
   }
-  for (auto& [key, reader] : readers_) reader->on_view(view);
+  for (auto& [key, reader] : readers_) reader->on_view(view, link_credit_bytes_);
 }
 
 void ReaderHost::on_timer(uint64_t) {
@@ -85,6 +89,7 @@ void ReaderHost::report() {
   last_report_us_ = runtime_.monotonic_us();
   auto report = std::make_unique<ShardReport>();
   report->reporter = self_;
+  report->view_version = view_version_;
   for (const auto& [key, reader] : readers_) {
     if (report->jobs.empty() || report->jobs.back().job() != key.first.value) {
       report->jobs.emplace_back().set_job(key.first.value);

@@ -30,6 +30,8 @@ class ReaderHost : public Actor {
   ActorId self_;
   std::map<ReaderKey, std::unique_ptr<SourceReader>> readers_;
   int64_t last_report_us_ = 0;
+  uint64_t view_version_ = 0;
+  int64_t link_credit_bytes_ = 0;
 };
 
 }  // namespace tidemill

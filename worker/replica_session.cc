@@ -19,7 +19,9 @@ void add_all_advances(const OffsetVector& offsets, FramePart* part) {
 }  // namespace
 
 bool ReplicaSession::should_register(int64_t now_us, int64_t retry_us) const {
-  return mode_ == Mode::kUnregistered && (asked_us_ == INT64_MIN || now_us - asked_us_ >= retry_us);
+  if (mode_ != Mode::kUnregistered) return false;
+  // Each attempt waits twice as long: an answer to an older one is of no use.
+  return attempts_ == 0 || now_us - asked_us_ >= retry_us << std::min(attempts_, 5);
 }
 
 RegisterReplicas::Entry ReplicaSession::begin_registration(const KeyPartition& owner, uint64_t id,
@@ -27,14 +29,17 @@ RegisterReplicas::Entry ReplicaSession::begin_registration(const KeyPartition& o
   id_ = id;
   next_seq_ = 0;
   asked_us_ = now_us;
+  ++attempts_;
   sent_.clear();
   return {owner.id(), owner.epoch(), id};
 }
 
 void ReplicaSession::on_replica_state(const KeyPartition& owner, const ReplicaState& state) {
   if (state.session != id_) return;
+  attempts_ = 0;
   if (mode_ == Mode::kUnregistered) {
     replica_ = state;
+    if (!state.holds_state) acked_offsets_.clear();
     resolve(owner);
   } else if (state.registered > owner.epoch()) {
     mode_ = Mode::kFenced;
@@ -44,7 +49,7 @@ void ReplicaSession::on_replica_state(const KeyPartition& owner, const ReplicaSt
 }
 
 void ReplicaSession::resolve(const KeyPartition& owner) {
-  const OwnerState state{owner.epoch(), owner.version(), owner.unsent_since()};
+  const OwnerState state{owner.epoch(), owner.version(), owner.unsent_since(), owner.caught_up()};
   switch (plan_catch_up(state, owner.offsets(), replica_)) {
     case CatchUp::kFenced:
       mode_ = Mode::kFenced;
@@ -173,6 +178,7 @@ bool ReplicaSession::next_rows(const KeyPartition& owner, size_t max_bytes, int6
     bytes += change.blocks.size();
     part->to_version = change.version;
     part->read_wall_us = change.read_wall_us;
+    part->horizon = change.horizon;  // of that version, not the owner's newest
     auto same = std::find_if(part->advances.begin(), part->advances.end(),
                              [&](const auto& a) { return a.source == change.source; });
     if (same == part->advances.end()) {
@@ -202,7 +208,8 @@ void ReplicaSession::on_ack(uint64_t version) {
 }
 
 uint64_t ReplicaSession::needs_rows_after() const {
-  return mode_ == Mode::kRows ? acked_version_ : UINT64_MAX;
+  const bool may_resume = mode_ == Mode::kUnregistered && !acked_offsets_.empty();
+  return mode_ == Mode::kRows || may_resume ? acked_version_ : UINT64_MAX;
 }
 
 }  // namespace tidemill

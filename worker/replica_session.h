@@ -67,7 +67,8 @@ class ReplicaSession {
   Mode mode_ = Mode::kUnregistered;
   uint64_t id_ = 0;
   uint64_t next_seq_ = 0;
-  int64_t asked_us_ = INT64_MIN;
+  int64_t asked_us_ = 0;
+  int attempts_ = 0;           // to register, since the last answer
   ReplicaState replica_;       // as last told, for kWait
   uint64_t sent_version_ = 0;  // kRows: the replica will be here once it has applied what is sent
   int64_t last_sent_us_ = 0;

@@ -8,6 +8,8 @@
 namespace tidemill {
 namespace {
 
+constexpr int64_t kBytesPerRow = 32;  // of a row block, roughly
+
 constexpr int64_t kRetryAfterErrorUs = 1'000'000;
 constexpr double kPacedBatchUs = 40'000;  // of wall time that one paced batch stands for
 constexpr size_t kBadSamples = 5;
@@ -69,12 +71,12 @@ void SourceReader::on_open(const ActorAddress& from, const OpenSessions& message
     session.max_event_time = asked.from.max_event_time;
     session.catching_up = !main_.active || asked.from.offset < main_.position.offset;
     sessions_[from][asked.key_partition] = session;
-    links_.try_emplace(from, config_.batch_credit_bytes);
+    links_.try_emplace(from, credit_bytes_);
   }
   if (!refused.sessions.empty()) {
     runtime_.send(self_, from, kSessionsClosed, refused.encode());
   }
-  if (first_open_us_ < 0) first_open_us_ = runtime_.monotonic_us();
+  if (first_open_us_ < 0 && open_sessions() > 0) first_open_us_ = runtime_.monotonic_us();
   pump();
 }
 
@@ -85,25 +87,27 @@ size_t SourceReader::open_sessions() const {
 }
 
 void SourceReader::restart(Read* read, const SourcePosition& from) {
+  end(read);
   read->active = true;
-  read->loading = false;
-  ++read->generation;  // what is still being loaded for the former position is dropped
   read->position = from;
-  read->loader.reset();
-  read->ready.reset();
 }
 
-// The main read starts where the furthest session stands, once all have opened or time is up.
+// The main read starts where the furthest session stands, once all have opened or time is up. It
+// moves on to a session that opens far ahead of it, which would stand still until then.
 void SourceReader::start_main_if_ready() {
-  if (main_.active || first_open_us_ < 0) return;
+  if (first_open_us_ < 0 || open_sessions() == 0) return;
   const bool waited = runtime_.monotonic_us() - first_open_us_ >= config_.session_wait_ms * 1000;
-  if (open_sessions() < plan_->key_partitions() && !waited) return;
+  if (!main_.active && open_sessions() < plan_->key_partitions() && !waited) return;
   SourcePosition furthest;
   for (const auto& [host, sessions] : sessions_) {
     for (const auto& [k, s] : sessions) {
       if (s.position >= furthest.offset) furthest = {s.position, s.max_event_time, false};
     }
   }
+  // Where the main read is about to be; while it loads nobody knows, and it is asked again then.
+  const uint64_t read_to = main_.ready ? main_.ready->end.offset : main_.position.offset;
+  if (main_.active && (main_.loading || furthest.offset <= read_to)) return;
+  pace_start_us_ = -1;
   restart(&main_, furthest);
   for (auto& [host, sessions] : sessions_) {
     for (auto& [k, s] : sessions) s.catching_up = s.position < furthest.offset;
@@ -136,11 +140,7 @@ void SourceReader::join_main() {
       if (s.position >= main_.position.offset) s.catching_up = false;
     }
   }
-  ++catch_up_.generation;
-  catch_up_.active = false;
-  catch_up_.loading = false;
-  catch_up_.loader.reset();
-  catch_up_.ready.reset();
+  end(&catch_up_);
 }
 
 void SourceReader::pump() {
@@ -148,8 +148,8 @@ void SourceReader::pump() {
   start_catch_up_if_needed();
   for (Read* read : {&main_, &catch_up_}) {
     if (!read->active) continue;
-    if (read->ready && due(*read) && may_send(*read)) send(read);
-    if (!read->ready && !read->loading) load(read);
+    if (read->ready && due(*read) && may_send(read)) send(read);
+    if (read->active && !read->ready && !read->loading) load(read);
   }
   join_main();
   start_catch_up_if_needed();
@@ -158,7 +158,8 @@ void SourceReader::pump() {
 void SourceReader::load(Read* read) {
   const bool catch_up = read == &catch_up_;
   if (read->position.finished || runtime_.monotonic_us() < read->retry_at_us) return;
-  size_t records = config_.read_records;
+  // A message may exceed the credit by itself: with little credit, batches are small too.
+  size_t records = std::min(config_.read_records, credit_bytes_ / kBytesPerRow + 1);
   if (!catch_up && replay_speed_ > 0) records = std::min(records, paced_records_);
   if (catch_up) {
     // Never past the main position: there the sessions join the main read.
@@ -196,7 +197,8 @@ void SourceReader::load(Read* read) {
           }
           done->loader = std::move(opened).value();
         }
-        if (auto loaded = done->loader->load(*runtime, records, bytes, done->batch.get()); !loaded) {
+        if (auto loaded = done->loader->load(*runtime, records, bytes, done->batch.get());
+            !loaded) {
           done->error = loaded.error().message();
         }
         return done;
@@ -268,23 +270,48 @@ bool SourceReader::due(const Read& read) {
   return runtime_.monotonic_us() >= due_us;
 }
 
-bool SourceReader::may_send(const Read& read) {
-  const bool catching_up = &read == &catch_up_;
+// Whether a read sends its batch to a session. One that is behind the batch waits for another
+// catch-up read; one at or past its end has it all, but is told if the log ends just there.
+bool SourceReader::takes_part(const Read& read, const LoadedBatch& batch, const Session& s) const {
+  return s.catching_up == (&read == &catch_up_) && s.position >= batch.begin.offset &&
+         (s.position < batch.end.offset || (batch.end.finished && s.position == batch.end.offset));
+}
+
+// Whether the batch that is ready can go out. Nobody to send it to: the read ends, and starts anew
+// where sessions stand.
+bool SourceReader::may_send(Read* read) {
+  const bool catching_up = read == &catch_up_;
   size_t total = 0;
   size_t without_credit = 0;
   std::vector<ActorAddress> laggards;
   for (const auto& [host, sessions] : sessions_) {
+    const SendLink& link = links_.at(host);
+    const bool credit = catching_up ? link.has_credit_to_catch_up() : link.has_credit();
     size_t n = 0;
-    for (const auto& [k, s] : sessions) n += s.catching_up == catching_up;
+    for (const auto& [k, s] : sessions) n += takes_part(*read, *read->ready, s);
     total += n;
-    if (n > 0 && !links_.at(host).has_credit()) {
+    if (n > 0 && !credit) {
       without_credit += n;
       laggards.push_back(host);
     }
   }
+  if (total == 0) {
+    end(read);
+    if (!catching_up && open_sessions() == 0) first_open_us_ = -1;
+    return false;
+  }
   if (without_credit * 4 > total) return false;
-  for (const ActorAddress& host : laggards) close_sessions(host);
+  for (const ActorAddress& host : laggards) close_sessions(host, catching_up);
   return true;
+}
+
+// What is still being loaded for it is dropped when it comes.
+void SourceReader::end(Read* read) {
+  ++read->generation;
+  read->active = false;
+  read->loading = false;
+  read->loader.reset();
+  read->ready.reset();
 }
 
 void SourceReader::send(Read* read) {
@@ -293,34 +320,31 @@ void SourceReader::send(Read* read) {
   // The next records are read while these are written into messages.
   read->position = batch->end;
   if (!catching_up || batch->end.offset < main_.position.offset) load(read);
-  for (const auto& [host, sessions] : sessions_) send_to(host, *batch, catching_up);
+  std::vector<ActorAddress> hosts;
+  for (const auto& [host, sessions] : sessions_) hosts.push_back(host);
+  for (const ActorAddress& host : hosts) send_to(host, *read, *batch);
   read->spare = std::move(batch);
 }
 
-void SourceReader::send_to(const ActorAddress& host, const LoadedBatch& batch, bool catching_up) {
+void SourceReader::send_to(const ActorAddress& host, const Read& read, const LoadedBatch& batch) {
   SessionsOfLink& sessions = sessions_.at(host);
-  // A session behind this read's batch waits for another catch-up read; one at or past its end has
-  // it all, but is told if the log ends just there.
-  const auto takes_part = [&](const Session& s) {
-    return s.catching_up == catching_up && s.position >= batch.begin.offset &&
-           (s.position < batch.end.offset ||
-            (batch.end.finished && s.position == batch.end.offset));
-  };
   uint32_t parts = 0;
-  for (const auto& [k, s] : sessions) parts += takes_part(s);
+  for (const auto& [k, s] : sessions) parts += takes_part(read, batch, s);
   if (parts == 0) return;
   StageTimer timer(runtime_, &scatter_cost_);
   SendLink& link = links_.at(host);
-  SourceBatchWriter writer({job_, source_, epoch_, 0, batch.end, batch.read_wall_us}, parts);
+  SourceBatchWriter writer(
+      {job_, source_, epoch_, 0, batch.end, batch.read_wall_us, &read == &main_}, parts);
   for (auto& [k, s] : sessions) {
-    if (!takes_part(s)) continue;
+    if (!takes_part(read, batch, s)) continue;
     writer.begin_part(k, s.id, s.next_seq++);
     scatter_cost_.rows += batch.write_blocks(k.value, s.position, writer.blocks());
     s.position = batch.end.offset;
     s.max_event_time = batch.end.max_event_time;
   }
   const uint64_t link_seq = link.sent(writer.size(), runtime_.monotonic_us());
-  runtime_.send(self_, host, kSourceBatch, writer.finish(link_seq));
+  const SendResult sent = runtime_.send(self_, host, kSourceBatch, writer.finish(link_seq));
+  if (sent != SendResult::kAccepted) close_all_sessions(host);
 }
 
 // Parts without rows at the sessions' own position: shows a gap that nothing else would show.
@@ -334,7 +358,8 @@ void SourceReader::send_mark(const ActorAddress& host) {
       parts += s.catching_up == catching_up && s.position == read.position.offset;
     }
     if (parts == 0) continue;
-    SourceBatchWriter writer({job_, source_, epoch_, 0, read.position, runtime_.wall_us()}, parts);
+    SourceBatchWriter writer(
+        {job_, source_, epoch_, 0, read.position, runtime_.wall_us(), !catching_up}, parts);
     for (auto& [k, s] : sessions) {
       if (s.catching_up != catching_up || s.position != read.position.offset) continue;
       writer.begin_part(k, s.id, s.next_seq++);
@@ -351,12 +376,22 @@ void SourceReader::on_ack(const ActorAddress& from, const BatchAck& message) {
   pump();
 }
 
-void SourceReader::close_sessions(const ActorAddress& host) {
+void SourceReader::close_sessions(const ActorAddress& host, bool catching_up) {
   SessionsClosed closed{job_, source_, epoch_, {}};
-  for (const auto& [k, s] : sessions_.at(host)) closed.sessions.push_back({k, s.id});
-  sessions_.at(host).clear();
-  links_.at(host).reset();
+  std::erase_if(sessions_.at(host), [&](const auto& entry) {
+    if (entry.second.catching_up != catching_up) return false;
+    closed.sessions.push_back({entry.first, entry.second.id});
+    return true;
+  });
+  if (closed.sessions.empty()) return;
   runtime_.send(self_, host, kSessionsClosed, closed.encode());
+}
+
+// What is in flight there is given up: its acknowledgement will not come, or not matter.
+void SourceReader::close_all_sessions(const ActorAddress& host) {
+  close_sessions(host, false);
+  close_sessions(host, true);
+  links_.at(host).reset();
 }
 
 void SourceReader::on_tick() {
@@ -364,7 +399,7 @@ void SourceReader::on_tick() {
   for (auto& [host, link] : links_) {
     if (sessions_.at(host).empty()) continue;
     if (link.stalled(now, config_.link_stall_ms * 1000)) {
-      close_sessions(host);
+      close_all_sessions(host);
     } else if (now - link.last_sent_us() >= config_.mark_interval_ms * 1000) {
       send_mark(host);
     }
@@ -372,7 +407,9 @@ void SourceReader::on_tick() {
   pump();
 }
 
-void SourceReader::on_view(const ClusterState& view) {
+void SourceReader::on_view(const ClusterState& view, int64_t credit_bytes) {
+  credit_bytes_ = credit_bytes;
+  for (auto& [host, link] : links_) link.set_credit(static_cast<uint64_t>(credit_bytes));
   for (auto it = sessions_.begin(); it != sessions_.end();) {
     if (view.endpoints.contains(it->first.node)) {
       ++it;

@@ -47,8 +47,8 @@ class SourceReader {
   void on_loaded(std::unique_ptr<BatchLoaded> loaded);
   // Regularly: marks on silent links, stalled links, pacing, retries after an error.
   void on_tick();
-  // Closes what went to nodes that are gone.
-  void on_view(const ClusterState& view);
+  // Closes what went to nodes that are gone. `credit_bytes`: of each link, from now on.
+  void on_view(const ClusterState& view, int64_t credit_bytes);
 
   Epoch epoch() const { return epoch_; }
   proto::ReaderReport report() const;
@@ -82,14 +82,17 @@ class SourceReader {
   void restart(Read* read, const SourcePosition& from);
   void pump();
   void load(Read* read);
-  bool may_send(const Read& read);
+  bool takes_part(const Read& read, const LoadedBatch& batch, const Session& s) const;
+  bool may_send(Read* read);
+  void end(Read* read);
   bool due(const Read& read);
   void adapt_pace(const LoadedBatch& batch);
   void send(Read* read);
-  void send_to(const ActorAddress& host, const LoadedBatch& batch, bool catching_up);
+  void send_to(const ActorAddress& host, const Read& read, const LoadedBatch& batch);
   void send_mark(const ActorAddress& host);
   void join_main();
-  void close_sessions(const ActorAddress& host);
+  void close_sessions(const ActorAddress& host, bool catching_up);
+  void close_all_sessions(const ActorAddress& host);
   size_t open_sessions() const;
 
   Runtime& runtime_;
@@ -109,6 +112,7 @@ class SourceReader {
   std::vector<LastOpened> last_opened_;
   std::map<ActorAddress, SessionsOfLink> sessions_;
   std::map<ActorAddress, SendLink> links_;
+  int64_t credit_bytes_ = 0;
   Read main_;
   Read catch_up_;
   int64_t first_open_us_ = -1;

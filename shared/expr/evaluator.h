@@ -22,8 +22,7 @@ struct RowError {
 class Evaluator {
  public:
   // Refuses an expression whose types do not agree with `schema` or with each other.
-  static Result<Evaluator> compile(const proto::Expr& expr,
-                                   const std::vector<ColumnType>& schema);
+  static Result<Evaluator> compile(const proto::Expr& expr, const std::vector<ColumnType>& schema);
   Evaluator(Evaluator&&) noexcept;
   Evaluator& operator=(Evaluator&&) noexcept;
   ~Evaluator();

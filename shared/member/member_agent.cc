@@ -82,6 +82,7 @@ void MemberAgent::start() {
 }
 
 void MemberAgent::on_timer(uint64_t) {
+  tell_followers();
   send_heartbeat();
   runtime_.start_timer(kAgent, config_.heartbeat_ms * 1000, 0);
 }
@@ -89,8 +90,8 @@ void MemberAgent::on_timer(uint64_t) {
 proto::JobReport MemberAgent::merged_report(uint32_t job) const {
   proto::JobReport sum;
   sum.set_job(job);
-  for (const auto& [reporter, jobs] : reports_) {
-    for (const proto::JobReport& part : jobs) {
+  for (const auto& [reporter, report] : reports_) {
+    for (const proto::JobReport& part : report.jobs) {
       if (part.job() == job) merge_report(part, &sum);
     }
   }
@@ -106,7 +107,7 @@ void MemberAgent::send_heartbeat() {
   beat.set_http_address(config_.http_address);
   beat.set_pid(config_.pid);
   beat.set_coordinator_instance(coordinator_instance_);
-  beat.set_view_version(view_ ? view_->version : 0);
+  beat.set_view_version(applied_view_version());
   if (view_) {
     for (const auto& [id, job] : view_->jobs) *beat.add_jobs() = merged_report(id.value);
   }
@@ -116,7 +117,7 @@ void MemberAgent::send_heartbeat() {
 void MemberAgent::receive(Message message) {
   if (message.local) {
     if (auto* report = dynamic_cast<ShardReport*>(message.local.get())) {
-      reports_[report->reporter] = std::move(report->jobs);
+      reports_[report->reporter] = std::move(*report);
     }
     return;
   }
@@ -154,11 +155,24 @@ void MemberAgent::on_view(const Message& message) {
     if (node != runtime_.node()) runtime_.connect(node, endpoint);
   }
   view_ = std::move(view).value();
-  for (const ActorId follower : followers_) {
+  untold_.insert(followers_.begin(), followers_.end());
+  tell_followers();
+}
+
+void MemberAgent::tell_followers() {
+  std::erase_if(untold_, [&](ActorId follower) {
     auto changed = std::make_unique<ViewChanged>();
     changed->view = view_;
-    runtime_.post_local(kAgent, follower, std::move(changed));
-  }
+    return runtime_.post_local(kAgent, follower, std::move(changed)) == SendResult::kAccepted;
+  });
+}
+
+// What a heartbeat says of jobs is of this version: the oldest that an actor reports from.
+uint64_t MemberAgent::applied_view_version() const {
+  if (!view_ || reports_.empty()) return 0;
+  uint64_t version = view_->version;
+  for (const auto& [reporter, report] : reports_) version = std::min(version, report.view_version);
+  return version;
 }
 
 }  // namespace tidemill

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,7 @@ struct MemberConfig {
 // the same (shard, actor).
 struct ShardReport : LocalPayload {
   ActorId reporter;
+  uint64_t view_version = 0;  // of the view that the reporter has applied
   std::vector<proto::JobReport> jobs;
 };
 
@@ -42,14 +44,17 @@ class MemberAgent : public Actor {
  private:
   void send_heartbeat();
   void on_view(const Message& message);
+  void tell_followers();
+  uint64_t applied_view_version() const;
   proto::JobReport merged_report(uint32_t job) const;
 
   Runtime& runtime_;
   MemberConfig config_;
   std::vector<ActorId> followers_;
+  std::set<ActorId> untold_;  // followers whose mailbox was full when the view changed
   std::string coordinator_instance_;
   std::shared_ptr<const ClusterState> view_;
-  std::map<ActorId, std::vector<proto::JobReport>> reports_;
+  std::map<ActorId, ShardReport> reports_;
 };
 
 // Adds a stage's cost to those of the same name.

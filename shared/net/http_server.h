@@ -36,9 +36,9 @@ struct HttpServerConfig {
   size_t max_connections = 1024;
   size_t max_body_bytes = 8u << 20;
   size_t max_header_bytes = 8u << 10;
-  int read_timeout_ms = 10'000;     // for one whole request, from its first byte
-  int idle_timeout_ms = 60'000;     // between requests
-  int answer_timeout_ms = 10'000;   // for the handler: then 503
+  int read_timeout_ms = 10'000;    // for one whole request, from its first byte
+  int idle_timeout_ms = 60'000;    // between requests
+  int answer_timeout_ms = 10'000;  // for the handler: then 503
   int write_timeout_ms = 10'000;
 };
 
@@ -46,8 +46,7 @@ class HttpServer {
  public:
   using Handler = std::function<void(HttpRequest, HttpResponder)>;
   // Listens and serves on a thread of its own until destroyed.
-  static Result<std::unique_ptr<HttpServer>> start(const HttpServerConfig& config,
-                                                   Handler handler);
+  static Result<std::unique_ptr<HttpServer>> start(const HttpServerConfig& config, Handler handler);
   virtual ~HttpServer() = default;
   virtual uint16_t port() const = 0;
 };

@@ -63,7 +63,7 @@ const YamlNode* YamlFields::require(std::string_view key, std::string_view what)
 }
 
 void YamlFields::error(const YamlNode& at, std::string_view key, std::string message) {
-  errors_->add(at.place, path_of(key), std::move(message));
+  errors_->add(at.place, path_of(key), message);
 }
 
 const YamlNode* YamlFields::scalar(std::string_view key) {

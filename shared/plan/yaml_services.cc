@@ -37,9 +37,7 @@ class ServiceCompiler {
   }
 
  private:
-  void fail(const YamlNode& node, std::string message) {
-    errors_->add(node.place, path_, std::move(message));
-  }
+  void fail(const YamlNode& node, std::string message) { errors_->add(node.place, path_, message); }
 
   void add(const YamlNode& node) {
     const std::string& text = node.scalar;

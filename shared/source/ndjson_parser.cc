@@ -41,7 +41,7 @@ class NdjsonParser : public RecordParser {
   }
 
  protected:
-  void begin_window(const Window&) override {}
+  void begin_window(const Window& window) override;
   void parse_record(char* begin, size_t size, uint64_t offset, BatchWriter* writer) override;
 
  private:
@@ -69,6 +69,13 @@ class NdjsonParser : public RecordParser {
   TimeUs event_time_ = 0;
   std::string head_;  // of a record with escapes, as it was before they were undone
 };
+
+// For an object that is not closed simdjson finds another error if a '}' stands right behind it.
+// That is the record's newline, except at the end of the file, where it would be what the buffer
+// held before.
+void NdjsonParser::begin_window(const Window& window) {
+  if (window.at_end) window.data[window.size] = '\n';
+}
 
 void NdjsonParser::parse_record(char* begin, size_t size, uint64_t offset, BatchWriter* writer) {
   head_.clear();

@@ -28,7 +28,7 @@ inline constexpr size_t kWindowPadding = 64;
 // into them.
 struct Window {
   char* data = nullptr;
-  size_t size = 0;      // kWindowPadding more are readable
+  size_t size = 0;      // kWindowPadding more are readable, and may be changed too
   uint64_t offset = 0;  // of data[0] in the file
   bool at_end = false;  // the file ends with the window
 };

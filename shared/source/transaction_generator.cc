@@ -63,6 +63,7 @@ const std::array<int64_t, kAmountSteps>& amount_factors() {
     std::array<int64_t, kAmountSteps> factors{};
     for (size_t i = 0; i < kAmountSteps; ++i) {
       const double exponent = (static_cast<double>(i) + 0.5) / kAmountSteps * 6.4 - 3.2;
+      // Positive, and the same everywhere. NOLINTNEXTLINE(bugprone-incorrect-roundings)
       factors[i] = static_cast<int64_t>(exact_pow(2, exponent) * 65536 + 0.5);
     }
     return factors;

@@ -93,6 +93,7 @@ bool TimestampParser::parse(std::string_view text, TimeUs* out) {
     if (!parse_timestamp(text, out)) return false;
     char midnight[20];
     std::memcpy(midnight, text.data(), kDateBytes);
+    // NOLINTNEXTLINE(bugprone-not-null-terminated-result): its size goes with it
     std::memcpy(midnight + kDateBytes, "T00:00:00Z", 10);
     TimeUs start = 0;
     if (parse_timestamp({midnight, sizeof(midnight)}, &start)) {

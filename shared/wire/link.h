@@ -14,6 +14,9 @@ class SendLink {
   explicit SendLink(uint64_t credit_bytes) : credit_bytes_(credit_bytes) {}
 
   bool has_credit() const { return in_flight_bytes_ < credit_bytes_; }
+  // Catching up leaves half of the credit to what is new.
+  bool has_credit_to_catch_up() const { return in_flight_bytes_ < credit_bytes_ / 2; }
+  void set_credit(uint64_t credit_bytes) { credit_bytes_ = credit_bytes; }
   uint64_t in_flight_bytes() const { return in_flight_bytes_; }
 
   // The number of the message now being sent.

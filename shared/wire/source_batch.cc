@@ -91,6 +91,7 @@ SourceBatchWriter::SourceBatchWriter(const SourceBatchHeader& header, uint32_t p
   out_.put(header.reader_epoch.value);
   out_.put(uint64_t{0});  // link_seq, patched by finish()
   put_position(header.end, &out_);
+  out_.put(static_cast<uint8_t>(header.main_read));
   out_.align(8);
   out_.put(header.read_wall_us);
   out_.put(parts);
@@ -134,6 +135,7 @@ Result<SourceBatch> SourceBatch::decode(Buffer bytes) {
   m.header.reader_epoch = Epoch(in.get<uint64_t>());
   m.header.link_seq = in.get<uint64_t>();
   m.header.end = get_position(&in);
+  m.header.main_read = in.get<uint8_t>() != 0;
   in.align(8);
   m.header.read_wall_us = in.get<int64_t>();
   const uint32_t parts = get_count(&in, kPartBytes);

@@ -54,6 +54,7 @@ struct SourceBatchHeader {
   uint64_t link_seq = 0;
   SourcePosition end;
   int64_t read_wall_us = 0;  // when the records were read, for freshness
+  bool main_read = false;    // of the main read, not of one that catches up
 };
 
 struct SourceBatchPart {

@@ -7,9 +7,9 @@
 namespace tidemill::fuzz {
 namespace {
 
-const std::vector<NamedColumn> kSchema = {{"b", proto::BOOL},         {"i", proto::INT32},
-                                          {"n", proto::INT64},        {"x", proto::DOUBLE},
-                                          {"s", proto::STRING},       {"t", proto::TIMESTAMP},
+const std::vector<NamedColumn> kSchema = {{"b", proto::BOOL},          {"i", proto::INT32},
+                                          {"n", proto::INT64},         {"x", proto::DOUBLE},
+                                          {"s", proto::STRING},        {"t", proto::TIMESTAMP},
                                           {"Odd \"name", proto::INT64}};
 
 Column column_of(ColumnType type, size_t at) {

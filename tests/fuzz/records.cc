@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <iostream>
 #include <string>
 
 #include "shared/source/source_cursor.h"
@@ -97,7 +98,11 @@ void read_both_ways(proto::FilesInput::Format format, std::string_view content) 
   static const std::string path = file.path();
   const proto::Source source = source_of(format, path);
   const std::string at_once = read_all(source, 1 << 12, 1 << 14);
-  ASSERT(read_all(source, 3, 40) == at_once);
+  const std::string in_pieces = read_all(source, 3, 40);
+  if (at_once != in_pieces) {
+    std::cerr << "at once: " << at_once << "\n\nin pieces: " << in_pieces << std::endl;
+  }
+  ASSERT(at_once == in_pieces);
 }
 
 }  // namespace tidemill::fuzz

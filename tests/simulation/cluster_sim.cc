@@ -59,12 +59,12 @@ WorkerConfig worker_config() {
   WorkerConfig c;
   c.read_records = 64;
   c.read_bytes = 1 << 16;
-  c.batch_credit_bytes = 64 << 10;
+  c.batch_credit_bytes = 256 << 10;
   c.session_wait_ms = 200;
   c.publish_interval_ms = 10;
   c.frame_credit_bytes = 48 << 10;
-  c.frame_bytes = 8 << 10;
-  c.unsent_limit_bytes = 96 << 10;
+  c.frame_bytes = 4 << 10;
+  c.unsent_limit_bytes = 32 << 10;
   c.session_silence_ms = 2'000;
   c.link_stall_ms = 1'000;
   return c;
@@ -79,7 +79,8 @@ std::string job_yaml(uint64_t seed) {
 
 class ClusterSim {
  public:
-  ClusterSim(uint64_t seed, bool print_log) : seed_(seed), random_(seed * 2 + 1), sim_(seed, config(print_log)) {}
+  ClusterSim(uint64_t seed, bool print_log)
+      : seed_(seed), random_(seed * 2 + 1), sim_(seed, config(print_log)) {}
 
   SimOutcome run();
 
@@ -96,14 +97,15 @@ class ClusterSim {
   void start_processes();
   void submit();
   void poll_job();
+  void note_progress(const json& job);
   void schedule_reads();
   void read_some();
   void read_everything();
   void read(bool customers, const std::vector<std::string>& keys, bool at_end);
   void check(const std::string& body, bool customers, const std::vector<std::string>& keys,
              bool at_end, uint64_t incarnation);
-  void check_row(const json& answer, bool customers, const std::string& key, size_t row, bool at_end,
-                 uint64_t incarnation);
+  void check_row(const json& answer, bool customers, const std::string& key, size_t row,
+                 bool at_end, uint64_t incarnation);
   void compare(const std::string& where, const std::string& feature, const json& value,
                const std::optional<double>& want);
   void fail(const std::string& what) {
@@ -124,6 +126,7 @@ class ClusterSim {
   std::set<SimProcessId> down_;  // crashed by the fault plan, which brings them up again
   bool submitted_ = false;
   bool completed_ = false;
+  int64_t converged_since_us_ = INT64_MAX;
   std::string last_status_;
   size_t answers_at_end_due_ = 0;
   // Greatest V seen of a key partition, by store incarnation.
@@ -158,25 +161,24 @@ void ClusterSim::load_truth() {
 }
 
 void ClusterSim::start_processes() {
-  coordinator_ = sim_.add_process(
-      {"coordinator", "sim://coordinator", kCoordinatorNode, 1}, [this](ProcessHost& host) {
-        CoordinatorConfig config;
-        config.lease_ms = 1'500;
-        config.join_settle_ms = 300;
-        auto store = MetadataStore::open_in_memory(disk_);
-        ASSERT(store.ok());
-        spawn_coordinator(host, config, *store);
-      });
+  coordinator_ = sim_.add_process({"coordinator", "sim://coordinator", kCoordinatorNode, 1},
+                                  [this](ProcessHost& host) {
+                                    CoordinatorConfig config;
+                                    config.lease_ms = 1'500;
+                                    config.join_settle_ms = 300;
+                                    auto store = MetadataStore::open_in_memory(disk_);
+                                    ASSERT(store.ok());
+                                    spawn_coordinator(host, config, *store);
+                                  });
   MemberConfig member;
   member.coordinator_endpoint = "sim://coordinator";
   member.heartbeat_ms = 200;
   for (int w = 0; w < kWorkers; ++w) {
     const std::string name = "worker" + std::to_string(w);
     const auto shards = static_cast<uint16_t>(w == 0 ? 2 : 1);
-    workers_.push_back(
-        sim_.add_process({name, "sim://" + name, NodeId(0), shards}, [member](ProcessHost& host) {
-          spawn_worker(host, member, worker_config());
-        }));
+    workers_.push_back(sim_.add_process(
+        {name, "sim://" + name, NodeId(0), shards},
+        [member](ProcessHost& host) { spawn_worker(host, member, worker_config()); }));
   }
   member.http_address = "sim-store:80";
   store_ = sim_.add_process({"store", "sim://store", NodeId(0), 2},
@@ -197,15 +199,29 @@ void ClusterSim::submit() {
 void ClusterSim::poll_job() {
   if (!submitted_) submit();
   if (submitted_ && sim_.alive(coordinator_)) {
-    auto call = std::make_unique<CoordinatorRequest>(
-        HttpRequest{"GET", "/v1/jobs/sim", "", ""}, [this](HttpResponse response) {
-          last_status_ = response.body;
-          if (response.status != 200) return;
-          completed_ = json::parse(response.body).value("state", "") == "COMPLETED";
-        });
+    auto call = std::make_unique<CoordinatorRequest>(HttpRequest{"GET", "/v1/jobs/sim", "", ""},
+                                                     [this](HttpResponse response) {
+                                                       last_status_ = response.body;
+                                                       if (response.status != 200) return;
+                                                       note_progress(json::parse(response.body));
+                                                     });
     sim_.post_from_outside(coordinator_, kAgent, std::move(call));
   }
   sim_.at(sim_.now_us() + 300'000, [this] { poll_job(); });
+}
+
+// A completed job stays so, and its state may have been lost since. It has converged once every
+// source has been read, applied and published to its end for longer than a lease and its reports.
+void ClusterSim::note_progress(const json& job) {
+  bool all = job["key_partitions"]["store_ready"] == job["key_partitions"]["total"] &&
+             job["key_partitions"]["owned"] == job["key_partitions"]["total"] &&
+             job.value("state", "") == "COMPLETED";
+  for (const json& source : job["sources"]) {
+    all &= source["finished"] == true && source["applied"] == source["offset"] &&
+           source["published"] == source["offset"];
+  }
+  converged_since_us_ = all ? std::min(converged_since_us_, sim_.now_us()) : INT64_MAX;
+  completed_ = all && sim_.now_us() - converged_since_us_ > 4 * kSecond;
 }
 
 void ClusterSim::schedule_reads() {
@@ -297,6 +313,12 @@ void ClusterSim::check_row(const json& answer, bool customers, const std::string
     const std::string function = feature.substr(0, feature.find('_'));
     const std::string full = feature.substr(0, feature.rfind('_'));
     const json& value = result["values"][row];
+    const std::string status = result["statuses"][row];
+    if (status != "PRESENT" && want.rows_of_key > 0 && want.count > 0) {
+      fail(where + name + " is " + status + " though the key has rows");
+    }
+    if (status == "PRESENT" && want.rows_of_key == 0)
+      fail(where + name + " is PRESENT without rows");
     if (full == "count" || full == "nb_tx") {
       if (value != want.count) {
         fail(where + name + " is " + value.dump() + ", the fold is " + std::to_string(want.count));
@@ -352,8 +374,9 @@ SimOutcome ClusterSim::run() {
   sim_.at(kFaultsFrom / 2, [this] { schedule_reads(); });
   sim_.run_for(plan.end_us() - sim_.now_us() + kSecond);
   completed_ = false;
-  const bool done = sim_.run_until(
-      [&] { return completed_ || !outcome_.violation.empty(); }, plan.end_us() + kDeadline);
+  converged_since_us_ = INT64_MAX;
+  const bool done = sim_.run_until([&] { return completed_ || !outcome_.violation.empty(); },
+                                   plan.end_us() + kDeadline);
   if (!done) fail("no convergence after healing: " + last_status_);
   if (outcome_.violation.empty()) {
     read_everything();

@@ -14,7 +14,7 @@ namespace tidemill::test {
 struct SimOutcome {
   std::string violation;  // empty: none
   uint64_t trace_hash = 0;
-  uint64_t events = 0;              // of the job
+  uint64_t events = 0;  // of the job
   uint64_t answers_while_running = 0;
   uint64_t answers_at_end = 0;
   uint64_t not_ready_answers = 0;

@@ -25,8 +25,8 @@ TEST_P(DeliberateBug, IsCaught) {
   for (; seed <= kSeeds && violation.empty(); ++seed) violation = simulate_cluster(seed).violation;
   active_mutation = Mutation::kNone;
   EXPECT_NE(violation, "") << GetParam().name << " survived " << kSeeds << " seeds";
-  std::printf("%s: seed %llu: %.160s\n", GetParam().name,
-              static_cast<unsigned long long>(seed - 1), violation.c_str());
+  std::printf("%s: seed %llu: %.160s\n", GetParam().name, static_cast<unsigned long long>(seed - 1),
+              violation.c_str());
 }
 
 INSTANTIATE_TEST_SUITE_P(

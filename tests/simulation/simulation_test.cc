@@ -48,10 +48,10 @@ TEST_P(ClusterUnderFaults, EqualsTheFold) {
   ++total_seeds;
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Seeds, ClusterUnderFaults,
-    testing::Range<uint64_t>(setting("TIDEMILL_SIM_FIRST", 1),
-                             setting("TIDEMILL_SIM_FIRST", 1) + setting("TIDEMILL_SIM_SEEDS", 200)));
+INSTANTIATE_TEST_SUITE_P(Seeds, ClusterUnderFaults,
+                         testing::Range<uint64_t>(setting("TIDEMILL_SIM_FIRST", 1),
+                                                  setting("TIDEMILL_SIM_FIRST", 1) +
+                                                      setting("TIDEMILL_SIM_SEEDS", 200)));
 
 TEST(Determinism, TheSameSeedTwiceGivesTheSameTrace) {
   const SimOutcome first = simulate_cluster(7);

@@ -113,7 +113,7 @@ SendOutcome send_frames(void* socket, Outgoing& out) {
     // A header whose body is refused has been rolled back: both are sent again.
     return error == EAGAIN ? SendOutcome::kBlocked : SendOutcome::kFailed;
   }
-  out.body.release();  // let_go deletes it
+  static_cast<void>(out.body.release());  // let_go deletes it
   return SendOutcome::kSent;
 }
 

@@ -12,8 +12,7 @@ TEST(ByteWriter, IsLittleEndianAndFixedWidth) {
   out.put(uint32_t{0x05040302});
   out.put_string("ab");
   out.align(4);
-  EXPECT_EQ(out.bytes(),
-            (std::vector<uint8_t>{1, 2, 3, 4, 5, 2, 0, 0, 0, 'a', 'b', 0}));
+  EXPECT_EQ(out.bytes(), (std::vector<uint8_t>{1, 2, 3, 4, 5, 2, 0, 0, 0, 'a', 'b', 0}));
   out.align(4);
   EXPECT_EQ(out.size(), 12u);
 }

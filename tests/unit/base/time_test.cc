@@ -7,9 +7,9 @@
 namespace tidemill {
 namespace {
 
-constexpr TimeUs kFirst = -62'135'596'800 * kMicrosPerSecond;         // 0001-01-01T00:00:00Z
-constexpr TimeUs kLast = 253'402'300'800 * kMicrosPerSecond - 1;      // end of 9999
-constexpr TimeUs kApril = 1'522'540'831 * kMicrosPerSecond;           // 2018-04-01T00:00:31Z
+constexpr TimeUs kFirst = -62'135'596'800 * kMicrosPerSecond;     // 0001-01-01T00:00:00Z
+constexpr TimeUs kLast = 253'402'300'800 * kMicrosPerSecond - 1;  // end of 9999
+constexpr TimeUs kApril = 1'522'540'831 * kMicrosPerSecond;       // 2018-04-01T00:00:31Z
 
 TEST(ParseTimestamp, TakesRfc3339) {
   const std::vector<std::pair<std::string, TimeUs>> cases{
@@ -37,16 +37,35 @@ TEST(ParseTimestamp, TakesRfc3339) {
 }
 
 TEST(ParseTimestamp, RefusesAnythingElse) {
-  for (const char* text :
-       {"", "2018-04-01", "2018-04-01T00:00", "2018-04-01T00:00:31.", "2018-04-01T00:00:31.1234567Z",
-        "2018-04-01T00:00:31.x", "2018-04-01T00:00:31Zx", "2018-04-01T00:00:31 Z",
-        "2018-04-01T00:00:31+2:00", "2018-04-01T00:00:31+0200", "2018-04-01T00:00:31+24:00",
-        "2018-04-01T00:00:31+02:60", "2018-04-01T24:00:00Z", "2018-04-01T00:60:00Z",
-        "2018-04-01T00:00:60Z", "2018-13-01T00:00:00Z", "2018-00-01T00:00:00Z",
-        "2018-04-31T00:00:00Z", "2018-04-00T00:00:00Z", "2018-02-29T00:00:00Z",
-        "1900-02-29T00:00:00Z", "0000-01-01T00:00:00Z", "2018/04/01T00:00:00Z",
-        "2018-04-01x00:00:00Z", "+018-04-01T00:00:00Z", "2018-04-01T-1:00:00Z", "1522540831",
-        " 2018-04-01T00:00:31Z", "-infinity"}) {
+  for (const char* text : {"",
+                           "2018-04-01",
+                           "2018-04-01T00:00",
+                           "2018-04-01T00:00:31.",
+                           "2018-04-01T00:00:31.1234567Z",
+                           "2018-04-01T00:00:31.x",
+                           "2018-04-01T00:00:31Zx",
+                           "2018-04-01T00:00:31 Z",
+                           "2018-04-01T00:00:31+2:00",
+                           "2018-04-01T00:00:31+0200",
+                           "2018-04-01T00:00:31+24:00",
+                           "2018-04-01T00:00:31+02:60",
+                           "2018-04-01T24:00:00Z",
+                           "2018-04-01T00:60:00Z",
+                           "2018-04-01T00:00:60Z",
+                           "2018-13-01T00:00:00Z",
+                           "2018-00-01T00:00:00Z",
+                           "2018-04-31T00:00:00Z",
+                           "2018-04-00T00:00:00Z",
+                           "2018-02-29T00:00:00Z",
+                           "1900-02-29T00:00:00Z",
+                           "0000-01-01T00:00:00Z",
+                           "2018/04/01T00:00:00Z",
+                           "2018-04-01x00:00:00Z",
+                           "+018-04-01T00:00:00Z",
+                           "2018-04-01T-1:00:00Z",
+                           "1522540831",
+                           " 2018-04-01T00:00:31Z",
+                           "-infinity"}) {
     TimeUs got = 7;
     EXPECT_FALSE(parse_timestamp(text, &got)) << text;
     EXPECT_EQ(got, 7) << text;
@@ -74,7 +93,8 @@ RC_GTEST_PROP(FormatTimestamp, ReadsBackAsTheSameTime, ()) {
 
 // The calendar of the C library is the independent truth.
 RC_GTEST_PROP(FormatTimestamp, AgreesWithTheCalendarOfTheCLibrary, ()) {
-  const auto seconds = *rc::gen::inRange<int64_t>(kFirst / kMicrosPerSecond, kLast / kMicrosPerSecond);
+  const auto seconds =
+      *rc::gen::inRange<int64_t>(kFirst / kMicrosPerSecond, kLast / kMicrosPerSecond);
   const auto at = static_cast<time_t>(seconds);
   struct tm civil {};
   RC_ASSERT(gmtime_r(&at, &civil) != nullptr);
@@ -99,10 +119,15 @@ RC_GTEST_PROP(ParseTimestamp, AnyTextIsTakenOrLeft, ()) {
 }
 
 TEST(ParseDuration, TakesAWholeNumberWithAUnit) {
-  const std::vector<std::pair<std::string, DurationUs>> cases{
-      {"0s", 0},         {"1us", 1},           {"3ms", 3'000},
-      {"90s", 90'000'000}, {"5m", 300'000'000}, {"1h", 3'600'000'000},
-      {"30d", 30 * kMicrosPerDay}, {"2w", 14 * kMicrosPerDay}, {"007d", 7 * kMicrosPerDay}};
+  const std::vector<std::pair<std::string, DurationUs>> cases{{"0s", 0},
+                                                              {"1us", 1},
+                                                              {"3ms", 3'000},
+                                                              {"90s", 90'000'000},
+                                                              {"5m", 300'000'000},
+                                                              {"1h", 3'600'000'000},
+                                                              {"30d", 30 * kMicrosPerDay},
+                                                              {"2w", 14 * kMicrosPerDay},
+                                                              {"007d", 7 * kMicrosPerDay}};
   for (const auto& [text, want] : cases) {
     const auto got = parse_duration(text);
     ASSERT_TRUE(got.ok()) << text;
@@ -111,8 +136,8 @@ TEST(ParseDuration, TakesAWholeNumberWithAUnit) {
 }
 
 TEST(ParseDuration, RefusesAnythingElseAndSaysWhatIsRight) {
-  for (const char* text : {"", "s", "5", "-1s", "-0s", "+1s", "1.5h", "1 h", " 1h", "1H", "1y", "1sx",
-                           "99999999999999999999s", "9223372036854775807s", "106751992d"}) {
+  for (const char* text : {"", "s", "5", "-1s", "-0s", "+1s", "1.5h", "1 h", " 1h", "1H", "1y",
+                           "1sx", "99999999999999999999s", "9223372036854775807s", "106751992d"}) {
     const auto got = parse_duration(text);
     ASSERT_FALSE(got.ok()) << text;
     EXPECT_EQ(got.error().code(), ErrorCode::kUser);

@@ -50,8 +50,8 @@ void random_source(Source* s) {
   }
   s->keys.assign(s->key_text.begin(), s->key_text.end());
   for (int type = 1; type <= 6; ++type) {
-    s->columns.push_back(random_column(static_cast<ColumnType>(type), n,
-                                       *rc::gen::arbitrary<bool>(), s->text));
+    s->columns.push_back(
+        random_column(static_cast<ColumnType>(type), n, *rc::gen::arbitrary<bool>(), s->text));
   }
   const auto filters = *rc::gen::inRange(0, 3);
   for (int f = 0; f < filters; ++f) {
@@ -148,8 +148,7 @@ RC_GTEST_PROP(RowBlock, HostileBytesAreRefusedOrStayInside, ()) {
     // Half of the flips go for the header and the counts.
     const bool front = *rc::gen::arbitrary<bool>();
     const size_t end = front ? std::min<size_t>(bytes.size(), 24) : bytes.size();
-    bytes[*rc::gen::inRange<size_t>(0, end)] ^=
-        static_cast<uint8_t>(1u << *rc::gen::inRange(0, 8));
+    bytes[*rc::gen::inRange<size_t>(0, end)] ^= static_cast<uint8_t>(1u << *rc::gen::inRange(0, 8));
   }
   if (*rc::gen::inRange(0, 3) == 0) bytes.resize(*rc::gen::inRange<size_t>(0, bytes.size() + 1));
   // An exact allocation, so that one byte past the end is noticed.

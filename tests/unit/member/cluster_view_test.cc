@@ -44,9 +44,9 @@ TEST(ClusterState, HoldsMembersAndGrantsByIndex) {
   ASSERT_TRUE(got.ok());
   const ClusterState& state = **got;
   EXPECT_EQ(state.version, 7u);
-  EXPECT_EQ(state.endpoints, (std::map<NodeId, std::string>{{NodeId(10), "tcp://10"},
-                                                            {NodeId(20), "tcp://20"},
-                                                            {NodeId(30), "tcp://30"}}));
+  EXPECT_EQ(state.endpoints,
+            (std::map<NodeId, std::string>{
+                {NodeId(10), "tcp://10"}, {NodeId(20), "tcp://20"}, {NodeId(30), "tcp://30"}}));
   ASSERT_EQ(state.stores.size(), 2u);  // by node, without workers
   EXPECT_EQ(state.stores[0].node, NodeId(20));
   EXPECT_EQ(state.stores[1].node, NodeId(30));

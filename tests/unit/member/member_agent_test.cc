@@ -43,9 +43,10 @@ class Follower : public Actor {
 class MemberAgentTest : public testing::Test {
  protected:
   MemberAgentTest() : sim_(3) {
-    coordinator_ = sim_.add_process({"coordinator", "sim://c", kCoordinatorNode, 1}, [](ProcessHost& h) {
-      h.spawn(kAgent, [](Runtime&) { return std::make_unique<FakeCoordinator>(); });
-    });
+    coordinator_ =
+        sim_.add_process({"coordinator", "sim://c", kCoordinatorNode, 1}, [](ProcessHost& h) {
+          h.spawn(kAgent, [](Runtime&) { return std::make_unique<FakeCoordinator>(); });
+        });
     MemberConfig config;
     config.coordinator_endpoint = "sim://c";
     config.role = proto::STORE;
@@ -96,16 +97,19 @@ class MemberAgentTest : public testing::Test {
     }
     return out;
   }
-  void post_report(ActorId reporter, const std::vector<proto::JobReport>& jobs) {
+  void post_report(ActorId reporter, const std::vector<proto::JobReport>& jobs,
+                   uint64_t view_version = 0) {
     auto report = std::make_unique<ShardReport>();
     report->reporter = reporter;
     report->jobs = jobs;
+    report->view_version = view_version;
     sim_.post_from_outside(member_, kAgent, std::move(report));
   }
   bool peer_reachable() {
     auto* follower = static_cast<Follower*>(sim_.actor(peer_, kFollower));
     const int before = follower->greetings;
-    sim_.runtime(member_).send(kFollower, {NodeId(60), kFollower}, 99, Buffer(std::string("hello")));
+    sim_.runtime(member_).send(kFollower, {NodeId(60), kFollower}, 99,
+                               Buffer(std::string("hello")));
     sim_.run_for(50'000);
     return follower->greetings > before;
   }
@@ -145,6 +149,13 @@ TEST_F(MemberAgentTest, HandsOnEveryNewerViewOnce) {
   send(kClusterView, view(5, true).SerializeAsString());
   ASSERT_EQ(views().size(), 2u);
   EXPECT_EQ(views()[1]->jobs.size(), 1u);
+  sim_.run_for(150'000);
+  EXPECT_EQ(beats().back().view_version(), 0u);  // nobody reports from it yet
+  post_report({0, 2}, {}, 5);
+  post_report({1, 2}, {}, 4);
+  sim_.run_for(150'000);
+  EXPECT_EQ(beats().back().view_version(), 4u);  // the oldest that an actor reports from
+  post_report({1, 2}, {}, 5);
   sim_.run_for(150'000);
   EXPECT_EQ(beats().back().view_version(), 5u);
   EXPECT_EQ(beats().back().coordinator_instance(), "instance5");

@@ -10,9 +10,18 @@ using Query = std::map<std::string, std::string>;
 
 TEST(PercentDecode, TakesEscapesAndLeavesTheRest) {
   const std::vector<std::pair<std::string, std::string>> cases{
-      {"", ""},         {"abc", "abc"},   {"a%2Fb", "a/b"},    {"%2f%41", "/A"},
-      {"%", "%"},       {"a%4", "a%4"},   {"%zz", "%zz"},      {"%4g", "%4g"},
-      {"%%41", "%A"},   {"a+b", "a+b"},   {"%E4%BD%A0", "\xe4\xbd\xa0"}, {"100%25", "100%"},
+      {"", ""},
+      {"abc", "abc"},
+      {"a%2Fb", "a/b"},
+      {"%2f%41", "/A"},
+      {"%", "%"},
+      {"a%4", "a%4"},
+      {"%zz", "%zz"},
+      {"%4g", "%4g"},
+      {"%%41", "%A"},
+      {"a+b", "a+b"},
+      {"%E4%BD%A0", "\xe4\xbd\xa0"},
+      {"100%25", "100%"},
       {"%252F", "%2F"},  // once only
   };
   for (const auto& [text, want] : cases) EXPECT_EQ(percent_decode(text), want) << text;

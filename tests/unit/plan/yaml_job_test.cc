@@ -212,7 +212,7 @@ RC_GTEST_PROP(YamlJob, SurvivesDamagedText, ()) {
         damaged[at] =
             *rc::gen::elementOf(std::string("{}[]:,-&*!|>'\"%@`# \n\t\0\xff"
                                             "a0",
-                                            26));
+                                            25));
         break;
       case 1:
         damaged.erase(at, *rc::gen::inRange<size_t>(1, 20));

@@ -50,7 +50,8 @@ KeyPartitionId partition_of(const std::string& key, const std::string& entity = 
 
 class ReadGatewayTest : public testing::Test {
  protected:
-  void expect_error(const std::optional<HttpResponse>& got, int status, const std::string& message) {
+  void expect_error(const std::optional<HttpResponse>& got, int status,
+                    const std::string& message) {
     ASSERT_TRUE(got.has_value());
     EXPECT_EQ(got->status, status);
     EXPECT_EQ(json::parse(got->body)["error"]["message"], message);
@@ -121,7 +122,8 @@ TEST_F(ReadGatewayTest, SaysWhatIsWrongWithARequest) {
       {R"({"job":"card","features":["customer.*"],"entities":{"customer_id":["1"]}})", 404,
        "job: no running job is called 'card'"},
       {R"({"job":"cards","features":["customers.*"],"entities":{"customer_id":["1"]}})", 404,
-       "features: 'customers.*' names no view; write <view>.<feature> or <view>.*, with a view of: " +
+       "features: 'customers.*' names no view; write <view>.<feature> or <view>.*, with a view "
+       "of: " +
            views},
       {R"({"job":"cards","features":["customer.nb"],"entities":{"customer_id":["1"]}})", 404,
        "features: view 'customer' has no feature 'nb'; it has, among others, 'count_1h'"},
@@ -136,10 +138,10 @@ TEST_F(ReadGatewayTest, SaysWhatIsWrongWithARequest) {
       {R"({"job":"cards","features":["customer.*"],"entities":{"customer_id":["1",2]}})", 400,
        "entities.customer_id[1]: this key is a string: write it in quotes, such as \"596\""},
       {R"({"job":"cards","features":["transaction.*"],"entities":{"transaction_id":["1"],"event_time":["2018-04-01T00:00:00Z"]}})",
-       400, "entities.transaction_id[0]: this key is an int64: write a whole number, without quotes"},
-      {R"({"job":"cards","features":["transaction.*"],"entities":{"transaction_id":[1],"event_time":["x"]}})",
        400,
-       "entities.event_time[0]: this key is a timestamp: write \"2018-04-01T00:00:00Z\""},
+       "entities.transaction_id[0]: this key is an int64: write a whole number, without quotes"},
+      {R"({"job":"cards","features":["transaction.*"],"entities":{"transaction_id":[1],"event_time":["x"]}})",
+       400, "entities.event_time[0]: this key is a timestamp: write \"2018-04-01T00:00:00Z\""},
       {R"({"job":"cards","features":["customer"],"entities":{"customer_id":["1"]}})", 400,
        "features[0]: 'customer' names no view; write <view>.<feature> or <view>.*"},
   };
@@ -318,20 +320,8 @@ TEST_F(ReadGatewayTest, SaysWhatIsWrongWithAnAskingForKeys) {
 TEST_F(ReadGatewayTest, AJobThatHasEndedIsUnknown) {
   fill_two();
   t_.show({});
-  expect_error(
-      ask(R"({"job":"cards","features":["customer.*"],"entities":{"customer_id":["a"]}})"), 404,
-      "job: no running job is called 'cards'");
-}
-
-// Rows below the horizon are gone: without an as_of of the caller's, too, no answer may stand below.
-TEST_F(ReadGatewayTest, AnImplicitAsOfIsNeverBelowTheHorizon) {
-  t_.show({job(/*wall=*/true)});
-  const int64_t now = t_.sim.runtime(t_.store).wall_us();
-  t_.fill(partition_of("a"), {block_of({{"a", now + 2 * kHour, 1}})}, now + 2 * kHour, now + kHour);
-  const auto got =
-      ask(R"({"job":"cards","features":["customer.*"],"entities":{"customer_id":["a"]}})");
-  ASSERT_TRUE(got.has_value());
-  EXPECT_EQ(got->status, 503) << got->body;
+  expect_error(ask(R"({"job":"cards","features":["customer.*"],"entities":{"customer_id":["a"]}})"),
+               404, "job: no running job is called 'cards'");
 }
 
 }  // namespace

@@ -68,8 +68,9 @@ class TestStore {
   }
 
   void send(KeyPartitionId k, uint16_t type, Buffer body) {
-    sim.runtime(owner).send(kOwnerActor, {kStoreNode, {store_shard_of(k, shards_), kStoreShardIndex}},
-                            type, std::move(body));
+    sim.runtime(owner).send(kOwnerActor,
+                            {kStoreNode, {store_shard_of(k, shards_), kStoreShardIndex}}, type,
+                            std::move(body));
     sim.run_for(10'000);
   }
   void open(KeyPartitionId k, uint64_t epoch, uint64_t session) {

@@ -117,7 +117,7 @@ TEST(Generator, SharesAreAsAsked) {
     newest = std::max(newest, t.event_time);
   }
   EXPECT_EQ(ids.size(), 100'000U);
-  EXPECT_NEAR(ties, 10'000 * 63 / 64, 400);
+  EXPECT_NEAR(ties, 10'000 * 63 / 64.0, 400);
   EXPECT_NEAR(late, 5'000, 400);
   EXPECT_NEAR(malformed, 2'000, 200);
   // Half of it is large amounts; the terminals' half depends on which of the busy ones fall.

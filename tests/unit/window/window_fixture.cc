@@ -1,5 +1,6 @@
 #include "tests/unit/window/window_fixture.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <limits>

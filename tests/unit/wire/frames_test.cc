@@ -26,8 +26,12 @@ ReplicaStates any_states() {
   ReplicaStates m{any_id<JobId>(), {}};
   m.entries.resize(*rc::gen::inRange<size_t>(0, 5));
   for (ReplicaState& e : m.entries) {
-    e = {any_id<KeyPartitionId>(),        any_id<Epoch>(), *rc::gen::arbitrary<uint64_t>(),
-         *rc::gen::arbitrary<bool>(),     any_id<Epoch>(), *rc::gen::arbitrary<uint64_t>(),
+    e = {any_id<KeyPartitionId>(),
+         any_id<Epoch>(),
+         *rc::gen::arbitrary<uint64_t>(),
+         *rc::gen::arbitrary<bool>(),
+         any_id<Epoch>(),
+         *rc::gen::arbitrary<uint64_t>(),
          any_offsets()};
   }
   return m;
@@ -194,12 +198,12 @@ std::string error_with(size_t at, uint8_t value) {
 TEST(Frames, SayWhatIsWrong) {
   const std::string part = "Frames: a part does not fit";
   EXPECT_EQ(error_with(0, 1), "none");
-  EXPECT_EQ(error_with(4, 2), part);          // one part more than there is
+  EXPECT_EQ(error_with(4, 2), "Frames: wrong length");  // more parts than it can hold
   EXPECT_EQ(error_with(4, 0), "Frames: wrong length");
-  EXPECT_EQ(error_with(16 + 4, 0), part);     // no such kind
+  EXPECT_EQ(error_with(16 + 4, 0), part);  // no such kind
   EXPECT_EQ(error_with(16 + 4, 5), part);
-  EXPECT_EQ(error_with(16 + 6, 200), part);   // advances past the end
-  EXPECT_EQ(error_with(16 + 64, 16), part);   // payload past the end
+  EXPECT_EQ(error_with(16 + 6, 200), part);  // advances past the end
+  EXPECT_EQ(error_with(16 + 64, 16), part);  // payload past the end
   EXPECT_EQ(error_with(16 + 64 + 7, 0xff), part);
   EXPECT_EQ(error_with(16 + 64, 0), "Frames: wrong length");
   EXPECT_EQ(error_with(16 + 72 + 2, 1), part);  // source partition 65539

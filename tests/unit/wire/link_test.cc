@@ -31,6 +31,17 @@ TEST(SendLink, CreditEndsExactlyAtItsLimit) {
   EXPECT_FALSE(link.has_credit());
 }
 
+TEST(SendLink, CatchingUpLeavesHalfOfTheCredit) {
+  SendLink link(100);
+  link.sent(49, 0);
+  EXPECT_TRUE(link.has_credit_to_catch_up());
+  link.sent(1, 0);
+  EXPECT_FALSE(link.has_credit_to_catch_up());
+  EXPECT_TRUE(link.has_credit());
+  link.set_credit(50);
+  EXPECT_FALSE(link.has_credit());
+}
+
 TEST(SendLink, AcknowledgementsAreCumulative) {
   SendLink link(100);
   for (int i = 0; i < 5; ++i) link.sent(10, 0);

@@ -21,9 +21,10 @@ TEST(Covers, EveryComponentIsAtOrPast) {
     bool covers;
   };
   const std::vector<Case> cases{
-      {{}, {}, true},       {{5, 5}, {5, 5}, true}, {{6, 5}, {5, 5}, true}, {{5, 4}, {5, 5}, false},
-      {{9, 4}, {5, 5}, false}, {{}, {0, 0}, true},  {{}, {0, 1}, false},    {{7}, {7, 0}, true},
-      {{7}, {7, 1}, false}, {{7, 7}, {7}, true},    {{7, 0}, {}, true},
+      {{}, {}, true},          {{5, 5}, {5, 5}, true},  {{6, 5}, {5, 5}, true},
+      {{5, 4}, {5, 5}, false}, {{9, 4}, {5, 5}, false}, {{}, {0, 0}, true},
+      {{}, {0, 1}, false},     {{7}, {7, 0}, true},     {{7}, {7, 1}, false},
+      {{7, 7}, {7}, true},     {{7, 0}, {}, true},
   };
   for (const Case& c : cases) {
     EXPECT_EQ(covers(at(c.a), at(c.b)), c.covers)
@@ -31,9 +32,7 @@ TEST(Covers, EveryComponentIsAtOrPast) {
   }
 }
 
-TEST(Covers, LooksAtOffsetsOnly) {
-  EXPECT_TRUE(covers({{5, 10, false}}, {{5, 20, true}}));
-}
+TEST(Covers, LooksAtOffsetsOnly) { EXPECT_TRUE(covers({{5, 10, false}}, {{5, 20, true}})); }
 
 RC_GTEST_PROP(Position, ReadsBack, ()) {
   const SourcePosition p = test::any_position();

@@ -81,8 +81,8 @@ struct Part {
 std::vector<Part> any_parts() {
   std::vector<Part> parts(*rc::gen::inRange<size_t>(0, 6));
   for (Part& p : parts) {
-    p = {any_id<KeyPartitionId>(), *rc::gen::arbitrary<uint64_t>(),
-         *rc::gen::arbitrary<uint64_t>(), std::vector<uint8_t>(8 * *rc::gen::inRange<size_t>(0, 9))};
+    p = {any_id<KeyPartitionId>(), *rc::gen::arbitrary<uint64_t>(), *rc::gen::arbitrary<uint64_t>(),
+         std::vector<uint8_t>(8 * *rc::gen::inRange<size_t>(0, 9))};
     for (uint8_t& b : p.blocks) b = *rc::gen::arbitrary<uint8_t>();
   }
   return parts;
@@ -98,8 +98,13 @@ Buffer write(const SourceBatchHeader& header, const std::vector<Part>& parts, ui
 }
 
 SourceBatchHeader any_header() {
-  return {any_id<JobId>(), any_id<SourcePartitionId>(), any_id<Epoch>(), 0, any_position(),
-          *rc::gen::arbitrary<int64_t>()};
+  return {any_id<JobId>(),
+          any_id<SourcePartitionId>(),
+          any_id<Epoch>(),
+          0,
+          any_position(),
+          *rc::gen::arbitrary<int64_t>(),
+          *rc::gen::arbitrary<bool>()};
 }
 
 RC_GTEST_PROP(SourceBatch, ReadsBackPartByPart, ()) {
@@ -112,6 +117,7 @@ RC_GTEST_PROP(SourceBatch, ReadsBackPartByPart, ()) {
   RC_ASSERT(got->header.reader_epoch == header.reader_epoch && got->header.end == header.end);
   RC_ASSERT(got->header.link_seq == link_seq);
   RC_ASSERT(got->header.read_wall_us == header.read_wall_us);
+  RC_ASSERT(got->header.main_read == header.main_read);
   RC_ASSERT(got->parts.size() == parts.size());
   for (size_t i = 0; i < parts.size(); ++i) {
     RC_ASSERT(got->parts[i].key_partition == parts[i].key_partition);
@@ -140,10 +146,11 @@ RC_GTEST_PROP(SourceBatch, HostileBytesAreRefusedOrStayInside, ()) {
 
 // The layout that docs/formats/data_plane.md draws.
 TEST(SourceBatch, LiesAsDocumented) {
-  SourceBatchHeader header{JobId(1), SourcePartitionId(2), Epoch(3), 0, {5, 6, true}, 7};
-  const Buffer bytes = write(
-      header, {{KeyPartitionId(8), 9, 10, std::vector<uint8_t>(16, 0xee)}, {KeyPartitionId(11), 12, 13, {}}},
-      4);
+  SourceBatchHeader header{JobId(1), SourcePartitionId(2), Epoch(3), 0, {5, 6, true}, 7, true};
+  const Buffer bytes = write(header,
+                             {{KeyPartitionId(8), 9, 10, std::vector<uint8_t>(16, 0xee)},
+                              {KeyPartitionId(11), 12, 13, {}}},
+                             4);
   ASSERT_EQ(bytes.size(), 64u + 2 * 32 + 16);
   const auto at = [&](size_t i) { return static_cast<int>(bytes.data()[i]); };
   EXPECT_EQ(at(0), 1);
@@ -153,6 +160,7 @@ TEST(SourceBatch, LiesAsDocumented) {
   EXPECT_EQ(at(24), 5);
   EXPECT_EQ(at(32), 6);
   EXPECT_EQ(at(40), 1);
+  EXPECT_EQ(at(41), 1);
   EXPECT_EQ(at(48), 7);
   EXPECT_EQ(at(56), 2);
   EXPECT_EQ(at(64), 8);
@@ -168,8 +176,7 @@ TEST(SourceBatch, LiesAsDocumented) {
 
 TEST(SourceBatch, SaysWhatIsWrong) {
   const auto decode = [](size_t at, uint32_t value) {
-    const Buffer good =
-        write({}, {{KeyPartitionId(1), 1, 0, std::vector<uint8_t>(16, 1)}}, 1);
+    const Buffer good = write({}, {{KeyPartitionId(1), 1, 0, std::vector<uint8_t>(16, 1)}}, 1);
     std::vector<uint8_t> bytes(good.bytes().begin(), good.bytes().end());
     std::memcpy(bytes.data() + at, &value, sizeof value);
     return SourceBatch::decode(Buffer(std::move(bytes))).error().message();

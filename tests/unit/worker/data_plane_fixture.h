@@ -40,12 +40,13 @@ struct BatchOptions {
   uint64_t reader_epoch = 1;
   SourcePosition end;
   int64_t read_wall_us = 0;
+  bool main_read = true;
 };
 // A batch with one part, for key partition 0.
 SourceBatch batch_of(const BatchOptions& options, const Buffer& blocks);
 
 // The key's count_1h at `as_of`; -1 if the key has no rows.
-int64_t count_at(const Plan& plan, const PartitionState& state,
-                 const std::string& key, TimeUs as_of);
+int64_t count_at(const Plan& plan, const PartitionState& state, const std::string& key,
+                 TimeUs as_of);
 
 }  // namespace tidemill::test

@@ -142,8 +142,7 @@ TEST_F(KeyPartitionTest, CorruptBlocksLeaveTheStateAsItWas) {
   std::vector<uint8_t> half(good.bytes().begin(), good.bytes().end());
   const Buffer bad = test::broken_block();
   half.insert(half.end(), bad.bytes().begin(), bad.bytes().end());  // a good one before it
-  const std::vector<Buffer> cases{bad, Buffer(std::move(half)),
-                                  block_of({{"a"}}, /*table=*/1)};
+  const std::vector<Buffer> cases{bad, Buffer(std::move(half)), block_of({{"a"}}, /*table=*/1)};
   for (const Buffer& blocks : cases) {
     const SourceBatch batch = batch_of({.seq = 1, .end = kTwenty, .read_wall_us = 99}, blocks);
     const auto outcome = partition_.apply(batch, batch.parts[0], 9, kWall);

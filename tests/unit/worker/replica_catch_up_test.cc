@@ -21,6 +21,7 @@ struct Case {
   uint64_t epoch, version;
   std::vector<uint64_t> offsets;
   CatchUp want;
+  bool caught_up = true;
 };
 
 TEST(PlanCatchUp, FollowsFromWhatTheReplicaHolds) {
@@ -30,13 +31,47 @@ TEST(PlanCatchUp, FollowsFromWhatTheReplicaHolds) {
       {"a newer owner, nothing held", 5, 9, 0, {9}, 6, false, 0, 0, {}, kFenced},
       {"an empty replica", 5, 9, 0, {9}, 5, false, 0, 0, {}, kReplaceAll},
       {"an empty replica, however new the owner", 5, 0, 0, {0}, 5, false, 0, 0, {}, kReplaceAll},
-      {"a replica that lost its state under this owner", 5, 9, 0, {9}, 5, false, 5, 9, {}, kReplaceAll},
+      {"an empty replica, owner not caught up", 5, 9, 0, {9}, 5, false, 0, 0, {}, kWait, false},
+      {"a former owner's state, owner not caught up but past it",
+       5,
+       9,
+       0,
+       {9},
+       5,
+       true,
+       4,
+       70,
+       {9},
+       kReplaceAll,
+       false},
+      {"up to date, owner not caught up", 5, 9, 0, {9}, 5, true, 5, 9, {9}, kRows, false},
+      {"a replica that lost its state under this owner",
+       5,
+       9,
+       0,
+       {9},
+       5,
+       false,
+       5,
+       9,
+       {},
+       kReplaceAll},
       {"up to date", 5, 9, 0, {9}, 5, true, 5, 9, {9}, kRows},
       {"rows are at hand from just there", 5, 9, 4, {9}, 5, true, 5, 4, {4}, kRows},
       {"one version too old for rows", 5, 9, 4, {9}, 5, true, 5, 3, {3}, kImagesSince},
       {"all rows dropped, replica up to date", 5, 9, 9, {9}, 5, true, 5, 9, {9}, kRows},
       {"all rows dropped, replica behind", 5, 9, 9, {9}, 5, true, 5, 8, {8}, kImagesSince},
-      {"a former owner's state, at or behind", 5, 9, 0, {9, 9}, 5, true, 4, 70, {9, 8}, kReplaceAll},
+      {"a former owner's state, at or behind",
+       5,
+       9,
+       0,
+       {9, 9},
+       5,
+       true,
+       4,
+       70,
+       {9, 8},
+       kReplaceAll},
       {"a former owner's state, one source ahead", 5, 9, 0, {9, 9}, 5, true, 4, 2, {1, 10}, kWait},
       {"a former owner's state, owner has nothing", 5, 0, 0, {0, 0}, 5, true, 4, 2, {1, 0}, kWait},
       {"a former owner's state that is empty", 5, 0, 0, {0, 0}, 5, true, 4, 0, {0, 0}, kReplaceAll},
@@ -49,7 +84,7 @@ TEST(PlanCatchUp, FollowsFromWhatTheReplicaHolds) {
     replica.epoch = Epoch(c.epoch);
     replica.version = c.version;
     replica.offsets = at(c.offsets);
-    const OwnerState owner{Epoch(c.owner_epoch), c.owner_version, c.rows_since};
+    const OwnerState owner{Epoch(c.owner_epoch), c.owner_version, c.rows_since, c.caught_up};
     EXPECT_EQ(plan_catch_up(owner, at(c.owner_offsets), replica), c.want) << c.what;
   }
 }
@@ -65,7 +100,8 @@ RC_GTEST_PROP(PlanCatchUp, NeverTakesAReplicaBack, ()) {
   replica.epoch = Epoch(*rc::gen::inRange<uint64_t>(0, 4));
   replica.version = *rc::gen::inRange<uint64_t>(0, 5);
   replica.offsets = offsets();
-  const OwnerState owner{Epoch(2), *rc::gen::inRange<uint64_t>(0, 5), 1};
+  const OwnerState owner{Epoch(2), *rc::gen::inRange<uint64_t>(0, 5), 1,
+                         *rc::gen::arbitrary<bool>()};
   const OffsetVector mine = offsets();
   const CatchUp got = plan_catch_up(owner, mine, replica);
   RC_ASSERT((got == CatchUp::kFenced) == (replica.registered > owner.epoch));

@@ -29,15 +29,26 @@ class ReplicaSessionTest : public testing::Test {
     }
   }
 
+  // The owner lacks nothing that is in the logs: it has heard of each source's main read.
+  void catch_up() {
+    for (uint32_t s = 0; s < 2; ++s) {
+      const SourceBatch mark = batch_of(
+          {.source = s, .seq = owner_.sessions()[s].next_seq, .end = owner_.offsets()[s]}, {});
+      const auto outcome = owner_.apply(mark, mark.parts[0], 0, kStart);
+      ASSERT_TRUE(outcome.ok() && *outcome == PartOutcome::kApplied);
+    }
+    ASSERT_TRUE(owner_.caught_up());
+  }
+
   // One change of version: these rows.
   void apply(const std::vector<test::TestRow>& rows, uint32_t source = 0) {
     InboundSession& inbound = owner_.sessions()[source];
-    const SourceBatch batch = batch_of(
-        {.source = source,
-         .seq = inbound.next_seq,
-         .end = {owner_.offsets()[source].offset + 10, kStart, false},
-         .read_wall_us = static_cast<int64_t>(owner_.version()) + 1},
-        block_of(rows));
+    const SourceBatch batch =
+        batch_of({.source = source,
+                  .seq = inbound.next_seq,
+                  .end = {owner_.offsets()[source].offset + 10, kStart, false},
+                  .read_wall_us = static_cast<int64_t>(owner_.version()) + 1},
+                 block_of(rows));
     const auto outcome = owner_.apply(batch, batch.parts[0], 0, kStart);
     ASSERT_TRUE(outcome.ok() && *outcome == PartOutcome::kApplied);
   }
@@ -50,10 +61,18 @@ class ReplicaSessionTest : public testing::Test {
   }
   // The replica has the owner's state of `version`.
   void answer_at(uint64_t version) {
-    answer({KeyPartitionId(0), Epoch(3), 7, true, Epoch(3), version,
+    answer({KeyPartitionId(0),
+            Epoch(3),
+            7,
+            true,
+            Epoch(3),
+            version,
             {{10 * version, kStart, false}, {}}});
   }
-  void answer_empty() { answer({KeyPartitionId(0), Epoch(3), 7, false, Epoch(0), 0, {}}); }
+  void answer_empty() {
+    catch_up();
+    answer({KeyPartitionId(0), Epoch(3), 7, false, Epoch(0), 0, {}});
+  }
 
   std::optional<FramePart> next(size_t max_bytes = kMuch) {
     FramePart part;
@@ -86,9 +105,11 @@ TEST_F(ReplicaSessionTest, RegistersAndAsksAgainUnderANewId) {
   EXPECT_EQ(entry.key_partition, KeyPartitionId(0));
   EXPECT_EQ(entry.epoch, Epoch(3));
   EXPECT_EQ(entry.session, 41u);
-  EXPECT_FALSE(session_.should_register(1'099, 100));
-  EXPECT_TRUE(session_.should_register(1'100, 100));
-  session_.begin_registration(owner_, 42, 1'100);
+  EXPECT_FALSE(session_.should_register(1'199, 100));
+  EXPECT_TRUE(session_.should_register(1'200, 100));
+  session_.begin_registration(owner_, 42, 1'200);
+  EXPECT_FALSE(session_.should_register(1'599, 100));  // each time twice as long
+  EXPECT_TRUE(session_.should_register(1'600, 100));
   session_.on_replica_state(owner_, {KeyPartitionId(0), Epoch(3), 41, true, Epoch(3), 0, {}});
   EXPECT_EQ(session_.mode(), Mode::kUnregistered);  // an answer to the former one
   session_.on_replica_state(owner_, {KeyPartitionId(0), Epoch(3), 42, true, Epoch(3), 0, {}});
@@ -198,6 +219,20 @@ TEST_F(ReplicaSessionTest, AnEmptyReplicaGetsImagesOfEverything) {
   EXPECT_EQ(rows->to_version, 3u);
 }
 
+TEST_F(ReplicaSessionTest, AnEmptyReplicaWaitsUntilTheOwnerHasCaughtUp) {
+  const SourceBatch old =
+      batch_of({.end = {10, kStart, false}, .main_read = false}, block_of({{"a"}}));
+  ASSERT_TRUE(owner_.apply(old, old.parts[0], 0, kStart).ok());
+  answer({KeyPartitionId(0), Epoch(3), 7, false, Epoch(0), 0, {}});
+  EXPECT_EQ(session_.mode(), Mode::kWait);
+  EXPECT_FALSE(next().has_value());
+  catch_up();
+  const auto begin = next();
+  ASSERT_TRUE(begin.has_value());
+  EXPECT_EQ(begin->kind, PartKind::kImagesBegin);
+  EXPECT_TRUE(begin->whole);
+}
+
 TEST_F(ReplicaSessionTest, TheCloseHasTheKeysChangedSinceTheBeginning) {
   apply({{"a"}, {"b"}, {"c"}});
   answer_empty();
@@ -206,10 +241,16 @@ TEST_F(ReplicaSessionTest, TheCloseHasTheKeysChangedSinceTheBeginning) {
   EXPECT_EQ(counts(*images, {"a", "b", "c"}), (std::vector<int64_t>{1, 1, 1}));
   apply({{"b"}});
   apply({{"d"}}, 1);
+  // The new key has a slot past the place where the pass is, which it comes to yet.
+  const auto more = next();
+  ASSERT_EQ(more->kind, PartKind::kImages);
+  EXPECT_EQ(counts(*more, {"b", "d"}), (std::vector<int64_t>{-1, 1}));
+  apply({{"d"}});
   const auto close = next();
-  EXPECT_EQ(close->kind, PartKind::kImagesClose);
-  EXPECT_EQ(close->to_version, 3u);
-  EXPECT_EQ(counts(*close, {"a", "b", "c", "d"}), (std::vector<int64_t>{-1, 2, -1, 1}));
+  ASSERT_EQ(close->kind, PartKind::kImagesClose);
+  EXPECT_EQ(close->to_version, 4u);
+  EXPECT_EQ(counts(*close, {"a", "b", "c", "d"}), (std::vector<int64_t>{-1, 2, -1, 2}));
+  ASSERT_EQ(close->advances.size(), 2u);
   EXPECT_EQ(close->advances[1].position.offset, 10u);
 }
 

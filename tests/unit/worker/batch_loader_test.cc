@@ -1,0 +1,178 @@
+#include "worker/batch_loader.h"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <fstream>
+#include <set>
+
+#include "shared/base/hash.h"
+#include "shared/plan/entity_key.h"
+#include "shared/runtime/sim/simulation.h"
+#include "tests/unit/worker/data_plane_fixture.h"
+
+namespace tidemill {
+namespace {
+
+constexpr const char* kRecords =
+    "id,t,who,n,d\n"
+    "1,2018-04-01T00:00:00Z,a,4,2\n"
+    "2,2018-04-01T00:00:09Z,,4,2\n"    // no key
+    "3,2018-04-01T00:00:05Z,b,4,0\n"   // its division fails
+    "4,2018-04-01T00:00:01Z,a,-4,2\n"  // no view of its table wants it
+    "5,2018-04-01T00:00:02Z,a,x,2\n"   // no record
+    "6,2018-04-01T00:00:03Z,c,6,3\n";
+
+class BatchLoaderTest : public testing::Test {
+ protected:
+  BatchLoaderTest() : sim_(1) {
+    std::string name = (std::filesystem::temp_directory_path() / "tidemill_loader_XXXXXX").string();
+    directory_ = ::mkdtemp(name.data());
+    std::ofstream(directory_ / "in.csv") << kRecords;
+    plan_ = test::plan_of(R"(
+job: loaded
+key_partitions: 8
+sources:
+  in:
+    schema: {id: int64, t: timestamp, who: string, n: int64, d: int64}
+    event_time: t
+    stream: {files: ")" + (directory_ / "in.csv").string() +
+                          R"("}
+views:
+  quotient:
+    source: in
+    entity: [who]
+    where: n > 0
+    aggregations: [{name: q, function: sum, column: n / d, windows: [1h]}]
+  pair:
+    source: in
+    entity: [who, id]
+    aggregations: [{function: count, windows: [1h]}]
+)");
+    process_ = sim_.add_process({"p", "sim://p", NodeId(1), 1}, [](ProcessHost&) {});
+  }
+  ~BatchLoaderTest() override { std::filesystem::remove_all(directory_); }
+
+  std::unique_ptr<BatchLoader> open(const SourcePosition& from = {}) {
+    auto loader = BatchLoader::open(plan_, 0, from);
+    EXPECT_TRUE(loader.ok());
+    return std::move(loader).value();
+  }
+  void load(BatchLoader* loader, size_t records, LoadedBatch* batch) {
+    const auto loaded = loader->load(sim_.runtime(process_), records, 1 << 20, batch);
+    ASSERT_TRUE(loaded.ok()) << loaded.error().message();
+  }
+  // "table:key" of every row of every key partition's blocks, each in the partition of its hash.
+  std::multiset<std::string> routed(const LoadedBatch& batch, uint64_t from = 0) {
+    std::multiset<std::string> out;
+    for (uint32_t k = 0; k < plan_->key_partitions(); ++k) {
+      ByteWriter writer;
+      batch.write_blocks(k, from, &writer);
+      const Buffer bytes(writer.take());
+      for (size_t at = 0; at < bytes.size();) {
+        const auto block = RowBlockView::parse(bytes.bytes().subspan(at));
+        EXPECT_TRUE(block.ok());
+        if (!block.ok()) return out;
+        for (uint32_t row = 0; row < block->rows(); ++row) {
+          const TableSchema& schema = (*plan_->tables())[block->table()];
+          const uint64_t hash = hash_entity_key(block->key(row), schema.entity_seed);
+          EXPECT_EQ(block->key_hashes()[row], hash);
+          EXPECT_EQ(key_partition_of(hash, plan_->key_partitions()), k);
+          std::string text = schema.entity + ":";
+          for (const KeyPart& part : split_key(block->key(row), schema.key_types)) {
+            text += part.type == ColumnType::kString ? std::string(part.string_value)
+                                                     : "," + std::to_string(part.int_value);
+          }
+          out.insert(text);
+        }
+        at += block->byte_size();
+      }
+    }
+    return out;
+  }
+
+  std::filesystem::path directory_;
+  std::shared_ptr<const Plan> plan_;
+  Simulation sim_;
+  SimProcessId process_;
+};
+
+TEST_F(BatchLoaderTest, RoutesEveryRowThatItsTableKeeps) {
+  auto loader = open();
+  LoadedBatch batch;
+  load(loader.get(), 100, &batch);
+  EXPECT_EQ(routed(batch), (std::multiset<std::string>{"who:a", "who:c", "who,id:a,1", "who,id:b,3",
+                                                       "who,id:a,4", "who,id:c,6"}));
+  EXPECT_EQ(batch.records, 5u);
+  EXPECT_EQ(batch.null_keys, 2u);  // of one record, in both tables
+  ASSERT_EQ(batch.events.bad.size(), 1u);
+  ASSERT_EQ(batch.failed.size(), 1u);
+  EXPECT_EQ(batch.failed[0].offset, batch.events.offsets[2]);
+  EXPECT_FALSE(batch.failed[0].reason.empty());
+}
+
+TEST_F(BatchLoaderTest, PositionsAreThoseOfTheLogsPrefix) {
+  auto loader = open();
+  LoadedBatch first, second, third;
+  load(loader.get(), 1, &first);
+  EXPECT_EQ(first.begin, SourcePosition());
+  EXPECT_EQ(first.end.max_event_time, test::kStart);
+  EXPECT_FALSE(first.end.finished);
+  load(loader.get(), 100, &second);
+  EXPECT_EQ(second.begin, first.end);
+  // The largest so far, also of records that no table keeps; never less than before.
+  EXPECT_EQ(second.end.max_event_time, test::kStart + 9 * test::kSecond);
+  while (!second.end.finished) {
+    load(loader.get(), 100, &third);
+    second.end = third.end;
+  }
+  EXPECT_EQ(second.end.offset, std::string(kRecords).size());
+}
+
+TEST_F(BatchLoaderTest, HowARowIsRoutedDoesNotDependOnBatchesOrTheStart) {
+  LoadedBatch whole;
+  load(open().get(), 100, &whole);
+  const auto want = routed(whole);
+  std::multiset<std::string> got;
+  SourcePosition at;
+  while (!at.finished) {
+    LoadedBatch one;
+    auto loader = open(at);  // anew each time
+    load(loader.get(), 1, &one);
+    got.merge(routed(one));
+    ASSERT_TRUE(one.end.finished || one.end.offset > at.offset);
+    at = one.end;
+  }
+  EXPECT_EQ(got, want);
+  EXPECT_EQ(at, whole.end.finished ? whole.end : at);
+}
+
+TEST_F(BatchLoaderTest, ASessionThatIsAheadGetsOnlyItsRows) {
+  auto loader = open();
+  LoadedBatch batch;
+  load(loader.get(), 100, &batch);
+  EXPECT_EQ(routed(batch, batch.events.offsets[3]),
+            (std::multiset<std::string>{"who:c", "who,id:a,4", "who,id:c,6"}));
+  EXPECT_TRUE(routed(batch, batch.end.offset).empty());
+}
+
+// So that one batch can be sent while the next is loaded.
+TEST_F(BatchLoaderTest, ABatchOutlivesTheNextLoad) {
+  auto loader = open();
+  LoadedBatch first, second;
+  load(loader.get(), 3, &first);
+  const auto want = routed(first);
+  load(loader.get(), 100, &second);
+  EXPECT_EQ(routed(first), want);
+}
+
+TEST_F(BatchLoaderTest, AMissingFileIsAnError) {
+  std::filesystem::remove(directory_ / "in.csv");
+  auto loader = BatchLoader::open(plan_, 0, {});
+  LoadedBatch batch;
+  EXPECT_TRUE(!loader.ok() || !(*loader)->load(sim_.runtime(process_), 1, 1 << 20, &batch).ok());
+}
+
+}  // namespace
+}  // namespace tidemill

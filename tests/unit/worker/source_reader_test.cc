@@ -1,0 +1,217 @@
+// A source reader's promises to its sessions, whatever opens, closes and stalls.
+#include "worker/source_reader.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "shared/runtime/sim/simulation.h"
+#include "shared/wire/actors.h"
+#include "shared/wire/messages.h"
+#include "tests/unit/worker/data_plane_fixture.h"
+#include "worker/reader_host.h"
+
+namespace tidemill::test {
+namespace {
+
+constexpr NodeId kReaderNode{10};
+constexpr NodeId kHostNode{20};
+constexpr ActorId kHost{0, kPartitionHostIndex};
+constexpr ActorId kReaders{0, kReaderHostIndex};
+constexpr uint64_t kEvents = 10;  // of a source partition of small_plan()
+
+// Takes what a reader sends and checks that each session's numbers are dense.
+class FakeHost : public Actor {
+ public:
+  explicit FakeHost(Runtime& runtime) : runtime_(runtime) {}
+  void receive(Message message) override {
+    if (message.type == kSessionsClosed) {
+      const auto m = SessionsClosed::decode(message.body);
+      for (const auto& s : m->sessions) closed.insert(s.session);
+      return;
+    }
+    const auto batch = SourceBatch::decode(message.body);
+    ASSERT_TRUE(batch.ok());
+    ++batches;
+    bytes += batch->bytes.size();
+    for (const SourceBatchPart& part : batch->parts) {
+      EXPECT_EQ(part.seq, next_seq[part.session]++);
+      end[part.session] = batch->header.end;
+      const Buffer blocks = batch->blocks(part);
+      for (size_t at = 0; at < blocks.size();) {
+        const auto block = RowBlockView::parse(blocks.bytes().subspan(at));
+        ASSERT_TRUE(block.ok());
+        for (uint32_t row = 0; row < block->rows(); ++row) {
+          rows[part.session].insert({block->event_times()[row], std::string(block->key(row))});
+        }
+        at += block->byte_size();
+      }
+    }
+    if (!acking) return;
+    const BatchAck ack{batch->header.job, batch->header.source, batch->header.reader_epoch,
+                       batch->header.link_seq};
+    runtime_.send(kHost, message.from, kBatchAck, ack.encode());
+  }
+  void on_timer(uint64_t) override {}
+
+  using Rows = std::multiset<std::pair<TimeUs, std::string>>;
+  bool acking = true;
+  int batches = 0;
+  size_t bytes = 0;
+  std::map<uint64_t, uint64_t> next_seq;
+  std::map<uint64_t, SourcePosition> end;
+  std::map<uint64_t, Rows> rows;
+  std::set<uint64_t> closed;
+
+ private:
+  Runtime& runtime_;
+};
+
+class SourceReaderTest : public testing::Test {
+ protected:
+  static std::shared_ptr<const Plan> plan_with(uint64_t events) {
+    proto::JobPlan plan = small_plan()->proto();
+    plan.mutable_sources(0)->mutable_generator()->set_events(events);
+    return *Plan::from_proto(plan);
+  }
+  void start(WorkerConfig config, const std::shared_ptr<const Plan>& plan = small_plan()) {
+    config.read_records = 3;
+    reader_ = sim_.add_process({"reader", "sim://r", kReaderNode, 1}, [config](ProcessHost& h) {
+      h.spawn(kReaders, [config](Runtime& r) { return std::make_unique<ReaderHost>(r, config); });
+    });
+    host_ = sim_.add_process({"host", "sim://h", kHostNode, 1}, [](ProcessHost& h) {
+      h.spawn(kHost, [](Runtime& r) { return std::make_unique<FakeHost>(r); });
+    });
+    sim_.runtime(reader_).connect(kHostNode, "sim://h");
+    sim_.runtime(host_).connect(kReaderNode, "sim://r");
+    auto view = std::make_shared<ClusterState>();
+    view->endpoints = {{kReaderNode, "sim://r"}, {kHostNode, "sim://h"}};
+    view->jobs[JobId(1)] = {JobId(1), plan, {{kReaderNode, Epoch(6), 0}, {}}, {}};
+    auto changed = std::make_unique<ViewChanged>();
+    changed->view = view;
+    sim_.post_from_outside(reader_, kReaders, std::move(changed));
+    sim_.run_for(10'000);
+  }
+  void open(const std::vector<uint32_t>& partitions, uint64_t first_session,
+            const SourcePosition& from = {}, uint64_t epoch = 1, uint64_t reader_epoch = 6) {
+    OpenSessions m{JobId(1), SourcePartitionId(0), Epoch(reader_epoch), {}};
+    for (const uint32_t k : partitions) {
+      m.sessions.push_back({KeyPartitionId(k), Epoch(epoch), first_session++, from});
+    }
+    sim_.runtime(host_).send(kHost, {kReaderNode, kReaders}, kOpenSessions, m.encode());
+  }
+  FakeHost& host() { return *static_cast<FakeHost*>(sim_.actor(host_, kHost)); }
+  bool finished(uint64_t session) {
+    return sim_.run_until([&] { return host().end[session].finished; }, sim_.now_us() + 5'000'000);
+  }
+  size_t rows_of(uint64_t first, uint64_t last) {
+    size_t n = 0;
+    for (uint64_t s = first; s <= last; ++s) n += host().rows[s].size();
+    return n;
+  }
+
+  Simulation sim_{5};
+  SimProcessId reader_, host_;
+};
+
+TEST_F(SourceReaderTest, EachSessionGetsItsRowsOnceAndTheEnd) {
+  start({});
+  open({0, 1, 2, 3}, 1);
+  for (uint64_t s = 1; s <= 4; ++s) EXPECT_TRUE(finished(s));
+  EXPECT_EQ(rows_of(1, 4), kEvents);
+  EXPECT_EQ(host().end[1].offset, kEvents);
+  sim_.run_for(1'000'000);  // marks go on, rows do not
+  EXPECT_EQ(rows_of(1, 4), kEvents);
+  EXPECT_GT(host().next_seq[1], 10u);
+}
+
+TEST_F(SourceReaderTest, StartsWithoutThoseThatDoNotOpen) {
+  start({});
+  open({1}, 1);
+  EXPECT_TRUE(finished(1));
+}
+
+TEST_F(SourceReaderTest, ALateSessionCatchesUpAlone) {
+  start({});
+  open({0, 1, 2, 3}, 1);
+  ASSERT_TRUE(finished(1));
+  for (uint32_t k = 0; k < 4; ++k) {
+    open({k}, 10 + k);
+    ASSERT_TRUE(finished(10 + k)) << k;
+    EXPECT_EQ(host().rows[10 + k], host().rows[1 + k]) << k;
+  }
+  EXPECT_EQ(rows_of(1, 4), kEvents);
+}
+
+TEST_F(SourceReaderTest, ASessionStartsWhereItIsOpened) {
+  start({});
+  open({0, 1, 2, 3}, 1);
+  ASSERT_TRUE(finished(1));
+  open({0, 1, 2, 3}, 10, {4, kStart, false});
+  for (uint64_t s = 10; s <= 13; ++s) ASSERT_TRUE(finished(s));
+  EXPECT_EQ(rows_of(10, 13), kEvents - 4);
+}
+
+TEST_F(SourceReaderTest, AnOpeningOfAnotherReaderGrantIsIgnored) {
+  start({});
+  open({0, 1, 2, 3}, 1, {}, 1, /*reader_epoch=*/5);
+  open({0, 1, 2, 3}, 1, {}, 1, /*reader_epoch=*/7);
+  sim_.run_for(1'000'000);
+  EXPECT_EQ(host().batches, 0);
+  EXPECT_TRUE(host().closed.empty());
+}
+
+TEST_F(SourceReaderTest, AnOlderOwnerIsRefused) {
+  start({});
+  open({0, 1, 2, 3}, 1, {}, /*epoch=*/5);
+  ASSERT_TRUE(finished(1));
+  open({0}, 9, {}, /*epoch=*/4);
+  sim_.run_for(500'000);
+  EXPECT_EQ(host().closed, std::set<uint64_t>{9});
+  EXPECT_EQ(host().next_seq.count(9), 0u);
+  const uint64_t before = host().next_seq[1];  // the present owner's session goes on
+  sim_.run_for(500'000);
+  EXPECT_GT(host().next_seq[1], before);
+}
+
+TEST_F(SourceReaderTest, ARepeatedOpeningDoesNotStartAnew) {
+  start({});
+  open({0, 1, 2, 3}, 1);
+  open({0, 1, 2, 3}, 1);
+  ASSERT_TRUE(finished(1));
+  open({0, 1, 2, 3}, 1);
+  sim_.run_for(1'000'000);  // FakeHost sees that the numbers stay dense
+  EXPECT_EQ(rows_of(1, 4), kEvents);
+  EXPECT_TRUE(host().closed.empty());
+}
+
+TEST_F(SourceReaderTest, WithoutCreditItWaitsAndThenClosesItsSessions) {
+  WorkerConfig config;
+  config.batch_credit_bytes = 1;  // the least credit there is: 8 KiB
+  config.link_stall_ms = 2'000;
+  start(config, plan_with(/*events=*/3'000));
+  host().acking = false;
+  open({0, 1, 2, 3}, 1);
+  sim_.run_for(80'000);  // before the first mark, which needs no credit
+  const int batches = host().batches;
+  EXPECT_GT(batches, 1);
+  EXPECT_LT(host().bytes, 10u << 10);
+  EXPECT_LT(rows_of(1, 4), 1'000u);
+  sim_.run_for(10'000);
+  EXPECT_EQ(host().batches, batches);
+  EXPECT_TRUE(sim_.run_until([&] { return host().closed.size() == 4; }, sim_.now_us() + 5'000'000));
+  // A closed id is never opened again; a new one goes on at its V.
+  host().closed.clear();
+  host().acking = true;
+  open({0, 1, 2, 3}, 1);
+  sim_.run_for(500'000);
+  EXPECT_EQ(host().closed, (std::set<uint64_t>{1, 2, 3, 4}));
+  const SourcePosition at = host().end[1];
+  const size_t had = rows_of(1, 4);
+  open({0, 1, 2, 3}, 10, at);
+  for (uint64_t s = 10; s <= 13; ++s) EXPECT_TRUE(finished(s));
+  EXPECT_EQ(had + rows_of(10, 13), 3'000u);
+}
+
+}  // namespace
+}  // namespace tidemill::test
