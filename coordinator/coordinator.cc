@@ -258,6 +258,7 @@ void Coordinator::compile(CoordinatorRequest request, const std::string& base_di
   ++compiling_;
   runtime_.run_blocking(kAgent, kCompileLane,
                         [yaml = std::move(request.request.body), base_dir,
+                         not_after = runtime_.wall_us() + kMicrosPerDay,
                          respond = std::move(request.respond)]() -> std::unique_ptr<LocalPayload> {
                           auto out = std::make_unique<Compiled>();
                           out->respond = respond;
@@ -265,6 +266,10 @@ void Coordinator::compile(CoordinatorRequest request, const std::string& base_di
                           out->errors = std::move(compiled.errors);
                           if (!out->errors.empty()) return out;
                           compiled.plan.set_yaml(yaml);
+                          // Decided once, so that a replay decides alike.
+                          for (proto::Source& source : *compiled.plan.mutable_sources()) {
+                            if (source.not_after_us() == 0) source.set_not_after_us(not_after);
+                          }
                           auto plan = Plan::from_proto(std::move(compiled.plan));
                           if (plan) {
                             out->plan = std::move(*plan);

@@ -326,6 +326,13 @@ void ReadGateway::finish(uint64_t id) {
     for (FeatureColumn& column : pending.response.results) {
       std::fill(column.statuses.begin(), column.statuses.end(), FeatureStatus::kNotReady);
       std::fill(column.values.begin(), column.values.end(), FeatureValue());
+      std::fill(column.freshness_ms.begin(), column.freshness_ms.end(), std::nullopt);
+      std::fill(column.resolution_us.begin(), column.resolution_us.end(), std::nullopt);
+    }
+    if (pending.response.offsets) {
+      for (ViewOffsets& view : *pending.response.offsets) {
+        std::fill(view.rows.begin(), view.rows.end(), std::nullopt);
+      }
     }
     return ask_shards(id, &pending);
   } else {

@@ -14,7 +14,7 @@ namespace tidemill {
 namespace {
 
 constexpr DurationUs kDefaultIdleAfter = 30 * kMicrosPerSecond;
-constexpr TimeUs kDefaultNotAfter = 253'402'300'799'999'999;  // 9999-12-31T23:59:59.999999Z
+constexpr TimeUs kNotAfterUnstated = 0;  // the coordinator states it at submit
 constexpr TimeUs kDefaultStartTime = 1'522'540'800'000'000;   // 2018-04-01T00:00:00Z
 constexpr DurationUs kDefaultLateBy = 600 * kMicrosPerSecond;
 
@@ -58,7 +58,7 @@ class SourceCompiler {
       compile_event_time(generator != nullptr);
       source_.set_max_out_of_orderness_us(fields_.duration("max_out_of_orderness", 0));
       source_.set_idle_after_us(fields_.duration("idle_after", kDefaultIdleAfter));
-      source_.set_not_after_us(fields_.timestamp("not_after", kDefaultNotAfter));
+      source_.set_not_after_us(fields_.timestamp("not_after", kNotAfterUnstated));
       compile_input();
     }
     source_.set_first_partition(first_partition);

@@ -45,7 +45,7 @@ views: {v: {source: tx, entity: k, aggregations: [{function: count, windows: 1h}
   const proto::Source& source = plan.sources(0);
   EXPECT_EQ(source.max_out_of_orderness_us(), 0);
   EXPECT_EQ(source.idle_after_us(), 30 * kMicrosPerSecond);
-  EXPECT_EQ(format_timestamp(source.not_after_us()), "9999-12-31T23:59:59.999999Z");
+  EXPECT_EQ(source.not_after_us(), 0);  // stated when the job is submitted
   EXPECT_EQ(source.files().format(), proto::FilesInput::CSV);
   EXPECT_EQ(source.files().replay_speed(), 0);
   EXPECT_EQ(plan.views(0).features(0).closed(), proto::Feature::RIGHT);

@@ -324,5 +324,16 @@ TEST_F(ReadGatewayTest, AJobThatHasEndedIsUnknown) {
                404, "job: no running job is called 'cards'");
 }
 
+// Rows below the horizon are gone: an answer never stands below it, whoever chose the time.
+TEST_F(ReadGatewayTest, AnImplicitAsOfIsNeverBelowTheHorizon) {
+  t_.show({job(/*wall=*/true)});
+  const TimeUs edge = t_.sim.runtime(t_.store).wall_us() + 2 * kHour;  // the owner's clock is ahead
+  t_.fill(partition_of("a"), {block_of({{"a", edge, 1}})}, edge, edge);
+  const json got = answer(
+      R"({"job":"cards","features":["customer.count_1h"],"entities":{"customer_id":["a"]}})");
+  EXPECT_EQ(got["as_of"], format_timestamp(edge));
+  EXPECT_EQ(got["results"][0]["values"], json{1});
+}
+
 }  // namespace
 }  // namespace tidemill::test
