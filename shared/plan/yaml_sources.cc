@@ -14,8 +14,8 @@ namespace tidemill {
 namespace {
 
 constexpr DurationUs kDefaultIdleAfter = 30 * kMicrosPerSecond;
-constexpr TimeUs kNotAfterUnstated = 0;  // the coordinator states it at submit
-constexpr TimeUs kDefaultStartTime = 1'522'540'800'000'000;   // 2018-04-01T00:00:00Z
+constexpr TimeUs kNotAfterUnstated = 0;                      // the coordinator states it at submit
+constexpr TimeUs kDefaultStartTime = 1'522'540'800'000'000;  // 2018-04-01T00:00:00Z
 constexpr DurationUs kDefaultLateBy = 600 * kMicrosPerSecond;
 
 struct GeneratedColumn {

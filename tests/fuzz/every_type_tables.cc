@@ -105,7 +105,8 @@ const TableSchemas& every_type_tables() {
 
 void use(const PartitionState& state) {
   const auto& tables = *every_type_tables();
-  for (uint16_t table = 0; table < tables.size(); ++table) {
+  for (size_t t = 0; t < tables.size(); ++t) {
+    const auto table = static_cast<uint16_t>(t);
     const auto features = features_of(tables[table]);
     std::vector<const FeatureSpec*> wanted;
     for (const FeatureSpec& feature : features) wanted.push_back(&feature);

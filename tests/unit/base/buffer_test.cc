@@ -18,7 +18,7 @@ TEST(Buffer, CopiesAndSlicesShareTheBytesAndKeepThem) {
   {
     const Buffer whole(std::string("0123456789"));
     at = whole.data();
-    const Buffer copy = whole;
+    const Buffer copy = whole;  // NOLINT(performance-unnecessary-copy-initialization)
     EXPECT_EQ(copy.data(), at);
     tail = whole.slice(2, 7).slice(3, 4);
   }
