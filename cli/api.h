@@ -35,7 +35,6 @@ Reply post_coordinator(const GlobalOptions& global, const std::string& path,
 Reply find_store(const GlobalOptions& global);
 
 // A path segment or query value with everything but unreserved characters as %XX (RFC 3986).
-std::string percent_encoded(const std::string& text);
 
 // Members of an answer, with a default where one is missing, null or of another type.
 std::string text_of(const nlohmann::json& object, const char* name);

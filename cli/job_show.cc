@@ -4,6 +4,7 @@
 
 #include "cli/api.h"
 #include "cli/table.h"
+#include "shared/net/query_string.h"
 
 namespace tidemill::cli {
 namespace {
@@ -58,7 +59,7 @@ void print_totals(const json& job) {
 }  // namespace
 
 ExitCode JobShowCommand::run(const GlobalOptions& global) const {
-  const Reply reply = get_coordinator(global, "/v1/jobs/" + percent_encoded(job));
+  const Reply reply = get_coordinator(global, "/v1/jobs/" + percent_encode(job));
   if (!reply.ok()) return fail(reply.exit, reply.message);
   if (global.json) {
     std::puts(reply.body.c_str());

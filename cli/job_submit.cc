@@ -7,6 +7,7 @@
 
 #include "cli/api.h"
 #include "cli/job_wait.h"
+#include "shared/net/query_string.h"
 #include "shared/plan/yaml_job.h"
 
 namespace tidemill::cli {
@@ -43,7 +44,7 @@ ExitCode JobSubmitCommand::run(const GlobalOptions& global) const {
   std::error_code ec;
   const std::string base_dir = std::filesystem::absolute(file, ec).parent_path().string();
   const Reply reply =
-      post_coordinator(global, "/v1/jobs?base_dir=" + percent_encoded(base_dir), yaml.str());
+      post_coordinator(global, "/v1/jobs?base_dir=" + percent_encode(base_dir), yaml.str());
   if (!reply.ok()) {
     if (global.json && !reply.body.empty()) std::puts(reply.body.c_str());
     return print_refusal(file, reply);

@@ -10,6 +10,7 @@
 #include "cli/child_process.h"
 #include "cli/clock.h"
 #include "cli/table.h"
+#include "shared/net/query_string.h"
 
 namespace tidemill::cli {
 namespace {
@@ -107,7 +108,7 @@ JobProgress progress_of(const json& job) {
 }
 
 ExitCode wait_for_job(const GlobalOptions& global, const std::string& job) {
-  const std::string path = "/v1/jobs/" + percent_encoded(job);
+  const std::string path = "/v1/jobs/" + percent_encode(job);
   ProgressLine line(global.json);
   int64_t reached_ms = monotonic_ms();
   for (;;) {

@@ -1,21 +1,11 @@
 #include "shared/wire/frames.h"
 
+#include "shared/wire/codec.h"
+
 namespace tidemill {
 namespace {
 
 constexpr uint32_t kMaxSourcePartitions = 1u << 16;
-
-uint32_t get_count(ByteReader* in, size_t record_bytes) {
-  const auto count = in->get<uint32_t>();
-  if (count > in->remaining() / record_bytes) in->fail();
-  return in->ok() ? count : 0;
-}
-
-template <typename T>
-Result<T> checked(const ByteReader& in, T value, const char* what) {
-  if (!in.ok() || in.remaining() != 0) return corrupt_error(std::string(what) + ": wrong length");
-  return value;
-}
 
 void put_part(const FramePart& part, ByteWriter* out) {
   out->align(8);
@@ -97,7 +87,7 @@ Result<RegisterReplicas> RegisterReplicas::decode(const Buffer& bytes) {
     e.epoch = Epoch(in.get<uint64_t>());
     e.session = in.get<uint64_t>();
   }
-  return checked(in, std::move(m), "RegisterReplicas");
+  return checked_message(in, std::move(m), "RegisterReplicas");
 }
 
 Buffer ReplicaStates::encode() const {
@@ -132,7 +122,7 @@ Result<ReplicaStates> ReplicaStates::decode(const Buffer& bytes) {
     e.offsets.resize(get_count(&in, 17));
     for (SourcePosition& p : e.offsets) p = get_position(&in);
   }
-  return checked(in, std::move(m), "ReplicaStates");
+  return checked_message(in, std::move(m), "ReplicaStates");
 }
 
 Buffer Frames::encode() const {
@@ -154,7 +144,7 @@ Result<Frames> Frames::decode(Buffer bytes) {
   for (FramePart& part : m.parts) {
     if (!get_part(&in, bytes, &part)) return corrupt_error("Frames: a part does not fit");
   }
-  return checked(in, std::move(m), "Frames");
+  return checked_message(in, std::move(m), "Frames");
 }
 
 Buffer FrameAck::encode() const {
@@ -181,7 +171,7 @@ Result<FrameAck> FrameAck::decode(const Buffer& bytes) {
     e.session = in.get<uint64_t>();
     e.version = in.get<uint64_t>();
   }
-  return checked(in, std::move(m), "FrameAck");
+  return checked_message(in, std::move(m), "FrameAck");
 }
 
 }  // namespace tidemill

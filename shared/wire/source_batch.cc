@@ -1,6 +1,7 @@
 #include "shared/wire/source_batch.h"
 
 #include "shared/base/assert.h"
+#include "shared/wire/codec.h"
 
 namespace tidemill {
 namespace {
@@ -10,19 +11,6 @@ constexpr size_t kLinkSeqAt = 16;
 constexpr size_t kHeaderBytes = 64;
 constexpr size_t kPartBytes = 32;
 constexpr uint32_t kMaxParts = 1u << 16;
-
-template <typename T>
-Result<T> checked(const ByteReader& in, T value, const char* what) {
-  if (!in.ok() || in.remaining() != 0) return corrupt_error(std::string(what) + ": wrong length");
-  return value;
-}
-
-// A count of records of `record_bytes` each that the rest of the message can really hold.
-uint32_t get_count(ByteReader* in, size_t record_bytes) {
-  const auto count = in->get<uint32_t>();
-  if (count > in->remaining() / record_bytes) in->fail();
-  return in->ok() ? count : 0;
-}
 
 }  // namespace
 
@@ -54,7 +42,7 @@ Result<OpenSessions> OpenSessions::decode(const Buffer& bytes) {
     s.session = in.get<uint64_t>();
     s.from = get_position(&in);
   }
-  return checked(in, std::move(m), "OpenSessions");
+  return checked_message(in, std::move(m), "OpenSessions");
 }
 
 Buffer SessionsClosed::encode() const {
@@ -81,7 +69,7 @@ Result<SessionsClosed> SessionsClosed::decode(const Buffer& bytes) {
     s.key_partition = KeyPartitionId(in.get<uint32_t>());
     s.session = in.get<uint64_t>();
   }
-  return checked(in, std::move(m), "SessionsClosed");
+  return checked_message(in, std::move(m), "SessionsClosed");
 }
 
 SourceBatchWriter::SourceBatchWriter(const SourceBatchHeader& header, uint32_t parts)
@@ -174,7 +162,7 @@ Result<BatchAck> BatchAck::decode(const Buffer& bytes) {
   m.source = SourcePartitionId(in.get<uint32_t>());
   m.reader_epoch = Epoch(in.get<uint64_t>());
   m.link_seq = in.get<uint64_t>();
-  return checked(in, m, "BatchAck");
+  return checked_message(in, m, "BatchAck");
 }
 
 }  // namespace tidemill

@@ -58,11 +58,6 @@ TEST(FindStore, TakesTheFirstThatIsAlive) {
   EXPECT_EQ(find_store(global).exit, ExitCode::kFailed);
 }
 
-TEST(PercentEncoded, LeavesOnlyUnreservedCharacters) {
-  EXPECT_EQ(percent_encoded("aZ09-._~"), "aZ09-._~");
-  EXPECT_EQ(percent_encoded("/a b&ü"), "%2Fa%20b%26%C3%BC");
-}
-
 TEST(Members, HaveDefaults) {
   const auto object = nlohmann::json::parse(R"({"t":"x","n":7,"f":true,"l":[1],"null":null})");
   EXPECT_EQ(text_of(object, "t"), "x");
