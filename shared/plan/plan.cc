@@ -53,12 +53,8 @@ Status check_sources(const proto::JobPlan& plan, uint32_t* partitions) {
 }
 
 Status check_tables(const proto::JobPlan& plan) {
-  std::set<std::pair<std::string, uint32_t>> tables;
   for (const proto::Table& table : plan.tables()) {
     if (Status s = check_table(plan, table); !s.ok()) return s;
-    if (!tables.emplace(table.entity(), table.source()).second) {
-      return user_error("table '" + table.entity() + "' is there twice");
-    }
   }
   return {};
 }

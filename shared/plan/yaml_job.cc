@@ -3,6 +3,7 @@
 #include "shared/expr/suggest.h"
 #include "shared/plan/limits.h"
 #include "shared/plan/plan.h"
+#include "shared/plan/table_layout.h"
 #include "shared/plan/plan_checks.h"
 #include "shared/plan/yaml_compile.h"
 
@@ -84,6 +85,7 @@ CompiledJob compile_job(std::string_view yaml, const std::string& base_dir) {
     compile_sections(root, &job);
   }
   if (errors.empty()) {
+    separate_views_that_can_fail(&out.plan);
     out.plan.set_yaml(std::string(yaml));
     const auto checked = Plan::from_proto(out.plan);
     if (!checked.ok()) errors.add({1, 1}, "", checked.error().message());

@@ -1,0 +1,88 @@
+#include "shared/plan/table_layout.h"
+
+#include <map>
+#include <utility>
+
+namespace tidemill {
+namespace {
+
+using proto::Expr;
+using Expressions = google::protobuf::RepeatedPtrField<Expr>;
+
+bool widens(proto::ColumnType from, proto::ColumnType to) {
+  if (from == to || to == proto::STRING) return true;
+  if (from == proto::BOOL) return to == proto::INT32 || to == proto::INT64 || to == proto::DOUBLE;
+  if (from == proto::INT32) return to == proto::INT64 || to == proto::DOUBLE;
+  return from == proto::INT64 && to == proto::DOUBLE;
+}
+
+bool view_can_fail(const proto::View& view, const proto::Table& table) {
+  for (const proto::Feature& f : view.features()) {
+    if (f.column() >= 0 && can_fail(table.columns(f.column()))) return true;
+    if (f.filter() >= 0 && can_fail(table.filters(f.filter()))) return true;
+  }
+  return false;
+}
+
+// Index of an expression in `list`, where it is put if it is new; -1 stays -1.
+int32_t moved(const Expressions& from, int32_t index, Expressions* list) {
+  if (index < 0) return index;
+  const Expr& expr = from.Get(index);
+  for (int i = 0; i < list->size(); ++i) {
+    if (list->Get(i).text() == expr.text()) return i;
+  }
+  *list->Add() = expr;
+  return list->size() - 1;
+}
+
+}  // namespace
+
+bool can_fail(const Expr& expr) {
+  switch (expr.op()) {
+    case Expr::ADD:
+    case Expr::SUBTRACT:
+    case Expr::MULTIPLY:
+    case Expr::DIVIDE:
+    case Expr::MODULO:
+    case Expr::NEGATE:
+      return true;
+    case Expr::CAST:
+      if (!widens(expr.args(0).type(), expr.type())) return true;
+      break;
+    default:
+      break;
+  }
+  for (const Expr& arg : expr.args()) {
+    if (can_fail(arg)) return true;
+  }
+  return false;
+}
+
+void separate_views_that_can_fail(proto::JobPlan* plan) {
+  const auto old_tables = plan->tables();
+  plan->clear_tables();
+  std::map<std::pair<uint32_t, int>, int> laid_out;  // (old table, view or -1) -> new table
+  for (int v = 0; v < plan->views_size(); ++v) {
+    proto::View* view = plan->mutable_views(v);
+    const proto::Table& old = old_tables.Get(static_cast<int>(view->table()));
+    const int alone = view_can_fail(*view, old) ? v : -1;
+    const auto [it, added] = laid_out.try_emplace({view->table(), alone}, plan->tables_size());
+    if (added) {
+      proto::Table* table = plan->add_tables();
+      *table = old;
+      table->clear_columns();
+      table->clear_filters();
+      table->set_retention_us(0);
+    }
+    proto::Table* table = plan->mutable_tables(it->second);
+    view->set_table(static_cast<uint32_t>(it->second));
+    for (proto::Feature& f : *view->mutable_features()) {
+      f.set_column(moved(old.columns(), f.column(), table->mutable_columns()));
+      f.set_filter(moved(old.filters(), f.filter(), table->mutable_filters()));
+      table->set_retention_us(
+          std::max<int64_t>(table->retention_us(), f.window_us() + f.offset_us()));
+    }
+  }
+}
+
+}  // namespace tidemill
