@@ -54,7 +54,8 @@ class BatchLoader {
                                                    uint32_t source_partition,
                                                    const SourcePosition& from);
   // Replaces `batch` by the next records. `begin == end`: nothing new now. The batch is valid until
-  // the second load() after this one, so that one can be sent while the next is loaded.
+  // the second load() after this one or the loader's end, so that one can be sent while the next
+  // is loaded.
   Status load(const Runtime& runtime, size_t max_records, size_t max_bytes, LoadedBatch* batch);
 
  private:

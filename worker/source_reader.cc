@@ -248,8 +248,9 @@ void SourceReader::on_loaded(std::unique_ptr<BatchLoaded> loaded) {
 
 // The next paced batch gets about as many records as kPacedBatchUs brings at this one's rate.
 void SourceReader::adapt_pace(const LoadedBatch& batch) {
+  if (batch.records == 0 || batch.begin.max_event_time == kMinTime) return;
   const DurationUs span = batch.end.max_event_time - batch.begin.max_event_time;
-  if (batch.records == 0 || batch.begin.max_event_time == kMinTime || span <= 0) return;
+  if (span <= 0) return;
   const double wall_us = static_cast<double>(span) / replay_speed_;
   const double records = static_cast<double>(batch.records) * kPacedBatchUs / wall_us;
   const double limit = static_cast<double>(config_.read_records);

@@ -132,7 +132,8 @@ TEST_F(BatchLoaderTest, PositionsAreThoseOfTheLogsPrefix) {
 
 TEST_F(BatchLoaderTest, HowARowIsRoutedDoesNotDependOnBatchesOrTheStart) {
   LoadedBatch whole;
-  load(open().get(), 100, &whole);
+  auto whole_loader = open();
+  load(whole_loader.get(), 100, &whole);
   const auto want = routed(whole);
   std::multiset<std::string> got;
   SourcePosition at;
