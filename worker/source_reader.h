@@ -6,6 +6,7 @@
 // to it only what lies at or past its position. When the catch-up read reaches the main position
 // its sessions join the main read. A link without credit makes a read wait if it carries more than
 // a quarter of the read's sessions; otherwise its sessions are closed, and catch up later.
+// A read that nobody follows any more ends, and starts again where sessions stand.
 //
 // shard-affine: part of the ReaderHost actor.
 #pragma once
