@@ -1,5 +1,5 @@
 // Records per second of one source cursor: CSV and NDJSON card transactions from a file in the page
-// cache, and the generator. Items are records, bytes are those of the text.
+// cache, also compressed, and the generator. Items are records, bytes are those of the text.
 #include <benchmark/benchmark.h>
 #include <unistd.h>
 
@@ -40,7 +40,7 @@ void read_all(const proto::Source& source, benchmark::State& state) {
   uint64_t rows = 0;
   uint64_t bytes = 0;
   for (auto _ : state) {
-    auto cursor = SourceCursor::open(source, 0, 0);
+    auto cursor = SourceCursor::open(source, 0, 0, {});
     if (!cursor.ok()) return state.SkipWithError(cursor.error().message().c_str());
     do {
       const Status status = (*cursor)->read(kBatchRecords, kBatchBytes, &batch);
@@ -53,7 +53,7 @@ void read_all(const proto::Source& source, benchmark::State& state) {
   if (source.has_files()) state.SetBytesProcessed(static_cast<int64_t>(bytes));
 }
 
-void read_file(proto::FilesInput::Format format, benchmark::State& state) {
+void read_file(proto::FilesInput::Format format, bool compressed, benchmark::State& state) {
   proto::Source source = transactions();
   const auto generator = TransactionGenerator::create(source.generator(), 0);
   TransactionWriter writer(*generator);
@@ -67,14 +67,20 @@ void read_file(proto::FilesInput::Format format, benchmark::State& state) {
   std::FILE* file = ::fdopen(fd, "w");
   std::fwrite(text.data(), 1, text.size(), file);
   std::fclose(file);
+  std::string name = path;
+  if (compressed) {
+    if (std::system(("gzip -q " + name).c_str()) != 0) return state.SkipWithError("no gzip");
+    name += ".gz";
+  }
   source.mutable_files()->set_format(format);
-  source.mutable_files()->add_paths(path);
+  source.mutable_files()->add_paths(name);
   read_all(source, state);
-  ::unlink(path);
+  ::unlink(name.c_str());
 }
 
-void BM_ReadCsv(benchmark::State& state) { read_file(proto::FilesInput::CSV, state); }
-void BM_ReadNdjson(benchmark::State& state) { read_file(proto::FilesInput::NDJSON, state); }
+void BM_ReadCsv(benchmark::State& state) { read_file(proto::FilesInput::CSV, false, state); }
+void BM_ReadNdjson(benchmark::State& state) { read_file(proto::FilesInput::NDJSON, false, state); }
+void BM_ReadGzipCsv(benchmark::State& state) { read_file(proto::FilesInput::CSV, true, state); }
 void BM_ReadGenerator(benchmark::State& state) { read_all(transactions(), state); }
 
 void BM_WriteCsv(benchmark::State& state) {
@@ -91,6 +97,7 @@ void BM_WriteCsv(benchmark::State& state) {
 
 BENCHMARK(BM_ReadCsv)->Unit(benchmark::kMillisecond);
 BENCHMARK(BM_ReadNdjson)->Unit(benchmark::kMillisecond);
+BENCHMARK(BM_ReadGzipCsv)->Unit(benchmark::kMillisecond);
 BENCHMARK(BM_ReadGenerator)->Unit(benchmark::kMillisecond);
 BENCHMARK(BM_WriteCsv);
 

@@ -15,9 +15,22 @@ const json& at(const json& list, size_t index) {
   return list.is_array() && index < list.size() ? list[index] : kNull;
 }
 
+// Lists may be long: their first elements, and how many there are if that is not all.
+std::string list_text(const json& list) {
+  constexpr size_t kShown = 5;
+  std::string out = "[";
+  for (size_t i = 0; i < std::min(list.size(), kShown); ++i) {
+    out += (i > 0 ? ", " : "") + list[i].dump();
+  }
+  if (list.size() > kShown) out += ", ... " + std::to_string(list.size()) + " in all";
+  return out + "]";
+}
+
 std::string cell(const json& value, const std::string& status) {
   if (status == "NOT_READY") return "(not ready)";
-  std::string text = value.is_string() ? value.get<std::string>() : value.dump();
+  std::string text = value.is_string()  ? value.get<std::string>()
+                     : value.is_array() ? list_text(value)
+                                        : value.dump();
   if (status == "NOT_FOUND") text += " (no rows)";
   return text;
 }

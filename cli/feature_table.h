@@ -9,7 +9,7 @@ namespace tidemill::cli {
 
 // `rows` name the entities, in the request's order. Values that differ from those of the answer
 // `before` (null: none) are marked with '*'; those of keys without rows, and those that the store
-// cannot tell yet, say so.
+// cannot tell yet, say so. Of a long list the first elements are shown.
 std::string feature_table(const nlohmann::json& answer, const std::vector<std::string>& rows,
                           const nlohmann::json& before);
 

@@ -14,11 +14,11 @@ ExitCode JobListCommand::run(const GlobalOptions& global) const {
     std::puts(reply.body.c_str());
     return ExitCode::kOk;
   }
-  Table table({"ID", "NAME", "STATE", "SUBMITTED AT"});
+  Table table({"ID", "NAME", "STATE", "SUBMITTED AT", "ERROR"});
   table.align_right(0);
   for (const nlohmann::json& job : list_of(reply.json, "jobs")) {
     table.add({std::to_string(number_of(job, "id")), text_of(job, "name"), text_of(job, "state"),
-               text_of(job, "submitted_at")});
+               text_of(job, "submitted_at"), text_of(job, "error")});
   }
   std::fputs(table.render().c_str(), stdout);
   return ExitCode::kOk;

@@ -15,22 +15,56 @@ std::string count_of(const json& object, const char* name) {
   return with_separators(number_of(object, name));
 }
 
+// A number, or nothing where it is not known.
+std::string known_of(const json& object, const char* name) {
+  return object.contains(name) && object[name].is_number() ? count_of(object, name) : "";
+}
+
+std::string state_of(const json& source) {
+  if (text_of(source, "node").empty()) return "not read";
+  const std::string error = text_of(source, "error");
+  if (!error.empty()) return error;
+  if (flag_of(source, "finished")) return "finished";
+  return flag_of(source, "idle") ? "idle" : "reading";
+}
+
 void print_sources(const json& job) {
-  Table table({"PARTITION", "SOURCE", "INPUT", "NODE", "EPOCH", "RECORDS", "BAD", "READ", "APPLIED",
-               "PUBLISHED", "MAX EVENT TIME", "STATE"});
-  for (const size_t column : {0, 4, 5, 6, 7, 8, 9}) table.align_right(column);
+  Table table({"PARTITION", "SOURCE", "INPUT", "NODE", "EPOCH", "RECORDS", "BAD", "READ", "LOG END",
+               "LAG", "APPLIED", "PUBLISHED", "MAX EVENT TIME", "STATE"});
+  for (const size_t column : {0, 4, 5, 6, 7, 8, 9, 10, 11}) table.align_right(column);
   for (const json& source : list_of(job, "sources")) {
-    const std::string error = text_of(source, "error");
     table.add({count_of(source, "partition"), text_of(source, "source"), text_of(source, "input"),
                text_of(source, "node"), count_of(source, "epoch"), count_of(source, "records"),
                count_of(source, "bad_records"), count_of(source, "offset"),
+               known_of(source, "log_end_offset"), known_of(source, "lag"),
                count_of(source, "applied"), count_of(source, "published"),
-               text_of(source, "max_event_time"),
-               !error.empty()                ? error
-               : flag_of(source, "finished") ? "finished"
-                                             : "reading"});
+               text_of(source, "max_event_time"), state_of(source)});
   }
   std::printf("\n%s", table.render().c_str());
+}
+
+// What is not in the features; nothing if everything is.
+void print_left_out(const json& job) {
+  Table table({"LEFT OUT", "SOURCE OR VIEW", "RECORDS OR ROWS"});
+  table.align_right(2);
+  bool any = false;
+  const auto add = [&](const std::string& why, const std::string& where, uint64_t count) {
+    if (count == 0) return;
+    table.add({why, where, with_separators(count)});
+    any = true;
+  };
+  for (const json& letters : list_of(job, "dead_letters")) {
+    const std::string view = text_of(letters, "view");
+    add("dead letters: " + text_of(letters, "reason"),
+        text_of(letters, "source") + (view.empty() ? "" : " in view " + view),
+        number_of(letters, "records"));
+  }
+  for (const json& view : list_of(job, "views")) {
+    add("too late", text_of(view, "name"), number_of(view, "too_late_rows"));
+  }
+  add("rows without a key", "", number_of(job, "null_keys"));
+  add("records without a value", "", number_of(job, "tombstones"));
+  if (any) std::printf("\n%s", table.render().c_str());
 }
 
 void print_totals(const json& job) {
@@ -69,7 +103,12 @@ ExitCode JobShowCommand::run(const GlobalOptions& global) const {
               text_of(reply.json, "name").c_str(), count_of(reply.json, "id").c_str(),
               text_of(reply.json, "state").c_str(), text_of(reply.json, "submitted_at").c_str(),
               text_of(reply.json, "horizon").c_str());
+  for (const char* what : {"error", "discovery_error"}) {
+    const std::string error = text_of(reply.json, what);
+    if (!error.empty()) std::printf("%s\n", error.c_str());
+  }
   print_sources(reply.json);
+  print_left_out(reply.json);
   print_totals(reply.json);
   return ExitCode::kOk;
 }

@@ -125,6 +125,11 @@ ExitCode wait_for_job(const GlobalOptions& global, const std::string& job) {
         line.end();
         return fail(ExitCode::kFailed, "job " + job + " was stopped before it was complete");
       }
+      if (state == "FAILED") {
+        line.end();
+        return fail(ExitCode::kFailed,
+                    "job " + job + " has failed: " + text_of(reply.json, "error"));
+      }
     } else if (reply.status != 0 || monotonic_ms() - reached_ms > kPatienceMs) {
       line.end();
       return fail(reply.exit, reply.message);

@@ -20,8 +20,8 @@ struct JobProgress {
 
 JobProgress progress_of(const nlohmann::json& job);
 
-// Until the job is COMPLETED (ok) or STOPPED (failed). A coordinator that cannot be reached is
-// waited for, up to 30 s.
+// Until the job is COMPLETED (ok), FAILED or STOPPED (failed). A coordinator that cannot be reached
+// is waited for, up to 30 s.
 ExitCode wait_for_job(const GlobalOptions& global, const std::string& job);
 
 }  // namespace tidemill::cli

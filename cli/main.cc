@@ -4,10 +4,12 @@
 #include <functional>
 
 #include "cli/cluster.h"
+#include "cli/dead_letters.h"
 #include "cli/down.h"
 #include "cli/generate.h"
 #include "cli/get.h"
 #include "cli/job_list.h"
+#include "cli/job_move_reader.h"
 #include "cli/job_show.h"
 #include "cli/job_stop.h"
 #include "cli/job_submit.h"
@@ -27,7 +29,9 @@ struct Commands {
   JobListCommand job_list;
   JobShowCommand job_show;
   JobStopCommand job_stop;
+  JobMoveReaderCommand job_move_reader;
   GetCommand get;
+  DeadLettersCommand dead_letters;
   ValidateCommand validate;
   GenerateOptions generate;
   std::function<ExitCode()> chosen;
@@ -72,7 +76,7 @@ void bind_cluster(CLI::App& root, Commands* all) {
 }
 
 void bind_jobs(CLI::App& root, Commands* all) {
-  CLI::App* job = root.add_subcommand("job", "Submit, list, show and stop jobs");
+  CLI::App* job = root.add_subcommand("job", "Submit, list, show and stop jobs, move readers");
   job->require_subcommand(1);
   job->fallthrough();
   CLI::App* submit = job->add_subcommand("submit", "Submit a job file");
@@ -87,7 +91,15 @@ void bind_jobs(CLI::App& root, Commands* all) {
   CLI::App* stop = job->add_subcommand("stop", "Stop a job for good");
   stop->add_option("job", all->job_stop.job, "Its name or id")->required();
   choose(stop, all, all->job_stop);
-  for (CLI::App* app : {submit, list, show, stop}) app->fallthrough();
+  CLI::App* move = job->add_subcommand("move-reader", "Have another worker read a partition");
+  move->add_option("job", all->job_move_reader.job, "Its name or id")->required();
+  move->add_option("partition", all->job_move_reader.source_partition,
+                   "Number of the source partition, as in `job show`")
+      ->required();
+  move->add_option("--to", all->job_move_reader.to,
+                   "Node of the worker, as in `cluster`; default: the one with the fewest readers");
+  choose(move, all, all->job_move_reader);
+  for (CLI::App* app : {submit, list, show, stop, move}) app->fallthrough();
 }
 
 void bind_get(CLI::App& root, Commands* all) {
@@ -119,6 +131,22 @@ void bind_get(CLI::App& root, Commands* all) {
     }
     all->chosen = [all] { return all->get.run(all->global); };
   });
+}
+
+void bind_dead_letters(CLI::App& root, Commands* all) {
+  CLI::App* app = root.add_subcommand("dead-letters", "Show the records that a job could not use");
+  DeadLettersCommand& letters = all->dead_letters;
+  app->add_option("job", letters.job, "Its name or id")->required();
+  app->add_option("--reason", letters.reason, "unparsable, oversized, future or expression");
+  app->add_option("--view", letters.view, "Those that failed in this view's expressions");
+  app->add_option("--source", letters.source, "Those of this source");
+  auto* limit = app->add_option("--limit", letters.limit, "At most so many")
+                    ->check(CLI::Range(uint64_t{1}, uint64_t{1} << 40))
+                    ->capture_default_str();
+  app->add_flag("--all", letters.all, "All of them")->excludes(limit);
+  app->add_flag("--raw", letters.raw, "The records themselves, a line each");
+  app->add_flag("--counts", letters.counts, "How many there are by source, reason and view");
+  choose(app, all, letters);
 }
 
 void bind_validate(CLI::App& root, Commands* all) {
@@ -176,6 +204,7 @@ int run(int argc, char** argv) {
   bind_cluster(root, &all);
   bind_jobs(root, &all);
   bind_get(root, &all);
+  bind_dead_letters(root, &all);
   bind_validate(root, &all);
   bind_generate(root, &all);
   for (CLI::App* app : root.get_subcommands({})) app->fallthrough();

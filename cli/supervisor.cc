@@ -105,9 +105,10 @@ Status Supervisor::start_all() {
   const int64_t deadline_ms = monotonic_ms() + config_.start_timeout_ms;
   const uint32_t p = config_.ports_from;
   const auto port = [p](uint32_t plus) { return loopback(p == 0 ? 0 : p + plus); };
+  const std::string letters = config_.dir + "/dead-letters";
   add_child("coordinator", "tidemill-coordinator",
             {"--data-dir", config_.dir + "/coordinator", "--listen", "tcp://" + port(1), "--http",
-             port(0)});
+             port(0), "--dead-letters", letters});
   if (const Status status = launch(children_[0]); !status.ok()) return status;
   if (const Status status = wait_ready(0, deadline_ms); !status.ok()) return status;
   keep_coordinators_ports();
@@ -116,7 +117,7 @@ Status Supervisor::start_all() {
   const std::string shards = std::to_string(config_.shards);
   for (uint32_t w = 1; w <= config_.workers; ++w) {
     add_child("worker-" + std::to_string(w), "tidemill-worker",
-              {"--coordinator", control, "--shards", shards});
+              {"--coordinator", control, "--shards", shards, "--dead-letters", letters});
   }
   add_child("store", "tidemill-store",
             {"--coordinator", control, "--http", port(10), "--shards", shards});

@@ -2,8 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <string>
 
 #include "coordinator/membership.h"
+#include "coordinator/source_catalog.h"
 #include "shared/obs/metrics.h"
 
 namespace tidemill {
@@ -16,6 +19,8 @@ struct CoordinatorConfig {
   int64_t max_jobs = 64;
   int64_t max_stopped_jobs = 100;
   int64_t max_job_bytes = 1 << 20;
+  std::string dead_letters = "dead-letters";  // directory that the workers write to
+  std::shared_ptr<SourceCatalog> catalog;     // null: file systems and Kafka brokers
   MetricsRegistry* metrics = nullptr;  // outlives the process; null: one of the coordinator's own
 
   MembershipLimits membership_limits() const {

@@ -4,7 +4,6 @@
 
 #include "coordinator/cluster_view.h"
 #include "shared/obs/log.h"
-#include "shared/plan/yaml_job.h"
 #include "shared/wire/actors.h"
 #include "shared/wire/messages.h"
 
@@ -12,47 +11,24 @@ namespace tidemill {
 namespace {
 
 constexpr uint64_t kTickTimer = 1;
-constexpr uint64_t kStoreLane = 1;
-constexpr uint64_t kCompileLane = 2;
 constexpr size_t kMaxHeartbeatBytes = 8u << 20;
 constexpr size_t kMaxFencedLinks = 1024;
-constexpr size_t kMaxWaitingCommands = 256;
-
-HttpResponse unavailable() {
-  return http_error(503, "the coordinator is starting and waits for its members; try again");
-}
+constexpr int64_t kDiscoverIntervalUs = kMicrosPerSecond;
 
 }  // namespace
-
-struct Coordinator::Loaded : LocalPayload {
-  explicit Loaded(Result<CoordinatorState> s) : state(std::move(s)) {}
-  Result<CoordinatorState> state;
-};
-
-struct Coordinator::Compiled : LocalPayload {
-  std::vector<JobError> errors;
-  std::shared_ptr<const Plan> plan;
-  HttpResponder respond;
-};
-
-struct Coordinator::Committed : LocalPayload {
-  Status status;
-  std::shared_ptr<const CoordinatorState> state;
-  bool view_changed = false;
-  Answers answers;
-};
 
 Coordinator::Coordinator(Runtime& runtime, const CoordinatorConfig& config,
                          std::shared_ptr<MetadataStore> store)
     : runtime_(runtime),
       config_(config),
       store_(std::move(store)),
+      catalog_(config.catalog ? config.catalog : make_source_catalog()),
       probe_(config.metrics != nullptr ? config.metrics : &own_metrics_),
       members_(config.membership_limits()) {}
 
 void Coordinator::start() {
   runtime_.run_blocking(kAgent, kStoreLane, [store = store_]() -> std::unique_ptr<LocalPayload> {
-    return std::make_unique<Loaded>(store->start_generation());
+    return std::make_unique<LoadedState>(store->start_generation());
   });
   runtime_.start_timer(kAgent, config_.tick_ms * 1000, kTickTimer);
 }
@@ -65,12 +41,17 @@ void Coordinator::receive(Message message) {
   auto* local = message.local.get();
   if (auto* request = dynamic_cast<CoordinatorRequest*>(local)) {
     on_request(std::move(*request));
-  } else if (auto* committed = dynamic_cast<Committed*>(local)) {
+  } else if (auto* committed = dynamic_cast<CommittedState*>(local)) {
     on_committed(std::move(*committed));
-  } else if (auto* compiled = dynamic_cast<Compiled*>(local)) {
+  } else if (auto* compiled = dynamic_cast<CompiledPlan*>(local)) {
     on_compiled(std::move(*compiled));
-  } else if (auto* loaded = dynamic_cast<Loaded*>(local)) {
+  } else if (auto* loaded = dynamic_cast<LoadedState*>(local)) {
     on_loaded(std::move(*loaded));
+  } else if (auto* discovered = dynamic_cast<DiscoveredFiles*>(local)) {
+    on_discovered(std::move(*discovered));
+  } else if (auto* read = dynamic_cast<FinishedRead*>(local)) {
+    --reading_letters_;
+    read->respond(std::move(read->response));
   }
 }
 
@@ -86,9 +67,10 @@ void Coordinator::on_timer(uint64_t) {
   }
   drop_fenced_links(now);
   decide();
+  discover_files(now);
 }
 
-void Coordinator::on_loaded(Loaded loaded) {
+void Coordinator::on_loaded(LoadedState loaded) {
   if (!loaded.state) {
     runtime_.stop(1, loaded.state.error().message());
     return;
@@ -140,6 +122,7 @@ void Coordinator::on_heartbeat(const Message& message) {
     case MembershipTable::Verdict::kKnown:
       if (phase_ == Phase::kRecovering) decide();
       if (stale) send_view(node);
+      remember_readers(node);
       break;
     case MembershipTable::Verdict::kFenced:
       send_fenced(node, endpoint, answer.reason);
@@ -176,6 +159,19 @@ void Coordinator::on_joined(const MembershipTable::Answer& answer, NodeId node) 
   decide();
 }
 
+void Coordinator::remember_readers(NodeId node) {
+  for (const auto& report : members_.entries().at(node).report.jobs()) {
+    const auto entry = committed_->jobs.find(JobId{report.job()});
+    if (entry == committed_->jobs.end() || !entry->second.job->live()) continue;
+    const auto& grants = entry->second.grants->sources;
+    for (const auto& reader : report.readers()) {
+      const uint32_t s = reader.read().source_partition();
+      if (s >= grants.size() || grants[s].epoch.value != reader.epoch()) continue;
+      readers_[entry->first][s] = reader;
+    }
+  }
+}
+
 void Coordinator::send_view(NodeId node) {
   if (phase_ != Phase::kServing || !committed_->members.contains(node)) return;
   // Refused or lost: the node's next heartbeat is answered again.
@@ -204,92 +200,6 @@ void Coordinator::drop_fenced_links(int64_t now_us) {
   }
 }
 
-void Coordinator::on_request(CoordinatorRequest request) {
-  probe_.requests.add();
-  auto routed = route_request(request.request);
-  if (auto* response = std::get_if<HttpResponse>(&routed)) {
-    request.respond(std::move(*response));
-    return;
-  }
-  const auto& route = std::get<RestRoute>(routed);
-  if (committed_ == nullptr) {
-    request.respond(unavailable());
-    return;
-  }
-  const bool changes = route.call == RestCall::kSubmitJob || route.call == RestCall::kStopJob;
-  if (changes && commands_.size() + compiling_ >= kMaxWaitingCommands) {
-    request.respond(http_error(503, "too many changes are waiting; try again"));
-    return;
-  }
-  if (route.call == RestCall::kSubmitJob) {
-    compile(std::move(request), route.base_dir);
-  } else if (route.call == RestCall::kStopJob) {
-    commands_.push_back(StopCommand{route.job, std::move(request.respond)});
-    decide();
-  } else {
-    request.respond(answer_now(route));
-  }
-}
-
-HttpResponse Coordinator::answer_now(const RestRoute& route) {
-  switch (route.call) {
-    case RestCall::kHealth:
-      return health_response();
-    case RestCall::kMetrics:
-      return metrics_response(probe_.render(*committed_, members_));
-    case RestCall::kListJobs:
-      return jobs_response(*committed_);
-    case RestCall::kShowJob: {
-      const auto* entry = find_job(*committed_, route.job);
-      if (entry == nullptr) return http_error(404, "there is no job '" + route.job + "'");
-      return job_response(*entry->job, job_status(*entry, members_, committed_->view_version));
-    }
-    default:
-      return cluster_response(*committed_, members_, runtime_.monotonic_us());
-  }
-}
-
-void Coordinator::compile(CoordinatorRequest request, const std::string& base_dir) {
-  if (request.request.body.size() > static_cast<size_t>(config_.max_job_bytes)) {
-    request.respond(http_error(413, "a job has at most " + std::to_string(config_.max_job_bytes) +
-                                        " bytes (max-job-bytes)"));
-    return;
-  }
-  ++compiling_;
-  runtime_.run_blocking(kAgent, kCompileLane,
-                        [yaml = std::move(request.request.body), base_dir,
-                         not_after = runtime_.wall_us() + kMicrosPerDay,
-                         respond = std::move(request.respond)]() -> std::unique_ptr<LocalPayload> {
-                          auto out = std::make_unique<Compiled>();
-                          out->respond = respond;
-                          auto compiled = compile_job(yaml, base_dir);
-                          out->errors = std::move(compiled.errors);
-                          if (!out->errors.empty()) return out;
-                          compiled.plan.set_yaml(yaml);
-                          // Decided once, so that a replay decides alike.
-                          for (proto::Source& source : *compiled.plan.mutable_sources()) {
-                            if (source.not_after_us() == 0) source.set_not_after_us(not_after);
-                          }
-                          auto plan = Plan::from_proto(std::move(compiled.plan));
-                          if (plan) {
-                            out->plan = std::move(*plan);
-                          } else {
-                            out->errors.push_back({0, 0, "", plan.error().message()});
-                          }
-                          return out;
-                        });
-}
-
-void Coordinator::on_compiled(Compiled compiled) {
-  --compiling_;
-  if (!compiled.errors.empty()) {
-    compiled.respond(refused_job_response(compiled.errors));
-    return;
-  }
-  commands_.push_back(SubmitCommand{std::move(compiled.plan), std::move(compiled.respond)});
-  decide();
-}
-
 JobLimits Coordinator::job_limits() const {
   return {static_cast<size_t>(config_.max_jobs), static_cast<size_t>(config_.max_stopped_jobs)};
 }
@@ -303,9 +213,7 @@ void Coordinator::decide() {
   Draft draft(*committed_);
   Answers answers = apply_commands(&draft);
   draft.set_members(members_.alive());
-  for (const auto job : draft.complete(members_)) {
-    log_event(LogLevel::kInfo, "job_completed", {{"job", job.value}});
-  }
+  apply_reports(&draft);
   if (now >= settled_at_us_) probe_.moved_grants.add(draft.place());
   if (draft.changed()) {
     commit(std::move(draft), std::move(answers));
@@ -314,23 +222,73 @@ void Coordinator::decide() {
   for (auto& [respond, response] : answers) respond(std::move(response));
 }
 
-Coordinator::Answers Coordinator::apply_commands(Draft* draft) {
-  Answers answers;
-  for (auto& command : commands_) {
-    if (auto* submit = std::get_if<SubmitCommand>(&command)) {
-      const auto id = draft->submit(std::move(submit->plan), runtime_.wall_us(), job_limits());
-      answers.emplace_back(std::move(submit->respond),
-                           id ? submitted_response(*draft->state().jobs.at(*id).job)
-                              : http_error(409, id.error().message()));
-    } else {
-      auto& stop = std::get<StopCommand>(command);
-      const auto id = draft->stop(stop.job, job_limits());
-      answers.emplace_back(std::move(stop.respond),
-                           id ? stopped_response(*id) : http_error(404, id.error().message()));
+void Coordinator::apply_reports(Draft* draft) {
+  for (const auto job : draft->grow_topics(members_)) {
+    log_event(LogLevel::kInfo, "topic_has_grown", {{"job", job.value}});
+  }
+  for (const auto& found : found_files_) {
+    if (!draft->take_files(found)) continue;
+    log_event(LogLevel::kInfo, "files_found",
+              {{"job", found.job.value}, {"files", found.files.paths_size()}});
+  }
+  found_files_.clear();
+  (void)draft->fail_changed(members_);
+  for (const auto job : draft->complete(members_)) {
+    log_event(LogLevel::kInfo, "job_completed", {{"job", job.value}});
+  }
+  for (const auto& [id, entry] : draft->state().jobs) {
+    if (entry.job->state != JobState::kFailed) continue;
+    const auto before = committed_->jobs.find(id);
+    if (before != committed_->jobs.end() && !before->second.job->reading()) continue;
+    log_event(LogLevel::kError, "job_failed", {{"job", id.value}, {"error", entry.job->error}});
+  }
+}
+
+void Coordinator::discover_files(int64_t now_us) {
+  if (phase_ != Phase::kServing || committing_ || discovering_ || !found_files_.empty()) return;
+  if (now_us - discovered_at_us_ < kDiscoverIntervalUs) return;
+  std::vector<std::pair<FoundFiles, proto::Source>> look;
+  for (const auto& [id, entry] : committed_->jobs) {
+    if (entry.job->state != JobState::kRunning) continue;
+    const auto& plan = entry.job->plan->proto();
+    for (int s = 0; s < plan.sources_size(); ++s) {
+      if (!plan.sources(s).files().follow()) continue;
+      look.emplace_back(FoundFiles{id, static_cast<uint32_t>(s), {}}, plan.sources(s));
     }
   }
-  commands_.clear();
-  return answers;
+  discovered_at_us_ = now_us;
+  if (look.empty()) {
+    discovery_errors_.clear();
+    return;
+  }
+  discovering_ = true;
+  runtime_.run_blocking(
+      kAgent, kDiscoverLane,
+      [catalog = catalog_, look = std::move(look)]() mutable -> std::unique_ptr<LocalPayload> {
+        auto out = std::make_unique<DiscoveredFiles>();
+        for (auto& [found, source] : look) {
+          const std::string before = source.files().SerializeAsString();
+          if (const auto status = catalog->discover(&source); !status) {
+            out->errors[found.job] = "source '" + source.name() + "': " + status.error().message();
+          }
+          if (source.files().SerializeAsString() == before) continue;
+          found.files = source.files();
+          out->found.push_back(std::move(found));
+        }
+        return out;
+      });
+}
+
+void Coordinator::on_discovered(DiscoveredFiles discovered) {
+  discovering_ = false;
+  for (const auto& [job, error] : discovered.errors) {
+    const auto before = discovery_errors_.find(job);
+    if (before != discovery_errors_.end() && before->second == error) continue;
+    log_event(LogLevel::kWarning, "discovery_failed", {{"job", job.value}, {"error", error}});
+  }
+  discovery_errors_ = std::move(discovered.errors);
+  found_files_ = std::move(discovered.found);
+  decide();
 }
 
 void Coordinator::commit(Draft draft, Answers answers) {
@@ -340,7 +298,7 @@ void Coordinator::commit(Draft draft, Answers answers) {
   runtime_.run_blocking(kAgent, kStoreLane,
                         [store = store_, before = committed_, after, view_changed,
                          answers = std::move(answers)]() -> std::unique_ptr<LocalPayload> {
-                          auto out = std::make_unique<Committed>();
+                          auto out = std::make_unique<CommittedState>();
                           out->status = store->commit(*before, *after);
                           out->state = after;
                           out->view_changed = view_changed;
@@ -349,7 +307,7 @@ void Coordinator::commit(Draft draft, Answers answers) {
                         });
 }
 
-void Coordinator::on_committed(Committed committed) {
+void Coordinator::on_committed(CommittedState committed) {
   committing_ = false;
   if (!committed.status) {
     for (auto& [respond, response] : committed.answers) {
@@ -361,6 +319,10 @@ void Coordinator::on_committed(Committed committed) {
   }
   probe_.commits.add();
   committed_ = std::move(committed.state);
+  std::erase_if(readers_, [&](const auto& job) {
+    const auto entry = committed_->jobs.find(job.first);
+    return entry == committed_->jobs.end() || !entry->second.job->live();
+  });
   if (committed.view_changed) {
     view_ = encode_cluster_view(*committed_, instance_);
     for (const auto& [node, info] : committed_->members) send_view(node);

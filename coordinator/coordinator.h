@@ -25,6 +25,8 @@
 #include "coordinator/metadata_store.h"
 #include "coordinator/probe.h"
 #include "coordinator/rest.h"
+#include "coordinator/source_catalog.h"
+#include "coordinator/tasks.h"
 #include "shared/net/http_server.h"
 #include "shared/runtime/runtime.h"
 
@@ -53,9 +55,6 @@ class Coordinator : public Actor {
 
  private:
   enum class Phase { kLoading, kRecovering, kServing };
-  struct Loaded;
-  struct Compiled;
-  struct Committed;
   struct SubmitCommand {
     std::shared_ptr<const Plan> plan;
     HttpResponder respond;
@@ -64,31 +63,48 @@ class Coordinator : public Actor {
     std::string job;
     HttpResponder respond;
   };
-  using Command = std::variant<SubmitCommand, StopCommand>;
-  using Answers = std::vector<std::pair<HttpResponder, HttpResponse>>;
+  struct MoveCommand {
+    std::string job;
+    uint32_t source_partition = 0;
+    NodeId to;  // 0: wherever there are fewest readers
+    HttpResponder respond;
+  };
+  using Command = std::variant<SubmitCommand, StopCommand, MoveCommand>;
 
-  void on_loaded(Loaded loaded);
-  void on_committed(Committed committed);
-  void on_compiled(Compiled compiled);
+  void on_loaded(LoadedState loaded);
+  void on_committed(CommittedState committed);
 
   void on_heartbeat(const Message& message);
   void on_joined(const MembershipTable::Answer& answer, NodeId node);
+  void remember_readers(NodeId node);
   void send_view(NodeId node);
   void send_fenced(NodeId node, const std::string& endpoint, const std::string& reason);
   void drop_fenced_links(int64_t now_us);
 
+  // coordinator_requests.cc
   void on_request(CoordinatorRequest request);
+  void change(CoordinatorRequest request, const RestRoute& route);
+  void answer_dead_letters(CoordinatorRequest request, const RestRoute& route);
   HttpResponse answer_now(const RestRoute& route);
+  HttpResponse show_job(const std::string& job);
   void compile(CoordinatorRequest request, const std::string& base_dir);
+  void on_compiled(CompiledPlan compiled);
+  Answers apply_commands(Draft* draft);
+  HttpResponse move_reader(const MoveCommand& move, Draft* draft);
+
+  // Files that have appeared where followed patterns point to.
+  void discover_files(int64_t now_us);
+  void on_discovered(DiscoveredFiles discovered);
 
   void decide();
-  Answers apply_commands(Draft* draft);
+  void apply_reports(Draft* draft);
   void commit(Draft draft, Answers answers);
   JobLimits job_limits() const;
 
   Runtime& runtime_;
   CoordinatorConfig config_;
   std::shared_ptr<MetadataStore> store_;
+  std::shared_ptr<SourceCatalog> catalog_;
   MetricsRegistry own_metrics_;
   CoordinatorProbe probe_;
 
@@ -99,7 +115,14 @@ class Coordinator : public Actor {
   int64_t settled_at_us_ = 0;               // nothing is placed before
   std::map<NodeId, int64_t> fenced_links_;  // to nodes that are no members; when used last
   size_t compiling_ = 0;
+  size_t reading_letters_ = 0;
   std::deque<Command> commands_;
+  std::map<JobId, ReadersBefore> readers_;  // of live jobs, what each reader said last
+
+  bool discovering_ = false;
+  int64_t discovered_at_us_ = 0;  // when the last look for files began
+  std::vector<FoundFiles> found_files_;
+  std::map<JobId, std::string> discovery_errors_;  // of the last look
 
   std::shared_ptr<const CoordinatorState> committed_;
   bool committing_ = false;

@@ -41,17 +41,21 @@ struct JobGrants {
   friend bool operator==(const JobGrants&, const JobGrants&) = default;
 };
 
-enum class JobState : uint8_t { kRunning = 1, kCompleted = 2, kStopped = 3 };
+// kFailed: a source is not what was read before. Nothing is read any more; features stay served.
+enum class JobState : uint8_t { kRunning = 1, kCompleted = 2, kStopped = 3, kFailed = 4 };
 
 struct JobRecord {
   JobId id;
   std::string name;
   JobState state = JobState::kRunning;
   TimeUs submitted_at = 0;
-  std::shared_ptr<const Plan> plan;
+  std::shared_ptr<const Plan> plan;  // grows by source partitions, never else
+  std::string error;                 // of kFailed: what happened
 
-  // Its features are computed and served: all but the stopped ones.
+  // Its features are served: all but the stopped ones.
   bool live() const { return state != JobState::kStopped; }
+  // Its sources are granted to readers.
+  bool reading() const { return live() && state != JobState::kFailed; }
 };
 
 struct JobEntry {

@@ -5,7 +5,8 @@
 #include <utility>
 
 #include "coordinator/job_status.h"
-#include "coordinator/placement.h"
+#include "coordinator/node_text.h"
+#include "shared/plan/source_partitions.h"
 
 namespace tidemill {
 namespace {
@@ -18,14 +19,27 @@ const JobEntry* find_live(const CoordinatorState& state, std::string_view name) 
 }
 
 // Whether the planner has anything to do: most of the time it has not.
-bool needs_placement(const JobGrants& grants, const std::map<NodeId, MemberInfo>& members,
+bool needs_placement(const JobEntry& entry, const std::map<NodeId, MemberInfo>& members,
                      bool any_worker) {
+  const JobGrants& grants = *entry.grants;
   const auto needs = [&](const PartitionGrant& grant) {
     if (grant.node == NodeId{}) return any_worker;
     return !members.contains(grant.node);
   };
-  return std::any_of(grants.sources.begin(), grants.sources.end(), needs) ||
-         std::any_of(grants.key_partitions.begin(), grants.key_partitions.end(), needs);
+  if (std::any_of(grants.key_partitions.begin(), grants.key_partitions.end(), needs)) return true;
+  return entry.job->reading() && std::any_of(grants.sources.begin(), grants.sources.end(), needs);
+}
+
+// How many partitions the topic of a source has by what its readers report; 0: nobody says.
+uint32_t reported_partitions(const proto::JobPlan& plan, uint32_t source,
+                             const std::vector<const proto::ReaderReport*>& readers) {
+  uint32_t most = 0;
+  for (size_t s = 0; s < readers.size(); ++s) {
+    if (readers[s] == nullptr) continue;
+    if (plan.source_partitions(static_cast<int>(s)).source() != source) continue;
+    most = std::max(most, readers[s]->log_partitions());
+  }
+  return most;
 }
 
 }  // namespace
@@ -48,8 +62,8 @@ Draft::Draft(const CoordinatorState& committed) : state_(committed) {}
 Result<JobId> Draft::submit(std::shared_ptr<const Plan> plan, TimeUs now, const JobLimits& limits) {
   const std::string name = plan->proto().job();
   if (const auto* entry = find_live(state_, name)) {
-    return user_error("job " + std::to_string(entry->job->id.value) + " of the name '" + name +
-                      "' is running; stop it first, or choose another name");
+    return user_error("there is job " + std::to_string(entry->job->id.value) + " of the name '" +
+                      name + "' already; stop it first, or choose another name");
   }
   size_t live = 0;
   for (const auto& [id, entry] : state_.jobs) live += entry.job->live() ? 1 : 0;
@@ -62,8 +76,8 @@ Result<JobId> Draft::submit(std::shared_ptr<const Plan> plan, TimeUs now, const 
   auto grants = std::make_shared<JobGrants>();
   grants->sources.resize(plan->source_partitions());
   grants->key_partitions.resize(plan->key_partitions());
-  auto job =
-      std::make_shared<JobRecord>(JobRecord{id, name, JobState::kRunning, now, std::move(plan)});
+  auto job = std::make_shared<JobRecord>(
+      JobRecord{id, name, JobState::kRunning, now, std::move(plan), {}});
   state_.jobs[id] = {std::move(job), std::move(grants)};
   changed_ = view_changed_ = true;
   return id;
@@ -90,6 +104,98 @@ void Draft::set_members(std::map<NodeId, MemberInfo> alive) {
   changed_ = view_changed_ = true;
 }
 
+Result<PartitionGrant> Draft::move_reader(std::string_view name_or_id, uint32_t source_partition,
+                                          NodeId to) {
+  const auto* found = find_job(state_, name_or_id);
+  if (found == nullptr) return user_error("there is no job '" + std::string(name_or_id) + "'");
+  const uint32_t partitions = found->job->plan->source_partitions();
+  if (source_partition >= partitions) {
+    return user_error("job '" + found->job->name + "' has no source partition " +
+                      std::to_string(source_partition) + "; it has 0 to " +
+                      std::to_string(partitions - 1));
+  }
+  if (to != NodeId{}) {
+    const auto member = state_.members.find(to);
+    if (member == state_.members.end() || member->second.role != MemberRole::kWorker) {
+      return user_error("there is no worker " + node_text(to) +
+                        (member == state_.members.end() ? "" : ", it is a store") +
+                        "; /v1/cluster lists the workers");
+    }
+  }
+  if (!found->job->reading()) {
+    return retryable_error("job '" + found->job->name + "' is " +
+                           (found->job->live() ? "FAILED" : "STOPPED") + ": nothing of it is read");
+  }
+  auto& entry = state_.jobs.at(found->job->id);
+  if (to != NodeId{} && entry.grants->sources[source_partition].node == to) {
+    return retryable_error("worker " + node_text(to) + " reads that source partition already");
+  }
+  auto grant = pick_reader(placement_input(entry.job->id), source_partition, to);
+  if (grant.node == NodeId{}) {
+    return retryable_error("there is no other worker to move the reader to");
+  }
+  grant.epoch = state_.next_epoch;
+  state_.next_epoch = Epoch{grant.epoch.value + 1};
+  auto grants = *entry.grants;
+  grants.sources[source_partition] = grant;
+  entry.grants = std::make_shared<const JobGrants>(std::move(grants));
+  changed_ = view_changed_ = true;
+  return grant;
+}
+
+std::vector<JobId> Draft::grow_topics(const MembershipTable& members) {
+  std::vector<JobId> out;
+  for (auto& [id, entry] : state_.jobs) {
+    if (entry.job->state != JobState::kRunning) continue;
+    const auto& plan = entry.job->plan->proto();
+    std::optional<proto::JobPlan> grown;
+    std::vector<const proto::ReaderReport*> readers;
+    for (int i = 0; i < plan.sources_size(); ++i) {
+      if (!plan.sources(i).has_kafka()) continue;
+      if (readers.empty()) readers = current_readers(entry, members);
+      const uint32_t known = partition_count(plan.sources(i));
+      const uint32_t now = reported_partitions(plan, static_cast<uint32_t>(i), readers);
+      if (now <= known) continue;
+      if (!grown) grown = plan;
+      auto* kafka = grown->mutable_sources(i)->mutable_kafka();
+      for (uint32_t index = known; index < now; ++index) kafka->add_start_offsets(0);
+    }
+    if (!grown) continue;
+    set_plan(&entry, std::move(*grown));
+    out.push_back(id);
+  }
+  return out;
+}
+
+bool Draft::take_files(const FoundFiles& found) {
+  const auto it = state_.jobs.find(found.job);
+  if (it == state_.jobs.end() || it->second.job->state != JobState::kRunning) return false;
+  proto::JobPlan plan = it->second.job->plan->proto();
+  auto* files = plan.mutable_sources(static_cast<int>(found.source))->mutable_files();
+  if (files->SerializeAsString() == found.files.SerializeAsString()) return false;
+  *files = found.files;
+  set_plan(&it->second, std::move(plan));
+  return true;
+}
+
+std::vector<JobId> Draft::fail_changed(const MembershipTable& members) {
+  std::vector<JobId> out;
+  for (auto& [id, entry] : state_.jobs) {
+    if (!entry.job->reading()) continue;
+    const auto readers = current_readers(entry, members);
+    for (uint32_t s = 0; s < readers.size(); ++s) {
+      if (readers[s] == nullptr || !readers[s]->source_changed()) continue;
+      uint32_t index = 0;
+      const auto& source = entry.job->plan->source_of(s, &index);
+      fail(&entry, "source '" + source.name() + "', partition " + std::to_string(index) + ": " +
+                       readers[s]->error());
+      out.push_back(id);
+      break;
+    }
+  }
+  return out;
+}
+
 std::vector<JobId> Draft::complete(const MembershipTable& members) {
   std::vector<JobId> out;
   for (auto& [id, entry] : state_.jobs) {
@@ -101,24 +207,31 @@ std::vector<JobId> Draft::complete(const MembershipTable& members) {
   return out;
 }
 
-uint32_t Draft::place() {
+PlacementInput Draft::placement_input(JobId job) const {
+  const JobEntry& entry = state_.jobs.at(job);
   PlacementInput input;
   for (const auto& [node, info] : state_.members) {
     if (info.role == MemberRole::kWorker) input.workers.push_back({node, info.shards});
   }
+  input.current = entry.grants.get();
+  input.key_partitions = entry.job->plan->key_partitions();
+  input.source_partitions = entry.job->plan->source_partitions();
+  input.place_sources = entry.job->reading();
+  input.next_epoch = state_.next_epoch;
+  for (const auto& [id, other] : state_.jobs) {
+    if (id != job) input.others.push_back(other.grants.get());
+  }
+  return input;
+}
+
+uint32_t Draft::place() {
+  const bool any_worker =
+      std::any_of(state_.members.begin(), state_.members.end(),
+                  [](const auto& member) { return member.second.role == MemberRole::kWorker; });
   uint32_t moved = 0;
   for (auto& [id, entry] : state_.jobs) {
-    if (!entry.job->live()) continue;
-    if (!needs_placement(*entry.grants, state_.members, !input.workers.empty())) continue;
-    input.current = entry.grants.get();
-    input.key_partitions = entry.job->plan->key_partitions();
-    input.source_partitions = entry.job->plan->source_partitions();
-    input.next_epoch = state_.next_epoch;
-    input.others.clear();
-    for (const auto& [other_id, other] : state_.jobs) {
-      if (other_id != id) input.others.push_back(other.grants.get());
-    }
-    auto placement = plan_placement(input);
+    if (!entry.job->live() || !needs_placement(entry, state_.members, any_worker)) continue;
+    auto placement = plan_placement(placement_input(id));
     if (placement.moved == 0) continue;
     moved += placement.moved;
     state_.next_epoch = placement.next_epoch;
@@ -138,6 +251,38 @@ void Draft::set_state(JobEntry* entry, JobState state) {
   job.state = state;
   entry->job = std::make_shared<const JobRecord>(std::move(job));
   changed_ = true;
+}
+
+// What cannot be a plan any more has outgrown its limits: the job stops reading rather than
+// leaving out what was added.
+void Draft::set_plan(JobEntry* entry, proto::JobPlan plan) {
+  number_source_partitions(&plan);
+  auto checked = Plan::from_proto(std::move(plan));
+  if (!checked) {
+    fail(entry, checked.error().message());
+    return;
+  }
+  auto job = *entry->job;
+  job.plan = std::move(*checked);
+  auto grants = *entry->grants;
+  grants.sources.resize(job.plan->source_partitions());
+  entry->job = std::make_shared<const JobRecord>(std::move(job));
+  entry->grants = std::make_shared<const JobGrants>(std::move(grants));
+  changed_ = view_changed_ = true;
+}
+
+void Draft::fail(JobEntry* entry, std::string error) {
+  auto job = *entry->job;
+  job.state = JobState::kFailed;
+  job.error = std::move(error);
+  auto grants = *entry->grants;
+  for (auto& grant : grants.sources) {
+    grant = {NodeId{}, 0, state_.next_epoch};
+    state_.next_epoch = Epoch{state_.next_epoch.value + 1};
+  }
+  entry->job = std::make_shared<const JobRecord>(std::move(job));
+  entry->grants = std::make_shared<const JobGrants>(std::move(grants));
+  changed_ = view_changed_ = true;
 }
 
 void Draft::forget_stopped(size_t keep) {

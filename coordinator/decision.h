@@ -2,7 +2,7 @@
 // the members alive and what they report. Pure: no I/O, no clock.
 //
 //   Draft draft(committed);
-//   draft.submit(...); draft.set_members(...); draft.place(...);
+//   draft.submit(...); draft.set_members(...); draft.grow(...); draft.place(...);
 //   if (draft.changed()) make draft.take() durable, then show it
 #pragma once
 
@@ -13,6 +13,7 @@
 
 #include "coordinator/coordinator_state.h"
 #include "coordinator/membership.h"
+#include "coordinator/placement.h"
 #include "shared/base/result.h"
 
 namespace tidemill {
@@ -20,6 +21,13 @@ namespace tidemill {
 struct JobLimits {
   size_t max_jobs = 64;           // live ones
   size_t max_stopped_jobs = 100;  // the oldest beyond it are forgotten
+};
+
+// What a source over followed files looks like now; its files begin with those of the plan.
+struct FoundFiles {
+  JobId job;
+  uint32_t source = 0;  // number in the plan
+  proto::FilesInput files;
 };
 
 // By name (a live job before stopped ones, the newest of those first), else by id; null: none.
@@ -34,6 +42,20 @@ class Draft {
   // Stopping a stopped job changes nothing. kUser: there is no such job.
   Result<JobId> stop(std::string_view name_or_id, const JobLimits& limits);
   void set_members(std::map<NodeId, MemberInfo> alive);
+  // Another worker for the reader of a source partition: `to`, or if it is 0 the one with the
+  // fewest. kUser: there is no such job, partition or worker; kRetryable: not as things are now.
+  Result<PartitionGrant> move_reader(std::string_view name_or_id, uint32_t source_partition,
+                                     NodeId to);
+  // Topics that have, by what their readers report, more partitions than the plan: those added are
+  // appended to it and read from their beginning. Gives the jobs that have grown, or failed
+  // because a plan cannot hold as many.
+  std::vector<JobId> grow_topics(const MembershipTable& members);
+  // Likewise for files that were found; what is known of the others is taken over. Whether
+  // anything has changed.
+  bool take_files(const FoundFiles& found);
+  // Jobs whose readers have found another log than the one that was read, or lack what they need:
+  // nobody reads their sources any more, key partitions stay. Gives those that have become FAILED.
+  std::vector<JobId> fail_changed(const MembershipTable& members);
   // Jobs that are complete by what their members report; gives those that have become so.
   std::vector<JobId> complete(const MembershipTable& members);
   // Grants for everything that no living member owns. Returns how many have changed.
@@ -47,6 +69,9 @@ class Draft {
 
  private:
   void set_state(JobEntry* entry, JobState state);
+  void set_plan(JobEntry* entry, proto::JobPlan plan);
+  void fail(JobEntry* entry, std::string error);
+  PlacementInput placement_input(JobId job) const;
   void forget_stopped(size_t keep);
 
   CoordinatorState state_;

@@ -5,14 +5,10 @@
 namespace tidemill {
 namespace {
 
-std::string input_of(const Plan& plan, uint32_t partition, std::string* source_name) {
-  uint32_t index = 0;
-  const auto& source = plan.source_of(partition, &index);
-  *source_name = source.name();
-  if (source.has_files() && static_cast<int>(index) < source.files().paths_size()) {
-    return source.files().paths(static_cast<int>(index));
-  }
-  return "generator " + std::to_string(index);
+std::string input_of(const proto::Source& source, uint32_t index) {
+  if (source.has_files()) return source.files().paths(static_cast<int>(index));
+  const std::string log = source.has_kafka() ? source.kafka().topic() : "generator";
+  return log + " " + std::to_string(index);
 }
 
 const proto::JobReport* report_of(const MembershipTable::Entry& member, JobId job) {
@@ -22,35 +18,56 @@ const proto::JobReport* report_of(const MembershipTable::Entry& member, JobId jo
   return nullptr;
 }
 
-void read_reader(const proto::JobReport& report, SourceStatus* out) {
-  for (const auto& reader : report.readers()) {
-    if (reader.read().source_partition() != out->partition) continue;
-    if (reader.epoch() != out->grant.epoch.value) continue;
-    out->offset = reader.read().offset();
-    out->finished = reader.read().finished();
-    out->max_event_time = reader.read().max_event_time_us();
-    out->records = reader.records();
-    out->bad_records = reader.bad_records();
-    out->error = reader.error();
-    out->bad_samples.assign(reader.bad_samples().begin(), reader.bad_samples().end());
+// Where a reader stands: one that has read nothing stands where the plan says.
+uint64_t position_of(const proto::Source& source, const SourceStatus& status) {
+  if (!source.has_kafka()) return status.offset;
+  return std::max<uint64_t>(status.offset,
+                            source.kafka().start_offsets(static_cast<int>(status.index)));
+}
+
+void read_letters(const proto::ReaderReport& reader, SourceStatus* out) {
+  for (const proto::DeadLetterCount& count : reader.dead_letters()) {
+    out->dead_letters[{count.reason(), count.view()}] += count.records();
   }
 }
 
+void read_reader(const proto::Source& source, const proto::ReaderReport& reader,
+                 SourceStatus* out) {
+  out->offset = reader.read().offset();
+  out->finished = reader.read().finished();
+  out->max_event_time = reader.read().max_event_time_us();
+  out->idle = reader.idle();
+  out->records = reader.records();
+  read_letters(reader, out);
+  out->null_keys = reader.null_keys();
+  out->tombstones = reader.tombstones();
+  out->error = reader.error();
+  out->bad_samples.assign(reader.bad_samples().begin(), reader.bad_samples().end());
+  if (reader.log_end_offset() == 0) return;
+  out->log_end_offset = reader.log_end_offset();
+  const uint64_t position = position_of(source, *out);
+  out->lag = position < *out->log_end_offset ? *out->log_end_offset - position : 0;
+}
+
 template <typename Progress>
-uint64_t offset_in(const Progress& progress, uint32_t partition) {
+std::vector<uint64_t> offsets_of(const Progress& progress, size_t partitions) {
+  std::vector<uint64_t> out(partitions);
   for (const auto& p : progress) {
-    if (p.source_partition() == partition) return p.offset();
+    if (p.source_partition() < partitions) out[p.source_partition()] = p.offset();
   }
-  return 0;
+  return out;
 }
 
 // The least of what the owners report; of an owner that reports nothing it is 0.
 void take_least(const proto::JobReport* report, bool first, std::vector<SourceStatus>* sources) {
+  static const proto::JobReport kNothing;
+  if (report == nullptr) report = &kNothing;
+  const auto applied = offsets_of(report->applied(), sources->size());
+  const auto published = offsets_of(report->published(), sources->size());
   for (auto& source : *sources) {
-    const uint64_t applied = report ? offset_in(report->applied(), source.partition) : 0;
-    const uint64_t published = report ? offset_in(report->published(), source.partition) : 0;
-    source.applied = first ? applied : std::min(source.applied, applied);
-    source.published = first ? published : std::min(source.published, published);
+    const uint32_t s = source.partition;
+    source.applied = first ? applied[s] : std::min(source.applied, applied[s]);
+    source.published = first ? published[s] : std::min(source.published, published[s]);
   }
 }
 
@@ -73,20 +90,33 @@ void add_counts(const proto::JobReport& report, JobStatus* out) {
   out->freed_rows += report.freed_rows();
   out->images_sent += report.images_sent();
   out->session_gaps += report.session_gaps();
+  const auto views = static_cast<size_t>(report.too_late_by_view_size());
+  for (size_t v = 0; v < std::min(views, out->too_late_by_view.size()); ++v) {
+    out->too_late_by_view[v] += report.too_late_by_view(static_cast<int>(v));
+  }
   add_stages(report, out);
 }
 
-void read_sources(const JobEntry& entry, const MembershipTable& members, JobStatus* out) {
+void read_sources(const JobEntry& entry, const MembershipTable& members,
+                  const ReadersBefore& before, JobStatus* out) {
   const Plan& plan = *entry.job->plan;
+  const auto readers = current_readers(entry, members);
   for (uint32_t s = 0; s < plan.source_partitions(); ++s) {
-    SourceStatus source;
-    source.partition = s;
-    source.input = input_of(plan, s, &source.source);
-    if (s < entry.grants->sources.size()) source.grant = entry.grants->sources[s];
-    if (const auto* owner = members.find_alive(source.grant.node)) {
-      if (const auto* report = report_of(*owner, entry.job->id)) read_reader(*report, &source);
+    SourceStatus status;
+    status.partition = s;
+    const proto::Source& source = plan.source_of(s, &status.index);
+    status.source = source.name();
+    status.input = input_of(source, status.index);
+    if (s < entry.grants->sources.size()) status.grant = entry.grants->sources[s];
+    const auto last = before.find(s);
+    if (s < readers.size() && readers[s] != nullptr) {
+      read_reader(source, *readers[s], &status);
+    } else if (last != before.end() && status.grant.node == NodeId{}) {
+      read_reader(source, last->second, &status);
+    } else if (last != before.end()) {
+      read_letters(last->second, &status);
     }
-    out->sources.push_back(std::move(source));
+    out->sources.push_back(std::move(status));
   }
 }
 
@@ -110,7 +140,30 @@ bool sources_done(const std::vector<SourceStatus>& sources) {
 
 }  // namespace
 
-JobStatus job_status(const JobEntry& entry, const MembershipTable& members, uint64_t view_version) {
+uint64_t SourceStatus::bad_records() const {
+  uint64_t sum = 0;
+  for (const auto& [what, records] : dead_letters) sum += records;
+  return sum;
+}
+
+std::vector<const proto::ReaderReport*> current_readers(const JobEntry& entry,
+                                                        const MembershipTable& members) {
+  const auto& grants = entry.grants->sources;
+  std::vector<const proto::ReaderReport*> out(grants.size());
+  for (const auto& [node, member] : members.entries()) {
+    const auto* report = member.alive ? report_of(member, entry.job->id) : nullptr;
+    if (report == nullptr) continue;
+    for (const auto& reader : report->readers()) {
+      const uint32_t s = reader.read().source_partition();
+      if (s >= grants.size() || grants[s].node != node) continue;
+      if (reader.epoch() == grants[s].epoch.value) out[s] = &reader;
+    }
+  }
+  return out;
+}
+
+JobStatus job_status(const JobEntry& entry, const MembershipTable& members, uint64_t view_version,
+                     const ReadersBefore& before) {
   JobStatus out;
   const JobId job = entry.job->id;
   out.key_partitions = entry.job->plan->key_partitions();
@@ -119,7 +172,8 @@ JobStatus job_status(const JobEntry& entry, const MembershipTable& members, uint
     ++out.owned;
     ++out.owned_by[grant.node];
   }
-  read_sources(entry, members, &out);
+  out.too_late_by_view.resize(entry.job->plan->views().size());
+  read_sources(entry, members, before, &out);
   bool settled = out.owned == out.key_partitions && out.owned > 0;
   bool first = true;
   for (const auto& [node, owned] : out.owned_by) {

@@ -4,7 +4,9 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "coordinator/coordinator_state.h"
@@ -12,20 +14,31 @@
 
 namespace tidemill {
 
+// By (reason, view): how many of a source partition are in storage.
+using LetterCounts = std::map<std::pair<std::string, std::string>, uint64_t>;
+
 struct SourceStatus {
   uint32_t partition = 0;
   std::string source;
-  std::string input;  // a file's path, or "generator 0"
+  uint32_t index = 0;  // within the source
+  std::string input;   // a file's path, "topic 0" or "generator 0"
   PartitionGrant grant;
-  uint64_t offset = 0;  // the next record
+  uint64_t offset = 0;                     // the next record
+  std::optional<uint64_t> log_end_offset;  // as last seen by the reader
+  std::optional<uint64_t> lag;             // in the unit of offsets, of reading
   bool finished = false;
+  bool idle = false;
   uint64_t records = 0;
-  uint64_t bad_records = 0;
+  LetterCounts dead_letters;
+  uint64_t null_keys = 0;
+  uint64_t tombstones = 0;
   std::string error;
   std::vector<std::string> bad_samples;
   uint64_t applied = 0;    // by every key partition
   uint64_t published = 0;  // by every key partition, to every store
   TimeUs max_event_time = kMinTime;
+
+  uint64_t bad_records() const;  // dead letters of all reasons
 };
 
 struct StageSum {
@@ -50,7 +63,8 @@ struct JobStatus {
   uint64_t freed_rows = 0;
   uint64_t images_sent = 0;
   uint64_t session_gaps = 0;
-  TimeUs horizon = kMinTime;  // least over the workers
+  std::vector<uint64_t> too_late_by_view;  // by number of the view in the plan
+  TimeUs horizon = kMinTime;               // least over the workers
   // CPU time by stage, over workers and stores.
   std::map<std::string, StageSum> stages;
 
@@ -60,6 +74,16 @@ struct JobStatus {
   bool complete = false;
 };
 
-JobStatus job_status(const JobEntry& entry, const MembershipTable& members, uint64_t view_version);
+// What readers of a job said last, by source partition. Shown of those that nobody reads now; of
+// those whose new reader says nothing yet only the dead letters, which are in storage.
+using ReadersBefore = std::map<uint32_t, proto::ReaderReport>;
+
+JobStatus job_status(const JobEntry& entry, const MembershipTable& members, uint64_t view_version,
+                     const ReadersBefore& before = {});
+
+// By source partition: what the reader that it is granted to reports under this grant; null:
+// nothing.
+std::vector<const proto::ReaderReport*> current_readers(const JobEntry& entry,
+                                                        const MembershipTable& members);
 
 }  // namespace tidemill

@@ -40,6 +40,7 @@ int run(int argc, char** argv) {
   RealProcessConfig process_config;
   process_config.node = kCoordinatorNode;
   process_config.listen = options.listen;
+  process_config.blocking_threads = kBlockingThreads;
   auto process = RealProcess::create(process_config);
   if (!process) return fail(process.error());
   auto store = MetadataStore::open(options.data_dir);

@@ -50,6 +50,7 @@ proto::StoredJob encode_job(const JobRecord& job) {
   out.set_state(static_cast<proto::JobState>(job.state));
   out.set_submitted_at_us(job.submitted_at);
   *out.mutable_plan() = job.plan->proto();
+  out.set_error(job.error);
   return out;
 }
 
@@ -91,11 +92,11 @@ Result<JobRecord> decode_job(proto::StoredJob stored) {
   if (auto status = check_version(stored.format_version(), what.c_str()); !status) {
     return status.error();
   }
-  if (stored.job() == 0 || stored.state() < proto::RUNNING || stored.state() > proto::STOPPED) {
+  if (stored.job() == 0 || stored.state() < proto::RUNNING || stored.state() > proto::FAILED) {
     return corrupt_error(what + ": impossible id or state");
   }
-  JobRecord job{JobId{stored.job()}, stored.name(), static_cast<JobState>(stored.state()),
-                stored.submitted_at_us(), nullptr};
+  JobRecord job{JobId{stored.job()},      stored.name(), static_cast<JobState>(stored.state()),
+                stored.submitted_at_us(), nullptr,       stored.error()};
   auto plan = Plan::from_proto(std::move(*stored.mutable_plan()));
   if (!plan) return corrupt_error(what + ": " + plan.error().message());
   job.plan = std::move(*plan);

@@ -8,6 +8,7 @@ void add_options(ProcessConfig* config, CoordinatorOptions* options) {
                ProcessConfig::Presence::kRequired);
   config->text("listen", &options->listen, "where members reach the coordinator; port 0: any");
   config->text("http", &options->http, "address:port of REST and metrics; port 0: any");
+  config->text("dead-letters", &c.dead_letters, "directory of the workers' dead letters, to read");
   config->number("lease-ms", &c.lease_ms,
                  {"a member without a heartbeat for as long is dead", "ms", 200, 600'000});
   config->number("tick-ms", &c.tick_ms, {"how often leases are looked at", "ms", 10, 60'000});

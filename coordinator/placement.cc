@@ -49,17 +49,33 @@ class Planner {
   void place_sources(std::vector<PartitionGrant>* grants) {
     place(
         grants, [this](Slot& slot) { ++slot.sources, ++totals_[slot.worker].sources; },
-        [this](const Slot& s) {
-          const auto& worker = totals_[s.worker];
-          return std::tuple(worker.sources, worker.other_sources, s.sources, s.other_sources,
-                            s.node, s.shard);
-        });
+        [this](const Slot& s) { return source_load(s); });
+  }
+
+  // The slot for one more source partition, among those that `allowed` takes; null: none.
+  template <typename Allowed>
+  const Slot* source_slot(const std::vector<PartitionGrant>& grants, Allowed allowed) {
+    for (const auto& grant : grants) {
+      if (auto* slot = slot_of(grant)) ++slot->sources, ++totals_[slot->worker].sources;
+    }
+    const Slot* least = nullptr;
+    for (const Slot& slot : slots_) {
+      if (!allowed(slot.node)) continue;
+      if (least == nullptr || source_load(slot) < source_load(*least)) least = &slot;
+    }
+    return least;
   }
 
   Epoch next_epoch() const { return next_epoch_; }
   uint32_t moved() const { return moved_; }
 
  private:
+  std::tuple<uint32_t, uint32_t, uint32_t, uint32_t, NodeId, uint32_t> source_load(
+      const Slot& s) const {
+    const auto& worker = totals_[s.worker];
+    return {worker.sources, worker.other_sources, s.sources, s.other_sources, s.node, s.shard};
+  }
+
   Slot* slot_of(const PartitionGrant& grant) {
     const auto it = slot_of_.find({grant.node, grant.shard});
     return it == slot_of_.end() ? nullptr : &slots_[it->second];
@@ -119,11 +135,20 @@ Placement plan_placement(const PlacementInput& input) {
   if (input.current != nullptr) out.grants = *input.current;
   out.grants.key_partitions.resize(input.key_partitions);
   out.grants.sources.resize(input.source_partitions);
-  planner.place_sources(&out.grants.sources);
+  if (input.place_sources) planner.place_sources(&out.grants.sources);
   planner.place_keys(&out.grants.key_partitions);
   out.next_epoch = planner.next_epoch();
   out.moved = planner.moved();
   return out;
+}
+
+PartitionGrant pick_reader(const PlacementInput& input, uint32_t source_partition, NodeId to) {
+  Planner planner(input);
+  const auto& sources = input.current->sources;
+  const NodeId now = sources.at(source_partition).node;
+  const auto* slot = planner.source_slot(
+      sources, [&](NodeId node) { return to == NodeId{} ? node != now : node == to; });
+  return slot == nullptr ? PartitionGrant{} : PartitionGrant{slot->node, slot->shard, Epoch{}};
 }
 
 }  // namespace tidemill

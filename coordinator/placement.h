@@ -7,6 +7,8 @@
 // - a job placed at once: loads of any two slots (worker, shard) differ by at most one key
 //   partition, and loads of any two workers by at most one source partition
 // - planning again from the result changes nothing
+//
+// A source partition is also moved alone, on request: see pick_reader.
 #pragma once
 
 #include <cstdint>
@@ -26,6 +28,7 @@ struct PlacementInput {
   const JobGrants* current = nullptr;    // sizes need not fit: missing ones are owned by nobody
   uint32_t key_partitions = 0;
   uint32_t source_partitions = 0;
+  bool place_sources = true;  // no: their grants stay as they are
   Epoch next_epoch{1};
   // Of the other jobs; ties go to the worker with less to do for them.
   std::vector<const JobGrants*> others;
@@ -38,5 +41,11 @@ struct Placement {
 };
 
 Placement plan_placement(const PlacementInput& input);
+
+// Where the reader of `source_partition` of input.current should be instead: on `to`, or, if `to`
+// is 0, on another worker than now, the one with the fewest readers of the job (ties: of other
+// jobs). Its shard there is the one with the fewest. Node 0: there is no such worker. The epoch is
+// not set.
+PartitionGrant pick_reader(const PlacementInput& input, uint32_t source_partition, NodeId to);
 
 }  // namespace tidemill

@@ -1,8 +1,67 @@
 #include "coordinator/probe.h"
 
-#include "coordinator/job_status.h"
+#include <functional>
+
+#include "shared/dead_letter/dead_letter.h"
 
 namespace tidemill {
+namespace {
+
+// A live job and how it is doing.
+struct Shown {
+  const JobRecord* job = nullptr;
+  JobStatus status;
+};
+
+constexpr BadReason kReasons[] = {BadReason::kUnparsable, BadReason::kOversized, BadReason::kFuture,
+                                  BadReason::kExpression};
+
+void add_dead_letters(const std::vector<Shown>& jobs, GaugeText* out) {
+  out->family("tidemill_coordinator_job_dead_letters", "Dead letters in storage");
+  for (const auto& [job, status] : jobs) {
+    std::map<std::pair<std::string, std::string>, uint64_t> sums;  // by (source, reason)
+    for (const SourceStatus& source : status.sources) {
+      for (const BadReason reason : kReasons) sums[{source.source, reason_name(reason)}] += 0;
+      for (const auto& [what, records] : source.dead_letters) {
+        sums[{source.source, what.first}] += records;
+      }
+    }
+    for (const auto& [what, records] : sums) {
+      out->sample({{"job", job->name}, {"source", what.first}, {"reason", what.second}},
+                  static_cast<double>(records));
+    }
+  }
+}
+
+void add_views(const std::vector<Shown>& jobs, GaugeText* out) {
+  out->family("tidemill_coordinator_view_too_late_rows",
+              "Rows that came too late for the view's features");
+  for (const auto& [job, status] : jobs) {
+    for (size_t v = 0; v < status.too_late_by_view.size(); ++v) {
+      out->sample({{"job", job->name}, {"view", job->plan->views().at(v).name}},
+                  static_cast<double>(status.too_late_by_view[v]));
+    }
+  }
+}
+
+using Figure = std::function<std::optional<uint64_t>(const SourceStatus&)>;
+
+void add_sources(const std::vector<Shown>& jobs, const char* name, const char* help,
+                 const Figure& figure, GaugeText* out) {
+  out->family(name, help);
+  for (const auto& [job, status] : jobs) {
+    for (const SourceStatus& source : status.sources) {
+      const auto value = figure(source);
+      if (!value) continue;
+      out->sample({{"job", job->name},
+                   {"source", source.source},
+                   {"partition", std::to_string(source.index)}},
+                  static_cast<double>(*value));
+    }
+  }
+}
+
+}  // namespace
 
 CoordinatorProbe::CoordinatorProbe(MetricsRegistry* registry)
     : heartbeats(registry->counter("tidemill_coordinator_heartbeats_total",
@@ -20,8 +79,8 @@ CoordinatorProbe::CoordinatorProbe(MetricsRegistry* registry)
       requests(registry->counter("tidemill_coordinator_requests_total", "REST requests")),
       registry_(registry) {}
 
-std::string CoordinatorProbe::render(const CoordinatorState& state,
-                                     const MembershipTable& members) {
+std::string CoordinatorProbe::render(const CoordinatorState& state, const MembershipTable& members,
+                                     const std::map<JobId, ReadersBefore>& readers) {
   double workers = 0;
   double stores = 0;
   for (const auto& [node, member] : members.entries()) {
@@ -35,19 +94,39 @@ std::string CoordinatorProbe::render(const CoordinatorState& state,
       .set(static_cast<double>(state.view_version));
   registry_->gauge("tidemill_coordinator_generation", "Starts of a coordinator on these metadata")
       .set(static_cast<double>(state.generation));
-  double live = 0;
+  std::vector<Shown> jobs;
   for (const auto& [id, entry] : state.jobs) {  // a live job is the newest of its name
-    live += entry.job->live() ? 1 : 0;
-    set_job(entry, members);
+    JobStatus status;  // all 0 once it is stopped: these metrics are never removed
+    if (entry.job->live()) {
+      const auto before = readers.find(id);
+      status =
+          job_status(entry, members, 0, before == readers.end() ? ReadersBefore{} : before->second);
+    }
+    set_job(*entry.job, status);
+    if (entry.job->live()) jobs.push_back({entry.job.get(), std::move(status)});
   }
-  registry_->gauge("tidemill_coordinator_jobs", "Jobs not stopped").set(live);
-  return registry_->render();
+  registry_->gauge("tidemill_coordinator_jobs", "Jobs not stopped")
+      .set(static_cast<double>(jobs.size()));
+  GaugeText more;
+  add_dead_letters(jobs, &more);
+  add_views(jobs, &more);
+  add_sources(
+      jobs, "tidemill_coordinator_source_applied_offset",
+      "Offset up to which every key partition has applied a source partition",
+      [](const SourceStatus& s) { return s.applied; }, &more);
+  add_sources(
+      jobs, "tidemill_coordinator_source_log_end_offset",
+      "End of a source partition's log as its reader has seen it last",
+      [](const SourceStatus& s) { return s.log_end_offset; }, &more);
+  add_sources(
+      jobs, "tidemill_coordinator_source_lag",
+      "What of a source partition's log is still to be read, in its offsets",
+      [](const SourceStatus& s) { return s.lag; }, &more);
+  return registry_->render() + more.text();
 }
 
-void CoordinatorProbe::set_job(const JobEntry& entry, const MembershipTable& members) {
-  JobStatus status;  // all 0 once it is stopped: metrics are never removed
-  if (entry.job->live()) status = job_status(entry, members, 0);
-  const MetricLabels labels{{"job", entry.job->name}};
+void CoordinatorProbe::set_job(const JobRecord& job, const JobStatus& status) {
+  const MetricLabels labels{{"job", job.name}};
   const auto set = [&](const char* name, const char* help, uint64_t value) {
     registry_->gauge(name, help, labels).set(static_cast<double>(value));
   };
@@ -63,10 +142,12 @@ void CoordinatorProbe::set_job(const JobEntry& entry, const MembershipTable& mem
   uint64_t bad = 0;
   uint64_t stuck = 0;
   for (const auto& source : status.sources) {
-    bad += source.bad_records;
+    bad += source.bad_records();
     stuck += source.error.empty() ? 0 : 1;
   }
-  set("tidemill_coordinator_job_bad_records", "Bad records read by the present readers", bad);
+  set("tidemill_coordinator_job_bad_records", "Dead letters in storage, of all reasons", bad);
+  set("tidemill_coordinator_job_failed", "1 if the job has failed and reads nothing any more",
+      job.state == JobState::kFailed ? 1 : 0);
   set("tidemill_coordinator_job_stuck_sources", "Source partitions that stand still on an error",
       stuck);
 }

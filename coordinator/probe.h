@@ -2,6 +2,7 @@
 #pragma once
 
 #include "coordinator/coordinator_state.h"
+#include "coordinator/job_status.h"
 #include "coordinator/membership.h"
 #include "shared/obs/metrics.h"
 
@@ -21,10 +22,12 @@ class CoordinatorProbe {
   Counter& requests;
 
   // Gauges from the durable state and the newest reports, then everything as Prometheus text.
-  std::string render(const CoordinatorState& state, const MembershipTable& members);
+  // `readers`: by job, what its readers said last.
+  std::string render(const CoordinatorState& state, const MembershipTable& members,
+                     const std::map<JobId, ReadersBefore>& readers);
 
  private:
-  void set_job(const JobEntry& entry, const MembershipTable& members);
+  void set_job(const JobRecord& job, const JobStatus& status);
 
   MetricsRegistry* registry_;
 };

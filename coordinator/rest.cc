@@ -1,6 +1,6 @@
 #include "coordinator/rest.h"
 
-#include <cstdio>
+#include <charconv>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
@@ -78,21 +78,67 @@ std::variant<RestRoute, HttpResponse> submit_route(std::string_view query) {
   return route;
 }
 
+Json letters_json(const LetterCounts& letters) {
+  Json out = Json::array();
+  for (const auto& [what, records] : letters) {
+    out.push_back({{"reason", what.first}, {"view", what.second}, {"records", records}});
+  }
+  return out;
+}
+
+Json or_null(const std::optional<uint64_t>& value) { return value ? Json(*value) : Json(nullptr); }
+
 Json source_json(const SourceStatus& source) {
   return {{"partition", source.partition},
           {"source", source.source},
+          {"index", source.index},
           {"input", source.input},
           {"node", source.grant.node == NodeId{} ? "" : node_text(source.grant.node)},
           {"epoch", source.grant.epoch.value},
           {"offset", source.offset},
+          {"log_end_offset", or_null(source.log_end_offset)},
+          {"lag", or_null(source.lag)},
           {"finished", source.finished},
+          {"idle", source.idle},
           {"records", source.records},
-          {"bad_records", source.bad_records},
+          {"bad_records", source.bad_records()},
+          {"dead_letters", letters_json(source.dead_letters)},
+          {"null_keys", source.null_keys},
+          {"tombstones", source.tombstones},
           {"bad_samples", source.bad_samples},
           {"error", source.error},
           {"applied", source.applied},
           {"published", source.published},
           {"max_event_time", format_timestamp(source.max_event_time)}};
+}
+
+// Sums over the source partitions.
+void add_source_totals(const JobStatus& status, Json* json) {
+  uint64_t bad_records = 0;
+  uint64_t null_keys = 0;
+  uint64_t tombstones = 0;
+  std::optional<uint64_t> lag;
+  std::map<std::pair<std::string, std::pair<std::string, std::string>>, uint64_t> letters;
+  for (const SourceStatus& source : status.sources) {
+    bad_records += source.bad_records();
+    null_keys += source.null_keys;
+    tombstones += source.tombstones;
+    if (source.lag) lag = lag.value_or(0) + *source.lag;
+    for (const auto& [what, records] : source.dead_letters) {
+      letters[{source.source, what}] += records;
+    }
+  }
+  (*json)["bad_records"] = bad_records;
+  (*json)["dead_letters"] = Json::array();
+  for (const auto& [what, records] : letters) {
+    (*json)["dead_letters"].push_back({{"source", what.first},
+                                       {"reason", what.second.first},
+                                       {"view", what.second.second},
+                                       {"records", records}});
+  }
+  (*json)["null_keys"] = null_keys;
+  (*json)["tombstones"] = tombstones;
+  (*json)["lag"] = or_null(lag);
 }
 
 const char* state_text(JobState state) {
@@ -103,6 +149,8 @@ const char* state_text(JobState state) {
       return "COMPLETED";
     case JobState::kStopped:
       return "STOPPED";
+    case JobState::kFailed:
+      return "FAILED";
   }
   return "";
 }
@@ -111,7 +159,36 @@ Json job_json(const JobRecord& job) {
   return {{"id", job.id.value},
           {"name", job.name},
           {"state", state_text(job.state)},
+          {"error", job.error},
           {"submitted_at", format_timestamp(job.submitted_at)}};
+}
+
+// Calls about one job; nothing if there is no such path.
+std::optional<std::variant<RestRoute, HttpResponse>> job_route(
+    const HttpRequest& request, const std::vector<std::string_view>& parts) {
+  const auto job = decode(parts[3]);
+  if (!job || job->empty()) return http_error(400, "the path lacks the name or id of a job");
+  RestRoute route{RestCall::kShowJob, *job, {}};
+  if (parts.size() == 4) return only(request, "GET", std::move(route));
+  if (parts.size() == 5 && parts[4] == "stop") {
+    route.call = RestCall::kStopJob;
+    return only(request, "POST", std::move(route));
+  }
+  if (parts.size() == 5 && parts[4] == "dead-letters") {
+    route.call = RestCall::kDeadLetters;
+    return only(request, "GET", std::move(route));
+  }
+  if (parts.size() != 7 || parts[4] != "source-partitions" || parts[6] != "move") {
+    return std::nullopt;
+  }
+  route.call = RestCall::kMoveReader;
+  const auto number = parts[5];
+  const char* end = number.data() + number.size();
+  const auto parsed = std::from_chars(number.data(), end, route.source_partition);
+  if (parsed.ec != std::errc{} || parsed.ptr != end) {
+    return http_error(400, "'" + std::string(number) + "' is not the number of a source partition");
+  }
+  return only(request, "POST", std::move(route));
 }
 
 struct Owned {
@@ -136,12 +213,6 @@ std::map<NodeId, Owned> owned_partitions(const CoordinatorState& state,
 
 }  // namespace
 
-std::string node_text(NodeId node) {
-  char text[17];
-  std::snprintf(text, sizeof(text), "%016llx", static_cast<unsigned long long>(node.value));
-  return text;
-}
-
 std::variant<RestRoute, HttpResponse> route_request(const HttpRequest& request) {
   const std::string_view target = request.target;
   const size_t question = target.find('?');
@@ -155,16 +226,14 @@ std::variant<RestRoute, HttpResponse> route_request(const HttpRequest& request) 
     if (request.method == "POST") return submit_route(query);
     return http_error(405, request.method + " is not possible here; GET and POST are");
   }
-  const auto parts = split(path, '/');  // "", "v1", "jobs", job [, "stop"]
-  if (parts.size() >= 4 && parts.size() <= 5 && parts[1] == "v1" && parts[2] == "jobs") {
-    const auto job = decode(parts[3]);
-    if (!job || job->empty()) return http_error(400, "the path lacks the name or id of a job");
-    if (parts.size() == 4) return only(request, "GET", {RestCall::kShowJob, *job, {}});
-    if (parts[4] == "stop") return only(request, "POST", {RestCall::kStopJob, *job, {}});
+  const auto parts = split(path, '/');  // "", "v1", "jobs", job, ...
+  if (parts.size() >= 4 && parts[1] == "v1" && parts[2] == "jobs") {
+    if (auto routed = job_route(request, parts)) return std::move(*routed);
   }
   return http_error(404,
-                    "no such path; there are /v1/cluster, /v1/jobs, /v1/jobs/<name or id>, "
-                    "/v1/jobs/<name or id>/stop, /health and /metrics");
+                    "no such path; there are /v1/cluster, /v1/jobs, /v1/jobs/<name or id>, and "
+                    "below it /stop, /dead-letters and /source-partitions/<number>/move; /health "
+                    "and /metrics");
 }
 
 HttpResponse cluster_response(const CoordinatorState& state, const MembershipTable& members,
@@ -194,11 +263,14 @@ HttpResponse jobs_response(const CoordinatorState& state) {
   return json_response(200, {{"jobs", std::move(list)}});
 }
 
-HttpResponse job_response(const JobRecord& job, const JobStatus& status) {
+HttpResponse job_response(const JobRecord& job, const JobStatus& status,
+                          const std::string& discovery_error) {
   Json json = job_json(job);
   json["yaml"] = job.plan->proto().yaml();
   json["sources"] = Json::array();
   for (const auto& source : status.sources) json["sources"].push_back(source_json(source));
+  json["discovery_error"] = discovery_error;
+  add_source_totals(status, &json);
   Json by_node = Json::object();
   for (const auto& [node, count] : status.owned_by) by_node[node_text(node)] = count;
   json["key_partitions"] = {{"total", status.key_partitions},
@@ -210,6 +282,11 @@ HttpResponse job_response(const JobRecord& job, const JobStatus& status) {
   json["state_bytes"] = status.state_bytes;
   json["rows_applied"] = status.rows_applied;
   json["too_late_rows"] = status.too_late_rows;
+  json["views"] = Json::array();
+  for (size_t v = 0; v < status.too_late_by_view.size(); ++v) {
+    json["views"].push_back(
+        {{"name", job.plan->views().at(v).name}, {"too_late_rows", status.too_late_by_view[v]}});
+  }
   json["full_chunks"] = status.full_chunks;
   json["recut_chunks"] = status.recut_chunks;
   json["freed_rows"] = status.freed_rows;
@@ -228,6 +305,28 @@ HttpResponse submitted_response(const JobRecord& job) {
 }
 
 HttpResponse stopped_response(JobId job) { return json_response(202, {{"id", job.value}}); }
+
+HttpResponse moved_response(JobId job, uint32_t source_partition, const PartitionGrant& grant) {
+  return json_response(202, {{"id", job.value},
+                             {"source_partition", source_partition},
+                             {"node", node_text(grant.node)},
+                             {"epoch", grant.epoch.value}});
+}
+
+Result<NodeId> read_move_body(const std::string& body) {
+  if (body.empty()) return NodeId{};
+  const std::string expected = "the body must be empty or {\"to\": \"<node of a worker>\"}";
+  const Json json = Json::parse(body, nullptr, false);
+  if (!json.is_object()) return user_error(expected);
+  for (const auto& [key, value] : json.items()) {
+    if (key != "to" || !value.is_string()) return user_error(expected);
+  }
+  if (json.empty()) return NodeId{};
+  const auto text = json["to"].get<std::string>();
+  const auto node = parse_node(text);
+  if (!node) return user_error("'" + text + "' is not a node: 16 hex digits, as in /v1/cluster");
+  return *node;
+}
 
 HttpResponse health_response() { return json_response(200, {{"status", "ok"}}); }
 

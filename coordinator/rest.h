@@ -9,17 +9,29 @@
 #include "coordinator/coordinator_state.h"
 #include "coordinator/job_status.h"
 #include "coordinator/membership.h"
+#include "coordinator/node_text.h"
 #include "shared/net/http_server.h"
 #include "shared/plan/yaml_job.h"
 
 namespace tidemill {
 
-enum class RestCall { kCluster, kListJobs, kSubmitJob, kShowJob, kStopJob, kHealth, kMetrics };
+enum class RestCall {
+  kCluster,
+  kListJobs,
+  kSubmitJob,
+  kShowJob,
+  kStopJob,
+  kMoveReader,
+  kDeadLetters,
+  kHealth,
+  kMetrics
+};
 
 struct RestRoute {
   RestCall call{};
-  std::string job;       // name or id, of kShowJob and kStopJob
-  std::string base_dir;  // of kSubmitJob; absolute
+  std::string job;                // name or id, of calls about one job
+  std::string base_dir;           // of kSubmitJob; absolute
+  uint32_t source_partition = 0;  // of kMoveReader
 };
 
 // An unknown path is answered 404, a wrong method 405, and a bad parameter 400.
@@ -28,14 +40,17 @@ std::variant<RestRoute, HttpResponse> route_request(const HttpRequest& request);
 HttpResponse cluster_response(const CoordinatorState& state, const MembershipTable& members,
                               int64_t now_us);
 HttpResponse jobs_response(const CoordinatorState& state);
-HttpResponse job_response(const JobRecord& job, const JobStatus& status);
+// `discovery_error`: why followed patterns could not be looked at; empty if they could.
+HttpResponse job_response(const JobRecord& job, const JobStatus& status,
+                          const std::string& discovery_error = {});
 HttpResponse submitted_response(const JobRecord& job);
 HttpResponse stopped_response(JobId job);
+HttpResponse moved_response(JobId job, uint32_t source_partition, const PartitionGrant& grant);
 HttpResponse health_response();
 HttpResponse metrics_response(std::string text);
 HttpResponse refused_job_response(const std::vector<JobError>& errors);
 
-// As in URLs and answers: 16 hex digits.
-std::string node_text(NodeId node);
+// The body of kMoveReader: nothing, or {"to": "<node>"}. Node 0: nobody is named. kUser.
+Result<NodeId> read_move_body(const std::string& body);
 
 }  // namespace tidemill

@@ -1,10 +1,8 @@
 #include "serving/features_json.h"
 
-#include <simdjson.h>
-
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
+#include "serving/json_body.h"
 #include "shared/net/json_text.h"
 
 namespace tidemill {
@@ -55,32 +53,12 @@ std::string item(const std::string& list, size_t index) {
   return list + "[" + std::to_string(index) + "]";
 }
 
-// simdjson does not say where a text stops being JSON. Only bad requests come here.
-Error syntax_error(std::string_view body, simdjson::error_code code) {
-  struct Locator : nlohmann::json_sax<nlohmann::json> {
-    size_t position = 0;
-    bool null() override { return true; }
-    bool boolean(bool) override { return true; }
-    bool number_integer(number_integer_t) override { return true; }
-    bool number_unsigned(number_unsigned_t) override { return true; }
-    bool number_float(number_float_t, const string_t&) override { return true; }
-    bool string(string_t&) override { return true; }
-    bool binary(binary_t&) override { return true; }
-    bool start_object(size_t) override { return true; }
-    bool key(string_t&) override { return true; }
-    bool end_object() override { return true; }
-    bool start_array(size_t) override { return true; }
-    bool end_array() override { return true; }
-    bool parse_error(size_t at, const std::string&, const nlohmann::json::exception&) override {
-      position = at;
-      return false;
-    }
-  } locator;
+Error syntax_error(const JsonBody& body) {
   std::string message = "the body is not JSON";
-  if (!nlohmann::json::sax_parse(body.begin(), body.end(), &locator) && locator.position > 0) {
-    message += " from byte " + std::to_string(locator.position) + " on";
+  if (body.error_position()) {
+    message += " from byte " + std::to_string(*body.error_position()) + " on";
   } else {
-    message += std::string(" as it should be (") + simdjson::error_message(code) + ")";
+    message += " as it should be (" + body.error_message() + ")";
   }
   return user_error(message + "; write an object such as " + std::string(kExample));
 }
@@ -131,7 +109,8 @@ Result<FeatureKeyValue> parse_key(const std::string& column, size_t row,
   }
 }
 
-Result<EntityColumn> parse_column(std::string_view name, const dom::element& value) {
+Result<EntityColumn> parse_column(std::string_view name, const dom::element& value,
+                                  const ReadLimits& limits) {
   const std::string where = "entities." + std::string(name);
   dom::array list;
   if (value.get(list) != simdjson::SUCCESS) {
@@ -139,10 +118,10 @@ Result<EntityColumn> parse_column(std::string_view name, const dom::element& val
   }
   EntityColumn out;
   out.name = name;
-  out.values.reserve(std::min(list.size(), kMaxFeatureRows));
+  out.values.reserve(std::min(list.size(), limits.rows));
   for (const dom::element key : list) {
-    if (out.values.size() == kMaxFeatureRows) {
-      return user_error(where + ": has more than " + std::to_string(kMaxFeatureRows) +
+    if (out.values.size() == limits.rows) {
+      return user_error(where + ": has more than " + std::to_string(limits.rows) +
                         " rows; split the request");
     }
     auto parsed = parse_key(where, out.values.size(), key);
@@ -153,7 +132,8 @@ Result<EntityColumn> parse_column(std::string_view name, const dom::element& val
   return out;
 }
 
-Result<std::vector<EntityColumn>> parse_entities(const dom::element& value) {
+Result<std::vector<EntityColumn>> parse_entities(const dom::element& value,
+                                                 const ReadLimits& limits) {
   const std::string right = R"(write an object of columns such as {"customer_id":["596","4961"]})";
   dom::object columns;
   if (value.get(columns) != simdjson::SUCCESS) return wrong("entities", value, right);
@@ -168,7 +148,7 @@ Result<std::vector<EntityColumn>> parse_entities(const dom::element& value) {
     if (std::any_of(out.begin(), out.end(), same)) {
       return user_error("entities." + std::string(name) + ": is given twice; write it once");
     }
-    auto column = parse_column(name, keys);
+    auto column = parse_column(name, keys, limits);
     if (!column.ok()) return column.error();
     if (!out.empty() && column->values.size() != out.front().values.size()) {
       return user_error("entities." + column->name + ": has " +
@@ -202,7 +182,8 @@ Status assign(Result<T> from, To* to) {
   return {};
 }
 
-Status parse_member(unsigned member, const dom::element& value, FeaturesRequest* out) {
+Status parse_member(unsigned member, const dom::element& value, const ReadLimits& limits,
+                    FeaturesRequest* out) {
   switch (member) {
     case kJob:
       return assign(parse_name("job", value, "write the job's name, such as \"card_fraud\""),
@@ -213,7 +194,7 @@ Status parse_member(unsigned member, const dom::element& value, FeaturesRequest*
       return assign(parse_name("service", value, "write a service's name as in the job"),
                     &out->service);
     case kEntities:
-      return assign(parse_entities(value), &out->entities);
+      return assign(parse_entities(value, limits), &out->entities);
     case kAsOf:
       return assign(parse_as_of(value), &out->as_of);
     default:
@@ -243,7 +224,7 @@ Status check_complete(unsigned seen) {
   return {};
 }
 
-Result<FeaturesRequest> parse_object(const dom::object& object) {
+Result<FeaturesRequest> parse_object(const dom::object& object, const ReadLimits& limits) {
   FeaturesRequest out;
   unsigned seen = 0;
   for (const auto& [name, value] : object) {
@@ -258,7 +239,7 @@ Result<FeaturesRequest> parse_object(const dom::object& object) {
       return user_error(std::string(name) + ": is given twice; write it once");
     }
     seen |= 1u << member;
-    if (const Status status = parse_member(member, value, &out); !status.ok()) {
+    if (const Status status = parse_member(member, value, limits, &out); !status.ok()) {
       return status.error();
     }
   }
@@ -278,26 +259,6 @@ std::string_view status_name(FeatureStatus status) {
   return "null";
 }
 
-void append_value(const FeatureValue& value, std::string* out) {
-  switch (value.index()) {
-    case 1:
-      append_json_int(std::get<int64_t>(value), out);
-      return;
-    case 2:
-      append_json_double(std::get<double>(value), out);
-      return;
-    case 3:
-      out->append(std::get<bool>(value) ? "true" : "false");
-      return;
-    case 4:
-      append_json_string(std::get<std::string>(value), out);
-      return;
-    default:
-      out->append("null");
-      return;
-  }
-}
-
 template <typename List, typename Append>
 void append_list(const List& list, std::string* out, Append append) {
   out->push_back('[');
@@ -308,6 +269,26 @@ void append_list(const List& list, std::string* out, Append append) {
     append(element);
   }
   out->push_back(']');
+}
+
+void append_scalar(int64_t value, std::string* out) { append_json_int(value, out); }
+void append_scalar(double value, std::string* out) { append_json_double(value, out); }
+void append_scalar(bool value, std::string* out) { out->append(value ? "true" : "false"); }
+void append_scalar(const std::string& value, std::string* out) { append_json_string(value, out); }
+void append_scalar(std::monostate, std::string* out) { out->append("null"); }
+
+void append_value(const FeatureValue& value, std::string* out) {
+  if (const auto* list = std::get_if<ListValue>(&value)) {
+    append_list(*list, out, [out](const ScalarValue& element) {
+      std::visit([out](const auto& v) { append_scalar(v, out); }, element);
+    });
+    return;
+  }
+  std::visit(
+      [out](const auto& v) {
+        if constexpr (!std::is_same_v<std::decay_t<decltype(v)>, ListValue>) append_scalar(v, out);
+      },
+      value);
 }
 
 void append_optional_ints(const std::vector<std::optional<int64_t>>& list, std::string* out) {
@@ -358,26 +339,15 @@ void append_row_offsets(const std::optional<RowOffsets>& row, std::string* out) 
 
 }  // namespace
 
-Result<FeaturesRequest> parse_features_request(std::string_view body) {
-  if (body.data() == nullptr) body = "";  // simdjson copies even nothing from an address
-  if (body.size() > kMaxFeaturesRequestBytes) {
-    return user_error("the body has " + std::to_string(body.size()) + " bytes; at most " +
-                      std::to_string(kMaxFeaturesRequestBytes) + " are read: split the request");
-  }
+Result<FeaturesRequest> parse_features_request(std::string_view body, const ReadLimits& limits) {
   try {
-    // Parsers grow to their largest text, and keep that: only those of small requests are kept.
-    constexpr size_t kKeptBytes = 64u << 10;
-    thread_local dom::parser kept;
-    dom::parser large;
-    dom::parser& parser = body.size() <= kKeptBytes ? kept : large;
-    dom::element document;
-    const auto code = parser.parse(body.data(), body.size()).get(document);
-    if (code != simdjson::SUCCESS) return syntax_error(body, code);
+    JsonBody json;
+    if (!json.parse(body)) return syntax_error(json);
     dom::object object;
-    if (document.get(object) != simdjson::SUCCESS) {
-      return wrong("the body", document, "write an object such as " + std::string(kExample));
+    if (json.root().get(object) != simdjson::SUCCESS) {
+      return wrong("the body", json.root(), "write an object such as " + std::string(kExample));
     }
-    return parse_object(object);
+    return parse_object(object, limits);
   } catch (const std::exception& e) {
     return user_error(std::string("the body cannot be read: ") + e.what());
   }

@@ -1,6 +1,5 @@
 // What POST /v1/features asks and answers, apart from how it is written (features_json.h).
-// Limits: kMaxFeatureRows rows, kMaxFeatureNames names, kMaxEntityColumns columns,
-// kMaxFeaturesRequestBytes bytes.
+// Limits: ReadLimits, kMaxFeatureNames names, kMaxEntityColumns columns.
 #pragma once
 
 #include <cstdint>
@@ -14,10 +13,14 @@
 
 namespace tidemill {
 
-inline constexpr size_t kMaxFeatureRows = 10'000;
 inline constexpr size_t kMaxFeatureNames = 1'000;
 inline constexpr size_t kMaxEntityColumns = 32;
-inline constexpr size_t kMaxFeaturesRequestBytes = 8u << 20;
+
+// How much one request may ask for.
+struct ReadLimits {
+  size_t rows = 100'000;
+  size_t values = 10'000'000;  // rows times features
+};
 
 // A join key's value as sent; the store turns it into the key's declared type.
 using FeatureKeyValue = std::variant<int64_t, std::string, bool>;
@@ -44,13 +47,14 @@ enum class FeatureStatus : uint8_t {
   kNotReady,  // this replica does not hold the key's partition yet
 };
 
-// One feature over all rows: the four vectors are equally long.
+// One feature over all rows: the vectors are equally long.
 struct FeatureColumn {
   std::string name;  // "view.feature"
   std::vector<FeatureValue> values;
   std::vector<FeatureStatus> statuses;
   std::vector<std::optional<int64_t>> freshness_ms;   // none: not known, as when not ready
   std::vector<std::optional<int64_t>> resolution_us;  // 0: exact
+  ColumnType type{};                                  // of the values, or of lists' elements
 };
 
 // The offset vector that a row's answer was computed from.

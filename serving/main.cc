@@ -50,7 +50,7 @@ int run(int argc, char** argv) {
   member.heartbeat_ms = options.heartbeat_ms;
   member.pid = static_cast<uint64_t>(::getpid());
   member.http_address = http->address + ":" + std::to_string((*server)->port());
-  spawn_store(**process, member);
+  spawn_store(**process, member, read_limits(options));
   std::printf("ready endpoint=%s http=%s\n", actors->endpoint().c_str(),
               member.http_address.c_str());
   std::fflush(stdout);

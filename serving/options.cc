@@ -1,7 +1,5 @@
 #include "serving/options.h"
 
-#include "serving/features_request.h"
-
 namespace tidemill {
 
 void add_options(ProcessConfig* config, StoreOptions* options) {
@@ -21,6 +19,12 @@ void add_options(ProcessConfig* config, StoreOptions* options) {
                  {"for an answer to be found; then 503", "ms", 10, 600'000});
   config->number("write-timeout-ms", &options->write_timeout_ms,
                  {"for an answer to be taken", "ms", 10, 600'000});
+  config->number("max-request-bytes", &options->max_request_bytes,
+                 {"of a request's body; larger ones are refused", "bytes", 1'024, 1 << 30});
+  config->number("max-request-rows", &options->max_request_rows,
+                 {"entities that one request may ask for", "", 1, 10'000'000});
+  config->number("max-request-values", &options->max_request_values,
+                 {"entities times features of one request", "", 1, 100'000'000});
 }
 
 Result<HttpServerConfig> http_config(const StoreOptions& options) {
@@ -29,13 +33,18 @@ Result<HttpServerConfig> http_config(const StoreOptions& options) {
   HttpServerConfig out;
   out.address = address->host;
   out.port = address->port;
-  out.max_body_bytes = kMaxFeaturesRequestBytes;
+  out.max_body_bytes = static_cast<size_t>(options.max_request_bytes);
   out.max_connections = static_cast<size_t>(options.max_connections);
   out.read_timeout_ms = static_cast<int>(options.read_timeout_ms);
   out.idle_timeout_ms = static_cast<int>(options.idle_timeout_ms);
   out.answer_timeout_ms = static_cast<int>(options.answer_timeout_ms);
   out.write_timeout_ms = static_cast<int>(options.write_timeout_ms);
   return out;
+}
+
+ReadLimits read_limits(const StoreOptions& options) {
+  return {static_cast<size_t>(options.max_request_rows),
+          static_cast<size_t>(options.max_request_values)};
 }
 
 }  // namespace tidemill

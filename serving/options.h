@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "serving/features_request.h"
 #include "shared/net/http_server.h"
 #include "shared/net/process_config.h"
 
@@ -19,9 +20,13 @@ struct StoreOptions {
   int64_t idle_timeout_ms = 60'000;
   int64_t answer_timeout_ms = 10'000;
   int64_t write_timeout_ms = 10'000;
+  int64_t max_request_bytes = 64 << 20;
+  int64_t max_request_rows = 100'000;
+  int64_t max_request_values = 10'000'000;
 };
 
 void add_options(ProcessConfig* config, StoreOptions* options);
 Result<HttpServerConfig> http_config(const StoreOptions& options);
+ReadLimits read_limits(const StoreOptions& options);
 
 }  // namespace tidemill

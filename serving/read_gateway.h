@@ -1,14 +1,17 @@
 // ReadGateway: the actor behind the store's HTTP: turns a request into reads of the shards that
 // hold its keys, under one as_of, and their answers into a response. Routes:
 //   POST /v1/features   GET /v1/jobs/<job>/keys?view=V&limit=N   GET /health
+//   POST /get-online-features, for Feast's SDK; that and /health also under /jobs/<job>
 // shard-affine (shard 0)
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "serving/feature_read.h"
 #include "serving/features_request.h"
 #include "serving/store_shard.h"
 #include "shared/net/http_server.h"
@@ -24,27 +27,18 @@ struct StoreHttpCall : LocalPayload {
 
 class ReadGateway : public Actor {
  public:
-  ReadGateway(Runtime& runtime, uint16_t shards);
+  ReadGateway(Runtime& runtime, uint16_t shards, ReadLimits limits = {});
 
   void receive(Message message) override;
   void start() override;
   void on_timer(uint64_t token) override;
 
  private:
-  // The features of one view in a request.
-  struct Group {
-    const ViewSpec* view = nullptr;
-    std::vector<const FeatureSpec*> specs;
-    std::vector<size_t> columns;  // of the response, one per spec
-  };
   struct Pending {
     HttpResponder respond;
-    std::shared_ptr<const Plan> plan;
-    JobId job;
-    FeaturesRequest request;
-    FeaturesResponse response;
-    std::vector<Group> groups;
-    std::vector<std::vector<ReadRequest::Key>> keys;  // by group, one per row
+    FeatureRead read;
+    // By shard what it has not been asked yet: a shard gets one piece of a request at a time.
+    std::map<uint16_t, std::deque<std::unique_ptr<ReadRequest>>> unasked;
     size_t outstanding = 0;
     int64_t begun_us = 0;
     int rounds = 0;
@@ -63,20 +57,21 @@ class ReadGateway : public Actor {
 
   void on_http(StoreHttpCall call);
   void on_features(StoreHttpCall call);
-  void on_keys_call(StoreHttpCall call);
+  void on_feast(StoreHttpCall call, const std::string& job);
+  void on_keys_call(StoreHttpCall call, const std::string& job);
   const JobInView* find_job(const std::string& name) const;
-  Result<void> expand_features(Pending* pending, int* http_status) const;
-  Result<void> add_feature(Pending* pending, const ViewSpec& view, const FeatureSpec& spec) const;
-  Result<void> build_keys(Pending* pending) const;
+  void begin(HttpResponder respond, ReadOrRefusal planned);
   void ask_edge(uint64_t id, Pending* pending);
   void ask_shards(uint64_t id, Pending* pending);
+  void ask_next(uint16_t shard, Pending* pending);
   void on_edge(const EdgeAnswer& answer);
-  void on_answer(ReadAnswer answer);
+  void on_answer(uint16_t shard, ReadAnswer answer);
   void on_keys(const KeysAnswer& answer);
   void finish(uint64_t id);
 
   Runtime& runtime_;
   uint16_t shards_;
+  ReadLimits limits_;
   std::shared_ptr<const ClusterState> view_;
   uint64_t next_request_ = 1;
   std::map<uint64_t, Pending> pending_;

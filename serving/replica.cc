@@ -1,6 +1,7 @@
 #include "serving/replica.h"
 
 #include "shared/base/mutation.h"
+#include "shared/plan/limits.h"
 #include "shared/window/block_list.h"
 
 namespace tidemill {
@@ -96,7 +97,7 @@ bool Replica::close_images(const FramePart& part) {
   staging_->images.insert(staging_->images.end(), part.payload.begin(), part.payload.end());
   if (staging_->whole) {
     const TimeUs horizon = this->horizon();
-    window_.emplace(plan_->tables());
+    window_.emplace(tables_);
     window_->raise_horizon(horizon);
     offsets_.clear();
   }
@@ -118,9 +119,10 @@ bool Replica::close_images(const FramePart& part) {
 
 void Replica::advance(const FramePart& part) {
   version_ = part.to_version;
-  offsets_.resize(plan_->source_partitions());
   for (const FramePart::Advance& a : part.advances) {
-    if (a.source.value < offsets_.size()) offsets_[a.source.value] = a.position;
+    if (a.source.value >= limits::kSourcePartitions) continue;  // of no plan
+    if (a.source.value >= offsets_.size()) offsets_.resize(a.source.value + 1);
+    offsets_[a.source.value] = a.position;
   }
   read_wall_us_ = part.read_wall_us;
   window_->raise_horizon(part.horizon);

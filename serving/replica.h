@@ -1,13 +1,13 @@
 // Replica: this store's copy of one key partition. Its state is always exactly that of one V_k:
 // rows are applied only if they start at its version, images become visible all at once when they
-// are closed. The greatest registered epoch fences owners of the past.
-// shard-affine: part of the StoreShard actor.
+// are closed. The greatest registered epoch fences owners of the past. The offset vector has as
+// many components as the owner has told of: source partitions may be added while the job runs, and
+// the owner may know of them first. shard-affine: part of the StoreShard actor.
 #pragma once
 
 #include <optional>
 #include <vector>
 
-#include "shared/plan/plan.h"
 #include "shared/window/partition_state.h"
 #include "shared/wire/frames.h"
 
@@ -15,7 +15,8 @@ namespace tidemill {
 
 class Replica {
  public:
-  Replica(std::shared_ptr<const Plan> plan, KeyPartitionId id) : plan_(std::move(plan)), id_(id) {}
+  // Source partitions may be added to a plan, tables never: these stay the job's.
+  Replica(TableSchemas tables, KeyPartitionId id) : tables_(std::move(tables)), id_(id) {}
 
   // Registers an owner's epoch and opens its session, unless a newer one is registered. The answer
   // says what is held either way.
@@ -52,7 +53,7 @@ class Replica {
   bool close_images(const FramePart& part);
   void advance(const FramePart& part);
 
-  std::shared_ptr<const Plan> plan_;
+  TableSchemas tables_;
   KeyPartitionId id_;
   Epoch registered_;
   uint64_t session_ = 0;

@@ -53,7 +53,7 @@ void StoreShard::on_view(const ClusterState& view) {
 }
 
 Replica& StoreShard::replica_of(Job* job, KeyPartitionId k) {
-  return job->replicas.try_emplace(k, job->plan, k).first->second;
+  return job->replicas.try_emplace(k, job->plan->tables(), k).first->second;
 }
 
 void StoreShard::on_register(const Message& message) {
@@ -118,6 +118,9 @@ ReadAnswer::Key StoreShard::read_key(const ReadRequest& request, const ReadReque
     out.epoch = held.epoch();
     out.version = held.version();
     out.offset_vector = held.offsets();
+    if (out.offset_vector.size() < job->plan->source_partitions()) {
+      out.offset_vector.resize(job->plan->source_partitions());  // nothing of the last ones yet
+    }
   }
   return out;
 }

@@ -83,7 +83,7 @@ class StoreShard : public Actor {
 
  private:
   struct Job {
-    std::shared_ptr<const Plan> plan;
+    std::shared_ptr<const Plan> plan;  // the newest: it gains source partitions, the rest stays
     std::map<KeyPartitionId, Replica> replicas;
     StageCost apply_cost;
   };

@@ -6,7 +6,7 @@
 
 namespace tidemill {
 
-void spawn_store(ProcessHost& process, MemberConfig member) {
+void spawn_store(ProcessHost& process, MemberConfig member, ReadLimits limits) {
   member.role = proto::STORE;
   member.shards = process.shards();
   const uint16_t shards = process.shards();
@@ -16,8 +16,9 @@ void spawn_store(ProcessHost& process, MemberConfig member) {
     followers.push_back(id);
     process.spawn(id, [](Runtime& r) { return std::make_unique<StoreShard>(r); });
   }
-  process.spawn(kReadGateway,
-                [shards](Runtime& r) { return std::make_unique<ReadGateway>(r, shards); });
+  process.spawn(kReadGateway, [shards, limits](Runtime& r) {
+    return std::make_unique<ReadGateway>(r, shards, limits);
+  });
   process.spawn(kAgent, [member, followers](Runtime& r) {
     return std::make_unique<MemberAgent>(r, member, followers);
   });

@@ -1,6 +1,7 @@
 #include "worker/batch_loader.h"
 
 #include "shared/base/hash.h"
+#include "shared/base/mutation.h"
 #include "shared/columns/row_block_writer.h"
 #include "shared/plan/entity_key.h"
 
@@ -99,9 +100,9 @@ Result<std::unique_ptr<BatchLoader>> BatchLoader::open(std::shared_ptr<const Pla
   uint32_t index = 0;
   const proto::Source& source = plan->source_of(source_partition, &index);
   const auto source_index = static_cast<uint32_t>(&source - &plan->proto().sources(0));
-  auto cursor = SourceCursor::open(source, index, from.offset);
+  auto cursor = SourceCursor::open(source, index, from.offset, from.last);
   if (!cursor) return cursor.error();
-  std::unique_ptr<BatchLoader> loader(new BatchLoader(plan, from));
+  std::unique_ptr<BatchLoader> loader(new BatchLoader(plan, source_partition, from));
   loader->cursor_ = std::move(cursor).value();
   loader->event_time_field_ = source.event_time_field();
   for (auto& programs : loader->programs_) {
@@ -162,7 +163,10 @@ void BatchLoader::evaluate(TableProgram* program, LoadedBatch* batch, TableRows*
   for (const RowError& error : errors_) {
     if (keep[error.row] == 0) continue;
     keep[error.row] = 0;
-    batch->failed.push_back({events.offsets[error.row], error.reason, {}});
+    BadRecord failed{
+        events.offsets[error.row], BadReason::kExpression, error.reason, {}, 0, program->table};
+    failed.bytes = cursor_->record_bytes(events, error.row, &failed.size);
+    batch->failed.push_back(std::move(failed));
   }
   if (program->filters_needed > 0) {
     for (size_t i = 0; i < n; ++i) {
@@ -182,35 +186,80 @@ void BatchLoader::evaluate(TableProgram* program, LoadedBatch* batch, TableRows*
   group_rows(&partition_of, plan_->key_partitions(), rows);
 }
 
+// Moves the position behind the batch.
+void BatchLoader::advance(LoadedBatch* batch) {
+  const EventBatch& events = batch->events;
+  ASSERT(events.begin_offset == position_.offset);
+  batch->records = events.rows();
+  batch->at_end = events.at_end;
+  position_.offset = events.end_offset;
+  position_.finished = events.finished;
+  if (events.last != RecordIdentity{}) position_.last = events.last;
+  const std::vector<TimeUs>& times = batch->event_times();
+  const bool has_record_times = !events.record_times.empty();
+  for (size_t i = 0; i < times.size(); ++i) {
+    const TimeUs time = has_record_times ? std::min(times[i], events.record_times[i]) : times[i];
+    position_.max_event_time = std::max(position_.max_event_time, time);
+  }
+  batch->end = position_;
+}
+
+DeadLetter BatchLoader::dead_letter(const BadRecord& bad) const {
+  DeadLetter out;
+  const proto::Source& source = plan_->source_of(source_partition_, &out.partition);
+  out.source = source.name();
+  out.source_partition = SourcePartitionId(source_partition_);
+  out.offset = bad.offset;
+  for (const ViewSpec& view :
+       plan_->views()) {  // a table whose expressions can fail is of one view
+    if (static_cast<int32_t>(view.table) == bad.table) out.view = view.name;
+  }
+  out.reason = bad.reason;
+  out.message = bad.message;
+  out.bytes = bad.bytes;
+  out.size = bad.size;
+  return out;
+}
+
+Status BatchLoader::write_dead_letters(const LoadedBatch& batch, DeadLetterWriter* letters) const {
+  std::vector<DeadLetter> out;
+  for (const auto* list : {&batch.events.bad, &batch.failed}) {
+    for (const BadRecord& bad : *list) out.push_back(dead_letter(bad));
+  }
+  if (out.empty()) return {};
+  std::sort(out.begin(), out.end(), [](const DeadLetter& a, const DeadLetter& b) {
+    return std::tie(a.offset, a.view) < std::tie(b.offset, b.view);
+  });
+  return letters->append(out);
+}
+
 Status BatchLoader::load(const Runtime& runtime, size_t max_records, size_t max_bytes,
-                         LoadedBatch* batch) {
+                         DeadLetterWriter* letters, LoadedBatch* batch) {
   batch->begin = position_;
   batch->failed.clear();
   batch->null_keys = 0;
   batch->read_cost = {};
   batch->evaluate_cost = {};
+  batch->event_time_field = event_time_field_;
   {
     StageTimer timer(runtime, &batch->read_cost);
+    cursor_->set_wall_time(runtime.wall_us());
     if (auto read = cursor_->read(max_records, max_bytes, &batch->events); !read) return read;
   }
-  StageTimer timer(runtime, &batch->evaluate_cost);
-  ASSERT(batch->events.begin_offset == position_.offset);
-  batch->event_time_field = event_time_field_;
-  batch->records = batch->events.rows();
-  batch->read_cost.rows = batch->evaluate_cost.rows = batch->records;
-  position_.offset = batch->events.end_offset;
-  position_.finished = batch->events.finished;
-  for (const TimeUs t : batch->event_times()) {
-    position_.max_event_time = std::max(position_.max_event_time, t);
+  {
+    StageTimer timer(runtime, &batch->evaluate_cost);
+    advance(batch);
+    batch->read_cost.rows = batch->evaluate_cost.rows = batch->records;
+    std::vector<TableProgram>& programs = programs_[turn_];
+    turn_ ^= 1;
+    batch->tables.resize(programs.size());
+    for (size_t i = 0; i < programs.size(); ++i) {
+      evaluate(&programs[i], batch, &batch->tables[i]);
+    }
   }
-  batch->end = position_;
-  std::vector<TableProgram>& programs = programs_[turn_];
-  turn_ ^= 1;
-  batch->tables.resize(programs.size());
-  for (size_t i = 0; i < programs.size(); ++i) {
-    evaluate(&programs[i], batch, &batch->tables[i]);
-  }
-  return {};
+  if (letters == nullptr) return {};
+  const Status written = write_dead_letters(*batch, letters);
+  return mutated(Mutation::kMarkBeforeDeadLetters) ? Status{} : written;
 }
 
 }  // namespace tidemill

@@ -10,6 +10,7 @@
 
 #include "shared/base/bytes.h"
 #include "shared/columns/column.h"
+#include "shared/dead_letter/dead_letter.h"
 #include "shared/expr/evaluator.h"
 #include "shared/plan/plan.h"
 #include "shared/runtime/stage_cost.h"
@@ -38,6 +39,7 @@ struct LoadedBatch {
   uint64_t records = 0;           // accepted
   uint64_t null_keys = 0;         // rows not routed for a null key, over all tables
   std::vector<BadRecord> failed;  // rows that failed in an expression; not in their table
+  bool at_end = false;            // the log has nothing behind it now, confirmed by the log
   int64_t read_wall_us = 0;
   StageCost read_cost;
   StageCost evaluate_cost;
@@ -55,8 +57,13 @@ class BatchLoader {
                                                    const SourcePosition& from);
   // Replaces `batch` by the next records. `begin == end`: nothing new now. The batch is valid until
   // the second load() after this one or the loader's end, so that one can be sent while the next
-  // is loaded.
-  Status load(const Runtime& runtime, size_t max_records, size_t max_bytes, LoadedBatch* batch);
+  // is loaded. Its dead letters are durable when it returns, unless `letters` is null.
+  Status load(const Runtime& runtime, size_t max_records, size_t max_bytes,
+              DeadLetterWriter* letters, LoadedBatch* batch);
+
+  SourceCursor::LogInfo log_info() const { return cursor_->info(); }
+  // Every key partition has applied everything before `offset`.
+  void commit(uint64_t offset) { cursor_->commit(offset); }
 
  private:
   struct TableProgram {
@@ -67,12 +74,16 @@ class BatchLoader {
     std::vector<Evaluator> filters;
   };
 
-  BatchLoader(std::shared_ptr<const Plan> plan, SourcePosition from)
-      : plan_(std::move(plan)), position_(from) {}
+  BatchLoader(std::shared_ptr<const Plan> plan, uint32_t source_partition, SourcePosition from)
+      : plan_(std::move(plan)), source_partition_(source_partition), position_(from) {}
   Result<std::vector<TableProgram>> compile(uint32_t source_index) const;
   void evaluate(TableProgram* program, LoadedBatch* batch, TableRows* rows);
+  void advance(LoadedBatch* batch);
+  Status write_dead_letters(const LoadedBatch& batch, DeadLetterWriter* letters) const;
+  DeadLetter dead_letter(const BadRecord& bad) const;
 
   std::shared_ptr<const Plan> plan_;
+  uint32_t source_partition_;
   SourcePosition position_;
   uint32_t event_time_field_ = 0;
   std::unique_ptr<SourceCursor> cursor_;

@@ -14,6 +14,7 @@ struct WorkerConfig {
   int64_t read_bytes = 8u << 20;          // about, per batch
   int64_t batch_credit_bytes = 48 << 20;  // in flight to one shard, shared by all readers
   int64_t session_wait_ms = 300;          // for key partitions to open before the first read
+  int64_t poll_interval_ms = 5;           // a log that had nothing new is read again after
   int64_t mark_interval_ms = 100;         // a link that is silent this long gets a progress mark
   // Key partitions.
   int64_t session_retry_ms = 300;      // an unanswered opening is repeated

@@ -13,10 +13,11 @@ TimeUs minus(TimeUs t, DurationUs d) {
 
 }  // namespace
 
-TimeUs horizon_of(const Plan& plan, const OffsetVector& offsets, int64_t wall_us) {
+TimeUs horizon_of(const Plan& plan, const OffsetVector& offsets, const std::vector<bool>& idle,
+                  int64_t wall_us) {
   TimeUs least = kMaxTime;
   for (uint32_t s = 0; s < offsets.size(); ++s) {
-    if (offsets[s].finished) continue;
+    if (offsets[s].finished || idle[s]) continue;
     if (offsets[s].max_event_time == kMinTime) return kMinTime;
     uint32_t index = 0;
     const proto::Source& source = plan.source_of(s, &index);
@@ -28,13 +29,17 @@ TimeUs horizon_of(const Plan& plan, const OffsetVector& offsets, int64_t wall_us
 }
 
 KeyPartition::KeyPartition(std::shared_ptr<const Plan> plan, KeyPartitionId id, Epoch epoch)
-    : plan_(std::move(plan)),
-      id_(id),
-      epoch_(epoch),
-      state_(plan_->tables()),
-      offsets_(plan_->source_partitions()),
-      sessions_(plan_->source_partitions()),
-      reached_main_(plan_->source_partitions()) {}
+    : plan_(std::move(plan)), id_(id), epoch_(epoch), state_(plan_->tables()) {
+  grow(plan_);
+}
+
+void KeyPartition::grow(std::shared_ptr<const Plan> plan) {
+  plan_ = std::move(plan);
+  offsets_.resize(plan_->source_partitions());
+  sessions_.resize(plan_->source_partitions());
+  reached_main_.resize(plan_->source_partitions());
+  idle_.resize(plan_->source_partitions());
+}
 
 Result<PartOutcome> KeyPartition::apply(const SourceBatch& batch, const SourceBatchPart& part,
                                         int64_t now_us, int64_t wall_us) {
@@ -64,7 +69,9 @@ Result<PartOutcome> KeyPartition::apply(const SourceBatch& batch, const SourceBa
   }
 
   SourcePosition& position = offsets_[s];
-  if (blocks.empty() && position == batch.header.end) {  // idle: nothing but fresher
+  const bool same_idleness = idle_[s] == batch.header.idle;
+  idle_[s] = batch.header.idle;
+  if (blocks.empty() && position == batch.header.end && same_idleness) {  // nothing but fresher
     read_wall_us_ = std::max(read_wall_us_, batch.header.read_wall_us);
     return PartOutcome::kApplied;
   }
@@ -87,7 +94,7 @@ Result<PartOutcome> KeyPartition::apply(const SourceBatch& batch, const SourceBa
 }
 
 void KeyPartition::raise_horizon(int64_t wall_us) {
-  const TimeUs horizon = horizon_of(*plan_, offsets_, wall_us);
+  const TimeUs horizon = horizon_of(*plan_, offsets_, idle_, wall_us);
   if (horizon > state_.horizon()) state_.raise_horizon(horizon);
 }
 

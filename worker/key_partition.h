@@ -59,6 +59,9 @@ class KeyPartition {
   TimeUs horizon() const { return state_.horizon(); }
   const PartitionState& state() const { return state_; }
   std::vector<InboundSession>& sessions() { return sessions_; }
+  // Source partitions were added to the plan.
+  void grow(std::shared_ptr<const Plan> plan);
+
   uint64_t rows_applied() const { return rows_applied_; }
   // Every source's main read has been reached, so that nothing old is missing any more.
   bool caught_up() const { return caught_up_sources_ == offsets_.size(); }
@@ -83,6 +86,7 @@ class KeyPartition {
   int64_t read_wall_us_ = 0;
   uint64_t rows_applied_ = 0;
   std::vector<bool> reached_main_;  // by source partition
+  std::vector<bool> idle_;          // by source partition: at its log's end for long
   size_t caught_up_sources_ = 0;
   std::deque<AppliedChange> unsent_;
   uint64_t unsent_since_ = 0;
@@ -90,7 +94,9 @@ class KeyPartition {
 };
 
 // A_k: min(least M_s of the sources still active, the owner's clock) - max_out_of_orderness -
-// allowed_lateness; kMinTime while a source has said nothing, and with none active it stands still.
-TimeUs horizon_of(const Plan& plan, const OffsetVector& offsets, int64_t wall_us);
+// allowed_lateness; kMinTime while an active source has said nothing, and with none active, so that
+// it stands still. Active is what is neither finished nor idle.
+TimeUs horizon_of(const Plan& plan, const OffsetVector& offsets, const std::vector<bool>& idle,
+                  int64_t wall_us);
 
 }  // namespace tidemill

@@ -3,6 +3,8 @@
 
 #include <cstdio>
 
+#include "shared/dead_letter/letter_storage.h"
+#include "shared/dead_letter/letter_storage.h"
 #include "shared/runtime/real/real_process.h"
 #include "worker/options.h"
 #include "worker/wiring.h"
@@ -34,7 +36,8 @@ int run(int argc, char** argv) {
   member.coordinator_endpoint = options.coordinator;
   member.heartbeat_ms = options.heartbeat_ms;
   member.pid = static_cast<uint64_t>(::getpid());
-  spawn_worker(**process, member, options.worker);
+  spawn_worker(**process, member, options.worker,
+               std::make_shared<DirectoryDeadLetters>(options.dead_letters));
   std::printf("ready endpoint=%s http=\n", (*process)->endpoint().c_str());
   std::fflush(stdout);
   return (*process)->run();

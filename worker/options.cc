@@ -16,6 +16,9 @@ void add_options(ProcessConfig* config, WorkerOptions* options) {
                  {"threads that read and parse sources", "", 1, 256});
   config->number("heartbeat-ms", &options->heartbeat_ms,
                  {"between reports to the coordinator", "ms", 10, 60'000});
+  config->text(
+      "dead-letters", &options->dead_letters,
+      "directory, shared by all workers and the coordinator, for records that are no events");
   WorkerConfig& w = options->worker;
   config->number("read-records", &w.read_records, {"in one batch, at most", "", 1, 1 << 20});
   config->number("read-bytes", &w.read_bytes, {"in one batch, about", "bytes", 4096, 256 * kMiB});
@@ -23,6 +26,8 @@ void add_options(ProcessConfig* config, WorkerOptions* options) {
                  {"in flight to one shard, shared by all readers", "bytes", 4096, kGiB});
   config->number("session-wait-ms", &w.session_wait_ms,
                  {"a new reader waits for its key partitions", "ms", 0, 60'000});
+  config->number("poll-interval-ms", &w.poll_interval_ms,
+                 {"a log that had nothing new is read again after", "ms", 1, 60'000});
   config->number("mark-interval-ms", &w.mark_interval_ms,
                  {"a silent link gets a progress mark after", "ms", 1, 60'000});
   config->number("session-retry-ms", &w.session_retry_ms,

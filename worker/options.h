@@ -14,6 +14,7 @@ struct WorkerOptions {
   int64_t shards = 1;
   int64_t blocking_threads = 2;
   int64_t heartbeat_ms = 250;
+  std::string dead_letters = "dead-letters";
   WorkerConfig worker;
 };
 

@@ -84,6 +84,10 @@ void PartitionHost::update_job(const ClusterState& view, const JobInView& in_vie
     job.plan = in_view.plan;
     job.publisher = std::make_unique<Publisher>(runtime_, self_, config_, in_view.id);
   }
+  if (job.plan != in_view.plan) {
+    job.plan = in_view.plan;
+    for (auto& [k, owner] : job.owned) owner->grow(job.plan);
+  }
   job.readers = in_view.sources;
   for (uint32_t k = 0; k < in_view.key_partitions.size(); ++k) {
     const Grant& grant = in_view.key_partitions[k];
@@ -214,6 +218,7 @@ void PartitionHost::report() {
     StageCost apply = job.apply_cost;
     StageCost publish = job.publisher->cost();
     TimeUs horizon = kMaxTime;
+    std::vector<uint64_t> too_late(job.plan->views().size());
     for (const auto& [k, owner] : job.owned) {
       add_progress(owner->offsets(), out.mutable_applied());
       OffsetVector published = job.publisher->published(*owner);
@@ -226,11 +231,15 @@ void PartitionHost::report() {
       out.set_state_bytes(out.state_bytes() + stats.bytes);
       out.set_rows_applied(out.rows_applied() + owner->rows_applied());
       out.set_too_late_rows(out.too_late_rows() + stats.too_late_rows);
+      for (size_t v = 0; v < stats.too_late_by_view.size(); ++v) {
+        too_late[v] += stats.too_late_by_view[v];
+      }
       out.set_full_chunks(out.full_chunks() + stats.full_chunks);
       out.set_recut_chunks(out.recut_chunks() + stats.recut_chunks);
       out.set_freed_rows(out.freed_rows() + stats.freed_rows);
     }
     if (!job.owned.empty()) out.set_horizon_us(horizon);
+    out.mutable_too_late_by_view()->Assign(too_late.begin(), too_late.end());
     apply.rows = publish.rows = out.rows_applied();
     add_stage("apply", apply, &out);
     add_stage("publish", publish, &out);

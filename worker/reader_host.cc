@@ -16,8 +16,12 @@ void refuse(const char* what, const Error& error) {
 
 }  // namespace
 
-ReaderHost::ReaderHost(Runtime& runtime, const WorkerConfig& config)
-    : runtime_(runtime), config_(config), self_{runtime.shard(), kReaderHostIndex} {}
+ReaderHost::ReaderHost(Runtime& runtime, const WorkerConfig& config,
+                       std::shared_ptr<DeadLetterStorage> dead_letters)
+    : runtime_(runtime),
+      config_(config),
+      dead_letters_(std::move(dead_letters)),
+      self_{runtime.shard(), kReaderHostIndex} {}
 
 void ReaderHost::start() { runtime_.start_timer(self_, kTickUs, 0); }
 
@@ -35,6 +39,8 @@ void ReaderHost::receive(Message message) {
       SourceReader* reader = find(loaded->job, loaded->source);
       if (reader != nullptr && reader->epoch() == loaded->epoch) {
         reader->on_loaded(std::move(loaded));
+      } else {
+        dispose(runtime_, self_, loaded->lane(), std::move(loaded->loader));
       }
     }
     return;
@@ -64,7 +70,12 @@ void ReaderHost::on_view(const ClusterState& view) {
       keep = grant.node == runtime_.node() && grant.shard == runtime_.shard() &&
              grant.epoch == it->second->epoch();
     }
-    it = keep ? std::next(it) : readers_.erase(it);
+    if (keep) {
+      ++it;
+      continue;
+    }
+    it->second->close();
+    it = readers_.erase(it);
   }
   for (const auto& [id, job] : view.jobs) {
     for (uint32_t s = 0; s < job.sources.size(); ++s) {
@@ -73,7 +84,7 @@ void ReaderHost::on_view(const ClusterState& view) {
       auto& reader = readers_[{id, SourcePartitionId(s)}];
       if (reader) continue;
       reader = std::make_unique<SourceReader>(runtime_, self_, config_, id, job.plan,
-                                              SourcePartitionId(s), grant.epoch);
+                                              SourcePartitionId(s), grant.epoch, dead_letters_);
     }
   }
   for (auto& [key, reader] : readers_) reader->on_view(view, link_credit_bytes_);

@@ -12,7 +12,8 @@ namespace tidemill {
 
 class ReaderHost : public Actor {
  public:
-  ReaderHost(Runtime& runtime, const WorkerConfig& config);
+  ReaderHost(Runtime& runtime, const WorkerConfig& config,
+             std::shared_ptr<DeadLetterStorage> dead_letters);
 
   void start() override;
   void receive(Message message) override;
@@ -27,6 +28,7 @@ class ReaderHost : public Actor {
 
   Runtime& runtime_;
   WorkerConfig config_;
+  std::shared_ptr<DeadLetterStorage> dead_letters_;
   ActorId self_;
   std::map<ReaderKey, std::unique_ptr<SourceReader>> readers_;
   int64_t last_report_us_ = 0;

@@ -15,13 +15,26 @@ constexpr double kPacedBatchUs = 40'000;  // of wall time that one paced batch s
 constexpr size_t kBadSamples = 5;
 
 double replay_speed_of(const proto::Source& source) {
+  if (source.has_kafka()) return 0;
   return source.has_files() ? source.files().replay_speed() : source.generator().replay_speed();
 }
 
+struct Disposed : LocalPayload {};
+
 }  // namespace
 
+void dispose(Runtime& runtime, ActorId self, uint64_t lane, std::unique_ptr<BatchLoader> loader) {
+  if (!loader) return;
+  std::shared_ptr<BatchLoader> kept = std::move(loader);
+  runtime.run_blocking(self, lane, [kept = std::move(kept)]() mutable {
+    kept.reset();
+    return std::make_unique<Disposed>();
+  });
+}
+
 SourceReader::SourceReader(Runtime& runtime, ActorId self, const WorkerConfig& config, JobId job,
-                           std::shared_ptr<const Plan> plan, SourcePartitionId source, Epoch epoch)
+                           std::shared_ptr<const Plan> plan, SourcePartitionId source, Epoch epoch,
+                           std::shared_ptr<DeadLetterStorage> dead_letters)
     : runtime_(runtime),
       self_(self),
       config_(config),
@@ -30,7 +43,9 @@ SourceReader::SourceReader(Runtime& runtime, ActorId self, const WorkerConfig& c
       source_(source),
       epoch_(epoch),
       registered_(plan_->key_partitions()),
-      last_opened_(plan_->key_partitions()) {
+      last_opened_(plan_->key_partitions()),
+      dead_letters_(std::make_shared<DeadLetters>()) {
+  dead_letters_->storage = std::move(dead_letters);
   uint32_t index = 0;
   replay_speed_ = replay_speed_of(plan_->source_of(source_.value, &index));
 }
@@ -69,6 +84,7 @@ void SourceReader::on_open(const ActorAddress& from, const OpenSessions& message
     session.id = asked.session;
     session.position = asked.from.offset;
     session.max_event_time = asked.from.max_event_time;
+    session.last = asked.from.last;
     session.catching_up = !main_.active || asked.from.offset < main_.position.offset;
     sessions_[from][asked.key_partition] = session;
     links_.try_emplace(from, credit_bytes_);
@@ -101,13 +117,14 @@ void SourceReader::start_main_if_ready() {
   SourcePosition furthest;
   for (const auto& [host, sessions] : sessions_) {
     for (const auto& [k, s] : sessions) {
-      if (s.position >= furthest.offset) furthest = {s.position, s.max_event_time, false};
+      if (s.position >= furthest.offset) furthest = {s.position, s.max_event_time, false, s.last};
     }
   }
   // Where the main read is about to be; while it loads nobody knows, and it is asked again then.
   const uint64_t read_to = main_.ready ? main_.ready->end.offset : main_.position.offset;
   if (main_.active && (main_.loading || furthest.offset <= read_to)) return;
   pace_start_us_ = -1;
+  letters_written_to_ = std::max(letters_written_to_, furthest.offset);
   restart(&main_, furthest);
   for (auto& [host, sessions] : sessions_) {
     for (auto& [k, s] : sessions) s.catching_up = s.position < furthest.offset;
@@ -128,7 +145,8 @@ void SourceReader::start_catch_up_if_needed() {
     }
   }
   if (furthest_behind == nullptr) return;
-  restart(&catch_up_, {furthest_behind->position, furthest_behind->max_event_time, false});
+  restart(&catch_up_, {furthest_behind->position, furthest_behind->max_event_time, false,
+                       furthest_behind->last});
 }
 
 // The catch-up read has reached the main position: its sessions follow the main read from here.
@@ -157,7 +175,8 @@ void SourceReader::pump() {
 
 void SourceReader::load(Read* read) {
   const bool catch_up = read == &catch_up_;
-  if (read->position.finished || runtime_.monotonic_us() < read->retry_at_us) return;
+  if (read->position.finished || source_changed_) return;
+  if (runtime_.monotonic_us() < read->retry_at_us) return;
   // A message may exceed the credit by itself: with little credit, batches are small too.
   size_t records = std::min(config_.read_records, credit_bytes_ / kBytesPerRow + 1);
   if (!catch_up && replay_speed_ > 0) records = std::min(records, paced_records_);
@@ -176,11 +195,10 @@ void SourceReader::load(Read* read) {
   const auto from = read->position;
   const auto bytes = config_.read_bytes;
   runtime_.run_blocking(
-      self_,
-      (static_cast<uint64_t>(job.value) << 32) | (static_cast<uint64_t>(source.value) << 1) |
-          static_cast<uint64_t>(catch_up),
+      self_, source_lane(job, source, catch_up),
       [state, plan = plan_, job, source, epoch, catch_up, generation, from, records, bytes,
-       runtime = &runtime_]() {
+       runtime = &runtime_, letters = catch_up ? nullptr : dead_letters_,
+       applied = catch_up ? 0 : applied_offset()]() {
         auto done = std::make_unique<BatchLoaded>();
         done->job = job;
         done->source = source;
@@ -189,25 +207,42 @@ void SourceReader::load(Read* read) {
         done->generation = generation;
         done->batch = std::move(state->batch);
         done->loader = std::move(state->loader);
+        const auto fail = [&](const Error& error) {
+          done->error = error.message();
+          done->source_changed = error.code() == ErrorCode::kSourceChanged;
+          return std::move(done);
+        };
+        // Anew for each start of the main read: others may have written what lies before it.
+        if (letters && (!letters->writer || letters->generation != generation)) {
+          auto writer = letters->storage->open(plan->proto().job(), job, source, epoch);
+          if (!writer) return fail(writer.error());
+          letters->writer = std::move(writer).value();
+          letters->generation = generation;
+        }
         if (!done->loader) {
           auto opened = BatchLoader::open(plan, source.value, from);
-          if (!opened) {
-            done->error = opened.error().message();
-            return done;
-          }
+          if (!opened) return fail(opened.error());
           done->loader = std::move(opened).value();
         }
-        if (auto loaded = done->loader->load(*runtime, records, bytes, done->batch.get());
-            !loaded) {
-          done->error = loaded.error().message();
+        auto loaded = done->loader->load(
+            *runtime, records, bytes, letters ? letters->writer.get() : nullptr, done->batch.get());
+        if (!loaded) {
+          Error error = loaded.error();
+          done->loader.reset();
+          return fail(error);
         }
+        done->log = done->loader->log_info();
+        if (applied > 0) done->loader->commit(applied);
+        if (letters) done->dead_letters = letters->writer->counts();
         return done;
       });
 }
 
 void SourceReader::on_loaded(std::unique_ptr<BatchLoaded> loaded) {
   Read* read = loaded->catch_up ? &catch_up_ : &main_;
-  if (!read->active || loaded->generation != read->generation) return;
+  if (!read->active || loaded->generation != read->generation) {
+    return dispose(runtime_, self_, loaded->lane(), std::move(loaded->loader));
+  }
   read->loading = false;
   if (!loaded->error.empty()) {
     if (error_ != loaded->error) {
@@ -216,6 +251,8 @@ void SourceReader::on_loaded(std::unique_ptr<BatchLoaded> loaded) {
           {{"job", job_.value}, {"source_partition", source_.value}, {"reason", loaded->error}});
     }
     error_ = loaded->error;
+    source_changed_ = loaded->source_changed;
+    at_end_since_us_ = -1;
     read->retry_at_us = runtime_.monotonic_us() + kRetryAfterErrorUs;
     return;
   }
@@ -226,24 +263,60 @@ void SourceReader::on_loaded(std::unique_ptr<BatchLoaded> loaded) {
   read_cost_.add(batch.read_cost);
   evaluate_cost_.add(batch.evaluate_cost);
   if (!loaded->catch_up) {
-    records_ += batch.records;
-    bad_records_ += batch.events.bad.size() + batch.failed.size();
-    for (const auto* bad : {&batch.events.bad, &batch.failed}) {
-      for (const BadRecord& b : *bad) {
-        if (bad_samples_.size() >= kBadSamples) break;
-        bad_samples_.push_back(std::to_string(b.offset) + ": " + b.reason);
-      }
-    }
+    letters_written_to_ = std::max(letters_written_to_, batch.end.offset);
+    count(*loaded);
+    note_idleness(batch);
   }
   const bool nothing_new = batch.begin.offset == batch.end.offset && !batch.end.finished;
   if (nothing_new) {
     read->spare = std::move(loaded->batch);
-    read->retry_at_us = runtime_.monotonic_us() + config_.mark_interval_ms * 1000;
+    read->retry_at_us = runtime_.monotonic_us() + config_.poll_interval_ms * 1000;
     return;
   }
   if (!loaded->catch_up && replay_speed_ > 0) adapt_pace(batch);
   read->ready = std::move(loaded->batch);
   pump();
+}
+
+void SourceReader::count(const BatchLoaded& loaded) {
+  const LoadedBatch& batch = *loaded.batch;
+  records_ += batch.records;
+  null_keys_ += batch.null_keys;
+  tombstones_ += batch.events.tombstones;
+  log_ = loaded.log;
+  dead_letter_counts_ = loaded.dead_letters;
+  for (const auto* bad : {&batch.events.bad, &batch.failed}) {
+    for (const BadRecord& b : *bad) {
+      if (bad_samples_.size() >= kBadSamples) return;
+      bad_samples_.push_back(std::to_string(b.offset) + ": " + b.message);
+    }
+  }
+}
+
+// The log must have been at its end, by its own word, all the time.
+void SourceReader::note_idleness(const LoadedBatch& batch) {
+  const bool moved = batch.begin.offset != batch.end.offset;
+  if (!batch.at_end) {
+    at_end_since_us_ = -1;
+  } else if (moved || at_end_since_us_ < 0) {
+    at_end_since_us_ = runtime_.monotonic_us();
+  }
+}
+
+bool SourceReader::idle() const {
+  uint32_t index = 0;
+  return at_end_since_us_ >= 0 && runtime_.monotonic_us() - at_end_since_us_ >=
+                                      plan_->source_of(source_.value, &index).idle_after_us();
+}
+
+uint64_t SourceReader::applied_offset() const {
+  if (open_sessions() < plan_->key_partitions()) return 0;
+  for (const auto& [host, sessions] : sessions_) {
+    for (const auto& [k, s] : sessions) {
+      if (s.catching_up) return 0;
+    }
+  }
+  return applied_.least();
 }
 
 // The next paced batch gets about as many records as kPacedBatchUs brings at this one's rate.
@@ -301,6 +374,8 @@ bool SourceReader::may_send(Read* read) {
     if (!catching_up && open_sessions() == 0) first_open_us_ = -1;
     return false;
   }
+  // A catch-up read writes no dead letters, so it must not mark past those that are written.
+  if (catching_up && read->ready->end.offset > letters_written_to_) return false;
   if (without_credit * 4 > total) return false;
   for (const ActorAddress& host : laggards) close_sessions(host, catching_up);
   return true;
@@ -311,8 +386,13 @@ void SourceReader::end(Read* read) {
   ++read->generation;
   read->active = false;
   read->loading = false;
-  read->loader.reset();
+  dispose(runtime_, self_, source_lane(job_, source_, read == &catch_up_), std::move(read->loader));
   read->ready.reset();
+}
+
+void SourceReader::close() {
+  end(&main_);
+  end(&catch_up_);
 }
 
 void SourceReader::send(Read* read) {
@@ -334,16 +414,19 @@ void SourceReader::send_to(const ActorAddress& host, const Read& read, const Loa
   if (parts == 0) return;
   StageTimer timer(runtime_, &scatter_cost_);
   SendLink& link = links_.at(host);
+  const bool of_main = &read == &main_;
   SourceBatchWriter writer(
-      {job_, source_, epoch_, 0, batch.end, batch.read_wall_us, &read == &main_}, parts);
+      {job_, source_, epoch_, 0, batch.end, batch.read_wall_us, of_main, of_main && idle()}, parts);
   for (auto& [k, s] : sessions) {
     if (!takes_part(read, batch, s)) continue;
     writer.begin_part(k, s.id, s.next_seq++);
     scatter_cost_.rows += batch.write_blocks(k.value, s.position, writer.blocks());
     s.position = batch.end.offset;
     s.max_event_time = batch.end.max_event_time;
+    s.last = batch.end.last;
   }
   const uint64_t link_seq = link.sent(writer.size(), runtime_.monotonic_us());
+  if (of_main) applied_.sent(host, link_seq, batch.end.offset);
   const SendResult sent = runtime_.send(self_, host, kSourceBatch, writer.finish(link_seq));
   if (sent != SendResult::kAccepted) close_all_sessions(host);
 }
@@ -359,8 +442,9 @@ void SourceReader::send_mark(const ActorAddress& host) {
       parts += s.catching_up == catching_up && s.position == read.position.offset;
     }
     if (parts == 0) continue;
-    SourceBatchWriter writer(
-        {job_, source_, epoch_, 0, read.position, runtime_.wall_us(), !catching_up}, parts);
+    SourceBatchWriter writer({job_, source_, epoch_, 0, read.position, runtime_.wall_us(),
+                              !catching_up, !catching_up && idle()},
+                             parts);
     for (auto& [k, s] : sessions) {
       if (s.catching_up != catching_up || s.position != read.position.offset) continue;
       writer.begin_part(k, s.id, s.next_seq++);
@@ -374,6 +458,7 @@ void SourceReader::on_ack(const ActorAddress& from, const BatchAck& message) {
   const auto link = links_.find(from);
   if (message.reader_epoch != epoch_ || link == links_.end()) return;
   link->second.acknowledged(message.link_seq, runtime_.monotonic_us());
+  applied_.acknowledged(from, message.link_seq);
   pump();
 }
 
@@ -393,6 +478,7 @@ void SourceReader::close_all_sessions(const ActorAddress& host) {
   close_sessions(host, false);
   close_sessions(host, true);
   links_.at(host).reset();
+  applied_.forget(host);
 }
 
 void SourceReader::on_tick() {
@@ -417,6 +503,7 @@ void SourceReader::on_view(const ClusterState& view, int64_t credit_bytes) {
       continue;
     }
     links_.erase(it->first);
+    applied_.forget(it->first);
     it = sessions_.erase(it);
   }
   pump();
@@ -437,8 +524,19 @@ proto::ReaderReport SourceReader::report() const {
   read->set_max_event_time_us(main_.position.max_event_time);
   out.set_epoch(epoch_.value);
   out.set_records(records_);
-  out.set_bad_records(bad_records_);
   out.set_error(error_);
+  out.set_source_changed(source_changed_);
+  out.set_log_partitions(log_.partitions);
+  out.set_log_end_offset(log_.end_offset);
+  out.set_idle(idle());
+  out.set_null_keys(null_keys_);
+  out.set_tombstones(tombstones_);
+  for (const auto& [what, records] : dead_letter_counts_) {
+    proto::DeadLetterCount* count = out.add_dead_letters();
+    count->set_reason(reason_name(what.first));
+    count->set_view(what.second);
+    count->set_records(records);
+  }
   for (const std::string& sample : bad_samples_) out.add_bad_samples(sample);
   return out;
 }

@@ -8,6 +8,9 @@
 // a quarter of the read's sessions; otherwise its sessions are closed, and catch up later.
 // A read that nobody follows any more ends, and starts again where sessions stand.
 //
+// Dead letters are written by the main read, before its batch is forwarded: what lies before its
+// start has been marked, and so written, by an earlier epoch.
+//
 // shard-affine: part of the ReaderHost actor.
 #pragma once
 
@@ -21,10 +24,17 @@
 #include "shared/runtime/runtime.h"
 #include "shared/wire/link.h"
 #include "shared/wire/source_batch.h"
+#include "worker/applied_offset.h"
 #include "worker/batch_loader.h"
 #include "worker/config.h"
 
 namespace tidemill {
+
+// The lane of the blocking pool on which a read loads.
+inline uint64_t source_lane(JobId job, SourcePartitionId source, bool catch_up) {
+  return (static_cast<uint64_t>(job.value) << 32) | (static_cast<uint64_t>(source.value) << 1) |
+         static_cast<uint64_t>(catch_up);
+}
 
 // What a load on the blocking pool answers with.
 struct BatchLoaded : LocalPayload {
@@ -35,13 +45,24 @@ struct BatchLoaded : LocalPayload {
   uint64_t generation = 0;  // of the read position that asked
   std::unique_ptr<BatchLoader> loader;
   std::unique_ptr<LoadedBatch> batch;
-  std::string error;  // why it could not be read; empty if it could
+  std::string error;            // why it could not be read; empty if it could
+  bool source_changed = false;  // and trying again is no use
+  SourceCursor::LogInfo log;
+  DeadLetterCounts dead_letters;  // of the main read: all that are durable
+
+  uint64_t lane() const { return source_lane(job, source, catch_up); }
 };
+
+// Destroys a loader on its lane: a cursor may block in that.
+void dispose(Runtime& runtime, ActorId self, uint64_t lane, std::unique_ptr<BatchLoader> loader);
 
 class SourceReader {
  public:
   SourceReader(Runtime& runtime, ActorId self, const WorkerConfig& config, JobId job,
-               std::shared_ptr<const Plan> plan, SourcePartitionId source, Epoch epoch);
+               std::shared_ptr<const Plan> plan, SourcePartitionId source, Epoch epoch,
+               std::shared_ptr<DeadLetterStorage> dead_letters);
+  // Before it is dropped while the process goes on.
+  void close();
 
   void on_open(const ActorAddress& from, const OpenSessions& message);
   void on_ack(const ActorAddress& from, const BatchAck& message);
@@ -62,6 +83,7 @@ class SourceReader {
     uint64_t next_seq = 0;
     uint64_t position = 0;  // everything below has been forwarded
     TimeUs max_event_time = kMinTime;
+    RecordIdentity last;
     bool catching_up = false;
   };
   struct Read {
@@ -83,6 +105,11 @@ class SourceReader {
   void restart(Read* read, const SourcePosition& from);
   void pump();
   void load(Read* read);
+  void count(const BatchLoaded& loaded);
+  void note_idleness(const LoadedBatch& batch);
+  bool idle() const;
+  // Up to where everything that was read has been applied; 0: not known now.
+  uint64_t applied_offset() const;
   bool takes_part(const Read& read, const LoadedBatch& batch, const Session& s) const;
   bool may_send(Read* read);
   void end(Read* read);
@@ -120,11 +147,25 @@ class SourceReader {
   int64_t pace_start_us_ = -1;  // monotonic time and event time at which pacing began
   TimeUs pace_event_time_ = 0;
   size_t paced_records_ = 64;
+  // Used on the lane of the main read only.
+  struct DeadLetters {
+    std::shared_ptr<DeadLetterStorage> storage;
+    std::unique_ptr<DeadLetterWriter> writer;  // opened by a main read's first load
+    uint64_t generation = 0;                   // of that read
+  };
+  std::shared_ptr<DeadLetters> dead_letters_;
+  uint64_t letters_written_to_ = 0;  // dead letters of all records below are durable
+  AppliedOffset applied_;
+  int64_t at_end_since_us_ = -1;  // the main read has stood at the log's end since; -1: it does not
   uint64_t records_ = 0;
-  uint64_t bad_records_ = 0;
+  uint64_t null_keys_ = 0;
+  uint64_t tombstones_ = 0;
+  SourceCursor::LogInfo log_;
+  DeadLetterCounts dead_letter_counts_;
   StageCost read_cost_, evaluate_cost_, scatter_cost_;
   std::vector<std::string> bad_samples_;
   std::string error_;
+  bool source_changed_ = false;
 };
 
 }  // namespace tidemill

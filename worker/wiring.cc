@@ -6,7 +6,8 @@
 
 namespace tidemill {
 
-void spawn_worker(ProcessHost& process, MemberConfig member, const WorkerConfig& config) {
+void spawn_worker(ProcessHost& process, MemberConfig member, const WorkerConfig& config,
+                  std::shared_ptr<DeadLetterStorage> dead_letters) {
   member.role = proto::WORKER;
   member.shards = process.shards();
   std::vector<ActorId> followers;
@@ -17,8 +18,9 @@ void spawn_worker(ProcessHost& process, MemberConfig member, const WorkerConfig&
     followers.push_back(readers);
     process.spawn(partitions,
                   [config](Runtime& r) { return std::make_unique<PartitionHost>(r, config); });
-    process.spawn(readers,
-                  [config](Runtime& r) { return std::make_unique<ReaderHost>(r, config); });
+    process.spawn(readers, [config, dead_letters](Runtime& r) {
+      return std::make_unique<ReaderHost>(r, config, dead_letters);
+    });
   }
   process.spawn(kAgent, [member, followers](Runtime& r) {
     return std::make_unique<MemberAgent>(r, member, followers);

@@ -19,6 +19,7 @@ enum class ErrorCode {
   kCorrupt,    // bytes do not verify
   kUser,       // the user's input is wrong; the message says what would be right
   kFatal,      // the process cannot go on
+  kSourceChanged,  // a log is not the one read before, or lacks what is needed: never retry
 };
 
 class [[nodiscard]] Error {
@@ -42,6 +43,9 @@ inline Error corrupt_error(std::string message) {
 }
 inline Error retryable_error(std::string message) {
   return {ErrorCode::kRetryable, std::move(message)};
+}
+inline Error source_changed_error(std::string message) {
+  return {ErrorCode::kSourceChanged, std::move(message)};
 }
 inline Error fatal_error(std::string message) { return {ErrorCode::kFatal, std::move(message)}; }
 

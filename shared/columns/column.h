@@ -32,11 +32,32 @@ struct Column {
   }
 };
 
-// A record that cannot be an event: where, why, and how it began.
+// Why a record is a dead letter.
+enum class BadReason : uint8_t {
+  kUnparsable = 1,  // not an event of the source's schema
+  kOversized = 2,
+  kFuture = 3,      // dated later than the source allows
+  kExpression = 4,  // an expression of a view failed; it counts in the other views
+};
+
+inline constexpr size_t kBadRecordBytes = 64 << 10;
+
+// A record that cannot be an event: where, why, and what it was.
 struct BadRecord {
   uint64_t offset = 0;
-  std::string reason;  // says what would be right
-  std::string head;    // at most 200 bytes of the record
+  BadReason reason{};
+  std::string message;     // for people: says what would be right
+  std::string bytes;       // of the record as it is in the log; the first kBadRecordBytes
+  uint64_t size = 0;       // of the whole record; 0: not known
+  int32_t table = -1;      // kExpression: in which table's expressions
+};
+
+// The last record at or before an offset: where it begins, and a hash of what it is. {} if there is
+// none. A function of the log's prefix alone; shows that a log is not the one read before.
+struct RecordIdentity {
+  uint64_t offset = 0;
+  uint64_t hash = 0;
+  friend bool operator==(const RecordIdentity&, const RecordIdentity&) = default;
 };
 
 // Events of one source partition in offset order. Columns are those of the source's schema; the
@@ -44,10 +65,16 @@ struct BadRecord {
 struct EventBatch {
   std::vector<Column> columns;
   std::vector<uint64_t> offsets;  // one per row, rising
+  // The log's own timestamps, one per row; empty for logs that have none. What holds the horizon
+  // is the lesser of these and the event times.
+  std::vector<TimeUs> record_times;
   std::vector<BadRecord> bad;
   uint64_t begin_offset = 0;  // this batch covers records with begin <= offset < end
   uint64_t end_offset = 0;
   bool finished = false;  // the log has no record at or after end_offset, and never will
+  bool at_end = false;    // no record at or after end_offset now, confirmed by the log itself
+  RecordIdentity last;    // the last record before end_offset
+  uint64_t tombstones = 0;  // records without a value, which are no events and not bad either
   std::string text;       // bytes the strings may point into
 
   size_t rows() const { return offsets.size(); }

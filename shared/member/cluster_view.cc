@@ -19,6 +19,9 @@ Result<JobInView> read_job(const proto::JobView& message, const ClusterState* pr
   if (previous != nullptr) {
     const auto it = previous->jobs.find(job.id);
     if (it != previous->jobs.end()) job.plan = it->second.plan;
+    // Plans change by getting further source partitions, and each has a grant.
+    const auto sources = static_cast<uint32_t>(message.sources_size());
+    if (job.plan && job.plan->source_partitions() != sources) job.plan = nullptr;
   }
   if (!job.plan) {
     auto plan = Plan::from_proto(message.plan());

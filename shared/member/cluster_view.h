@@ -37,7 +37,8 @@ struct ClusterState {
   std::vector<StoreMember> stores;          // by node
   std::map<JobId, JobInView> jobs;
 
-  // Plans of `previous` are kept where a job is the same. Refuses an inconsistent message.
+  // Plans of `previous` are kept where a job is the same and its sources have not grown: a plan
+  // with further source partitions is another object. Refuses an inconsistent message.
   static Result<std::shared_ptr<const ClusterState>> from_proto(const proto::ClusterView& message,
                                                                 const ClusterState* previous);
 };

@@ -68,6 +68,10 @@ void merge_report(const proto::JobReport& part, proto::JobReport* sum) {
   sum->set_freed_rows(sum->freed_rows() + part.freed_rows());
   sum->set_images_sent(sum->images_sent() + part.images_sent());
   sum->set_session_gaps(sum->session_gaps() + part.session_gaps());
+  for (int v = 0; v < part.too_late_by_view_size(); ++v) {
+    if (v == sum->too_late_by_view_size()) sum->add_too_late_by_view(0);
+    sum->set_too_late_by_view(v, sum->too_late_by_view(v) + part.too_late_by_view(v));
+  }
   for (const proto::StageCost& cost : part.stages()) {
     add_stage(cost.stage(), {cost.cpu_ns(), cost.rows()}, sum);
   }

@@ -254,7 +254,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   void write(HttpResponse response) {
     body_ = std::move(response.body);
-    render_head(response.status, response.content_type);
+    render_head(response);
     const size_t body_bytes = head_only_ ? 0 : body_.size();
     enter(Phase::kWriting, shared_.config.write_timeout_ms);
     const std::array<asio::const_buffer, 2> bytes{asio::buffer(head_),
@@ -263,13 +263,16 @@ class Connection : public std::enable_shared_from_this<Connection> {
                       [self = shared_from_this()](error_code ec, size_t) { self->on_written(ec); });
   }
 
-  void render_head(int status, const std::string& content_type) {
-    const auto reason = http::obsolete_reason(http::int_to_status(static_cast<unsigned>(status)));
+  // The body has been moved on to body_.
+  void render_head(const HttpResponse& response) {
+    const auto status = http::int_to_status(static_cast<unsigned>(response.status));
+    const auto reason = http::obsolete_reason(status);
     head_.assign("HTTP/1.1 ");
-    append_json_int(status, &head_);
+    append_json_int(response.status, &head_);
     head_.push_back(' ');
     head_.append(reason.data(), reason.size());
-    head_.append("\r\nContent-Type: ").append(content_type);
+    head_.append("\r\nContent-Type: ").append(response.content_type);
+    if (!response.allow.empty()) head_.append("\r\nAllow: ").append(response.allow);
     head_.append("\r\nContent-Length: ");
     append_json_int(static_cast<int64_t>(body_.size()), &head_);
     if (close_after_) {

@@ -22,6 +22,7 @@ struct HttpResponse {
   int status = 200;
   std::string content_type = "application/json";
   std::string body;
+  std::string allow{};  // of a 405: the methods that the path takes
 };
 
 // {"error":{"message":...}} with a JSON-escaped message.

@@ -49,6 +49,13 @@ std::string label_text(const MetricLabels& labels) {
   return out;
 }
 
+void append_family(std::string_view name, std::string_view help, const char* type,
+                   std::string* out) {
+  out->append("# HELP ").append(name).push_back(' ');
+  append_escaped(help, false, out);
+  out->append("\n# TYPE ").append(name).append(type);
+}
+
 void append_value(double value, std::string* out) {
   if (std::isnan(value)) {
     out->append("NaN");
@@ -124,9 +131,7 @@ std::string MetricsRegistry::render() const {
   const std::string* family = nullptr;
   for (const Entry* e : entries) {
     if (family == nullptr || *family != e->name) {
-      out.append("# HELP ").append(e->name).push_back(' ');
-      append_escaped(e->help, false, &out);
-      out.append("\n# TYPE ").append(e->name).append(e->is_counter ? " counter\n" : " gauge\n");
+      append_family(e->name, e->help, e->is_counter ? " counter\n" : " gauge\n", &out);
       family = &e->name;
     }
     out.append(e->name).append(label_text(e->labels)).push_back(' ');
@@ -138,6 +143,17 @@ std::string MetricsRegistry::render() const {
     out.push_back('\n');
   }
   return out;
+}
+
+void GaugeText::family(std::string_view name, std::string_view help) {
+  name_ = name;
+  append_family(name, help, " gauge\n", &text_);
+}
+
+void GaugeText::sample(const MetricLabels& labels, double value) {
+  text_.append(name_).append(label_text(labels)).push_back(' ');
+  append_value(value, &text_);
+  text_.push_back('\n');
 }
 
 }  // namespace tidemill

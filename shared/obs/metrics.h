@@ -60,4 +60,17 @@ class MetricsRegistry {
   std::atomic<Entry*> newest_{nullptr};
 };
 
+// Gauges made for one answer, of what comes and goes (partitions, reasons): nothing of them is kept.
+// A family is given whole, one sample after the other.
+class GaugeText {
+ public:
+  void family(std::string_view name, std::string_view help);
+  void sample(const MetricLabels& labels, double value);  // labels in the order given
+  const std::string& text() const { return text_; }
+
+ private:
+  std::string name_;
+  std::string text_;
+};
+
 }  // namespace tidemill

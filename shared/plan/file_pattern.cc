@@ -32,32 +32,41 @@ std::string normal(const std::string& path) {
 
 }  // namespace
 
-Result<std::vector<std::string>> expand_pattern(const std::string& pattern,
-                                                const std::string& base_dir) {
+std::string absolute_pattern(const std::string& pattern, const std::string& base_dir) {
+  if (!pattern.empty() && pattern[0] == '/') return pattern;
   std::error_code ignored;
-  const std::string base = std::filesystem::absolute(base_dir, ignored).string();
-  const bool absolute = !pattern.empty() && pattern[0] == '/';
-  const std::string whole = absolute ? pattern : escaped(base) + "/" + pattern;
+  return escaped(std::filesystem::absolute(base_dir, ignored).string()) + "/" + pattern;
+}
+
+Result<std::vector<std::string>> matching_files(const std::string& absolute_pattern) {
   glob_t found{};
-  const int rc = ::glob(whole.c_str(), GLOB_ERR | GLOB_NOSORT, nullptr, &found);
+  const int rc = ::glob(absolute_pattern.c_str(), GLOB_ERR | GLOB_NOSORT, nullptr, &found);
   std::vector<std::string> out;
   for (size_t i = 0; i < found.gl_pathc; ++i) {
     if (is_regular_file(found.gl_pathv[i])) out.push_back(normal(found.gl_pathv[i]));
   }
   ::globfree(&found);
   if (rc != 0 && rc != GLOB_NOMATCH) {
-    return user_error("cannot read the directories of '" + pattern + "'");
-  }
-  if (out.empty()) {
-    return user_error("no file matches '" + pattern + "'" + (absolute ? "" : " in " + base));
+    return user_error("cannot read the directories of '" + absolute_pattern + "'");
   }
   if (out.size() > limits::kSourcePartitions) {
-    return user_error("'" + pattern + "' matches " + std::to_string(out.size()) +
+    return user_error("'" + absolute_pattern + "' matches " + std::to_string(out.size()) +
                       " files; at most " + std::to_string(limits::kSourcePartitions) +
                       " are allowed");
   }
   std::sort(out.begin(), out.end());
   return out;
+}
+
+Result<std::vector<std::string>> expand_pattern(const std::string& pattern,
+                                                const std::string& base_dir) {
+  Result<std::vector<std::string>> found = matching_files(absolute_pattern(pattern, base_dir));
+  if (!found.ok() || !found->empty()) return found;
+  std::error_code ignored;
+  const bool absolute = !pattern.empty() && pattern[0] == '/';
+  return user_error(
+      "no file matches '" + pattern + "'" +
+      (absolute ? "" : " in " + std::filesystem::absolute(base_dir, ignored).string()));
 }
 
 }  // namespace tidemill

@@ -24,11 +24,24 @@ inline constexpr size_t kTableFilters = 1024;
 inline constexpr size_t kViews = 256;
 inline constexpr size_t kAggregations = 1024;  // of a view
 inline constexpr size_t kWindows = 64;         // of an aggregation
-inline constexpr size_t kFeatures = 4096;      // of a job
+inline constexpr size_t kOrderBy = 16;         // columns of a view's order_by
+inline constexpr uint32_t kListLength = 1000;  // of a feature: n, k
+// Of count_distinct: up to how many it is exact.
+inline constexpr uint32_t kExactDistinctLeast = 16;
+inline constexpr uint32_t kExactDistinctMost = 100'000;
+inline constexpr uint32_t kExactDistinctDefault = 10'000;
+inline constexpr size_t kFeatures = 4096;  // of a job
 inline constexpr size_t kServices = 256;
 inline constexpr DurationUs kLongestTime = 36'500 * kMicrosPerDay;  // window + offset, delays
 inline constexpr uint64_t kGeneratorIds = uint64_t{1} << 32;        // customers, terminals
 inline constexpr double kGeneratorRate = 1e9;                       // events a second
 inline constexpr double kReplaySpeed = 1e9;
+inline constexpr uint32_t kFileHeadBytes = 1024;  // that tell which file it is
+inline constexpr size_t kFilePatterns = 256;      // of a source whose files are followed
+inline constexpr size_t kBrokersBytes = 4096;     // host:port,host:port,...
+inline constexpr size_t kTopicBytes = 249;        // Kafka's own limit
+inline constexpr size_t kGroupBytes = 255;
+inline constexpr size_t kClientSettings = 128;
+inline constexpr size_t kClientSettingBytes = 64u << 10;  // of a value: certificates are long
 
 }  // namespace tidemill::limits

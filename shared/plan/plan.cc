@@ -7,11 +7,12 @@
 #include "shared/expr/printer.h"
 #include "shared/plan/limits.h"
 #include "shared/plan/plan_checks.h"
+#include "shared/plan/source_partitions.h"
 
 namespace tidemill {
 namespace {
 
-constexpr uint32_t kFormatVersion = 1;
+constexpr uint32_t kFormatVersion = 2;
 
 template <typename List>
 Status check_size(const List& list, size_t least, size_t most, const char* what) {
@@ -40,16 +41,15 @@ Status check_head(const proto::JobPlan& plan) {
   return {};
 }
 
-Status check_sources(const proto::JobPlan& plan, uint32_t* partitions) {
+Status check_sources(const proto::JobPlan& plan) {
   std::set<std::string> names;
   for (const proto::Source& source : plan.sources()) {
-    if (Status s = check_source(source, *partitions); !s.ok()) return s;
+    if (Status s = check_source(source); !s.ok()) return s;
     if (!names.insert(source.name()).second) {
       return user_error("source '" + source.name() + "' is there twice");
     }
-    *partitions += source.partitions();
   }
-  return {};
+  return check_source_partitions(plan);
 }
 
 Status check_tables(const proto::JobPlan& plan) {
@@ -113,7 +113,7 @@ Status check_services(const proto::JobPlan& plan) {
   return {};
 }
 
-Status check_plan(const proto::JobPlan& plan, uint32_t* partitions) {
+Status check_plan(const proto::JobPlan& plan) {
   if (Status s = check_head(plan); !s.ok()) return s;
   const Status sizes[] = {check_size(plan.sources(), 1, limits::kSources, "sources"),
                           check_size(plan.tables(), 1, limits::kTables, "tables"),
@@ -122,7 +122,7 @@ Status check_plan(const proto::JobPlan& plan, uint32_t* partitions) {
   for (const Status& s : sizes) {
     if (!s.ok()) return s;
   }
-  if (Status s = check_sources(plan, partitions); !s.ok()) return s;
+  if (Status s = check_sources(plan); !s.ok()) return s;
   if (Status s = check_tables(plan); !s.ok()) return s;
   if (Status s = check_views(plan); !s.ok()) return s;
   return check_services(plan);
@@ -168,20 +168,46 @@ ViewSpec view_spec(const proto::View& view) {
     spec.offset = feature.offset_us();
     spec.closed = static_cast<Closed>(feature.closed());
     spec.type = static_cast<ColumnType>(feature.type());
+    spec.list = feature.list();
+    spec.n = feature.n();
+    spec.lifetime = feature.lifetime();
+    spec.order.assign(view.order().begin(), view.order().end());
     out.features.push_back(std::move(spec));
   }
   return out;
+}
+
+// What the view's table keeps for it.
+void add_view(const ViewSpec& view, uint32_t number, std::vector<TableSchema>* tables) {
+  TableSchema& table = (*tables)[view.table];
+  TableView kept;
+  kept.view = number;
+  std::set<uint32_t> filters;
+  bool every_row = false;
+  for (const FeatureSpec& feature : view.features) {
+    kept.retention = std::max(kept.retention, feature.window + feature.offset);
+    if (feature.filter < 0) every_row = true;
+    if (feature.filter >= 0) filters.insert(static_cast<uint32_t>(feature.filter));
+    if (!feature.lifetime) continue;
+    kept.lifetime = true;
+    table.lifetime.push_back(feature);
+  }
+  if (!every_row) kept.filters.assign(filters.begin(), filters.end());
+  table.views.push_back(std::move(kept));
 }
 
 }  // namespace
 
 Result<std::shared_ptr<const Plan>> Plan::from_proto(proto::JobPlan message) {
   auto plan = std::make_shared<Plan>();
-  if (Status s = check_plan(message, &plan->source_partitions_); !s.ok()) return s.error();
+  if (Status s = check_plan(message); !s.ok()) return s.error();
   rewrite_texts(&message);
   auto tables = std::make_shared<std::vector<TableSchema>>();
   for (const proto::Table& table : message.tables()) tables->push_back(table_schema(table));
-  for (const proto::View& view : message.views()) plan->views_.push_back(view_spec(view));
+  for (const proto::View& view : message.views()) {
+    plan->views_.push_back(view_spec(view));
+    add_view(plan->views_.back(), static_cast<uint32_t>(plan->views_.size()) - 1, tables.get());
+  }
   plan->tables_ = std::move(tables);
   plan->proto_ = std::move(message);
   return std::shared_ptr<const Plan>(std::move(plan));
@@ -195,13 +221,11 @@ const ViewSpec* Plan::view(std::string_view name) const {
 }
 
 const proto::Source& Plan::source_of(uint32_t source_partition, uint32_t* index) const {
-  for (const proto::Source& source : proto_.sources()) {
-    if (source_partition - source.first_partition() >= source.partitions()) continue;
-    *index = source_partition - source.first_partition();
-    return source;
-  }
-  ASSERT(!"the source partition exists");
-  return proto_.sources(0);
+  ASSERT(source_partition < source_partitions());
+  const proto::SourcePartition& found =
+      proto_.source_partitions(static_cast<int>(source_partition));
+  *index = found.index();
+  return proto_.sources(static_cast<int>(found.source()));
 }
 
 }  // namespace tidemill

@@ -31,7 +31,9 @@ class Plan {
   const std::vector<ViewSpec>& views() const { return views_; }
   const ViewSpec* view(std::string_view name) const;  // null if there is none
   uint32_t key_partitions() const { return proto_.key_partitions(); }
-  uint32_t source_partitions() const { return source_partitions_; }
+  uint32_t source_partitions() const {
+    return static_cast<uint32_t>(proto_.source_partitions_size());
+  }
   // The source of a source partition, and the partition's index within it.
   const proto::Source& source_of(uint32_t source_partition, uint32_t* index) const;
 
@@ -39,7 +41,6 @@ class Plan {
   proto::JobPlan proto_;
   TableSchemas tables_;
   std::vector<ViewSpec> views_;
-  uint32_t source_partitions_ = 0;
 };
 
 }  // namespace tidemill

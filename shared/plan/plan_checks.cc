@@ -6,8 +6,11 @@
 
 #include "shared/expr/check.h"
 #include "shared/expr/parse_tree.h"
+#include "shared/expr/suggest.h"
 #include "shared/expr/types.h"
 #include "shared/plan/features.h"
+#include "shared/plan/file_pattern.h"
+#include "shared/plan/kafka_settings.h"
 #include "shared/plan/limits.h"
 
 namespace tidemill {
@@ -42,21 +45,88 @@ Status check_schema(const proto::Source& source) {
   return {};
 }
 
+bool is_absolute(const std::string& path) {
+  return !path.empty() && path[0] == '/' && path.find('\0') == std::string::npos;
+}
+
+Status check_patterns(const proto::FilesInput& files) {
+  const auto patterns = static_cast<size_t>(files.patterns_size());
+  if (!files.follow()) {
+    return patterns == 0 ? Status() : user_error("only followed files have patterns");
+  }
+  if (patterns == 0 || patterns > limits::kFilePatterns) {
+    return user_error("followed files have from 1 to " + std::to_string(limits::kFilePatterns) +
+                      " patterns");
+  }
+  for (const std::string& pattern : files.patterns()) {
+    if (!is_absolute(pattern) || is_compressed(pattern)) {
+      return user_error("'" + clipped(pattern, 80) +
+                        "' is not an absolute pattern of files that grow");
+    }
+  }
+  if (files.replay_speed() != 0) return user_error("followed files are not replayed");
+  return {};
+}
+
 Status check_files(const proto::Source& source) {
   const proto::FilesInput& files = source.files();
   if (files.format() != proto::FilesInput::CSV && files.format() != proto::FilesInput::NDJSON) {
     return user_error("the files have no known format");
   }
-  if (files.paths_size() == 0) return user_error("there are no files");
-  if (static_cast<uint32_t>(files.paths_size()) != source.partitions()) {
-    return user_error("the number of files is not that of partitions");
+  if (files.paths_size() == 0 && !files.follow()) return user_error("there are no files");
+  if (files.identities_size() != 0 && files.identities_size() != files.paths_size()) {
+    return user_error("the number of file identities is not that of files");
   }
-  for (const std::string& path : files.paths()) {
-    if (path.empty() || path[0] != '/' || path.find('\0') != std::string::npos) {
-      return user_error("'" + path + "' is not an absolute path");
+  for (const proto::FileIdentity& identity : files.identities()) {
+    if (identity.head_bytes() > limits::kFileHeadBytes) {
+      return user_error("a file's identity is of more than its head");
     }
   }
+  for (const std::string& path : files.paths()) {
+    if (!is_absolute(path))
+      return user_error("'" + clipped(path, 80) + "' is not an absolute path");
+  }
   if (!is_speed(files.replay_speed())) return user_error("the replay speed is out of range");
+  return check_patterns(files);
+}
+
+Status check_kafka_fields(const proto::Source& source) {
+  const proto::KafkaInput& kafka = source.kafka();
+  const bool csv = kafka.format() == proto::KafkaInput::CSV;
+  if (!csv && kafka.format() != proto::KafkaInput::JSON) {
+    return user_error("the records have no known format");
+  }
+  std::set<uint32_t> fields;
+  for (const uint32_t field : kafka.csv_fields()) {
+    if (!csv || field >= static_cast<uint32_t>(source.schema_size())) {
+      return user_error("a field of the records is out of range");
+    }
+    if (!fields.insert(field).second) return user_error("a field of the records is there twice");
+  }
+  if (csv && fields.count(source.event_time_field()) == 0) {
+    return user_error("the records have no event time");
+  }
+  return {};
+}
+
+Status check_kafka(const proto::Source& source) {
+  const proto::KafkaInput& kafka = source.kafka();
+  const Status parts[] = {check_kafka_brokers(kafka.brokers()), check_kafka_topic(kafka.topic()),
+                          check_kafka_group(kafka.group()), check_kafka_fields(source)};
+  for (const Status& s : parts) {
+    if (!s.ok()) return s;
+  }
+  if (kafka.start() < proto::KafkaInput::EARLIEST || kafka.start() > proto::KafkaInput::TIMESTAMP ||
+      (kafka.start() != proto::KafkaInput::TIMESTAMP && kafka.start_time_us() != 0)) {
+    return user_error("it does not say where to start");
+  }
+  if (kafka.client().size() > limits::kClientSettings) {
+    return user_error("the client has more than " + std::to_string(limits::kClientSettings) +
+                      " settings");
+  }
+  for (const auto& [name, value] : kafka.client()) {
+    if (Status s = check_kafka_client_setting(name, value); !s.ok()) return s;
+  }
   return {};
 }
 
@@ -108,6 +178,19 @@ Status check_expressions(const proto::Source& source, const proto::Table& table)
   return {};
 }
 
+template <typename Fail>
+Status check_parameter(const proto::Feature& feature, const Fail& fail) {
+  if (feature.list() != gives_list(feature.function())) {
+    return fail("only functions that give lists do, and they always do");
+  }
+  const std::optional<FunctionParameter> parameter = function_parameter(feature.function());
+  if (!parameter.has_value()) {
+    return feature.n() == 0 ? Status() : fail("its function takes no parameter");
+  }
+  if (feature.n() >= parameter->least && feature.n() <= parameter->most) return {};
+  return fail("its '" + std::string(parameter->key) + "' is out of range");
+}
+
 Status check_feature(const proto::Table& table, const proto::Feature& feature) {
   if (feature.name().empty() || feature.name().size() > 4 * limits::kColumnNameBytes ||
       !is_valid_utf8(feature.name())) {
@@ -116,16 +199,15 @@ Status check_feature(const proto::Table& table, const proto::Feature& feature) {
   const auto fail = [&](const std::string& what) {
     return user_error("feature '" + feature.name() + "': " + what);
   };
-  if (feature.function() < proto::Feature::COUNT ||
-      feature.function() > proto::Feature::STDDEV_SAMP) {
-    return fail("unknown function");
-  }
+  if (function_name(feature.function()).empty()) return fail("unknown function");
   if (feature.column() < -1 || feature.column() >= table.columns_size() || feature.filter() < -1 ||
       feature.filter() >= table.filters_size()) {
     return fail("its column or filter is out of range");
   }
-  if (!in_time_range(feature.window_us()) || feature.window_us() == 0 ||
-      !in_time_range(feature.offset_us()) ||
+  if (feature.lifetime() != (feature.window_us() == 0)) {
+    return fail("a lifetime window has the length 0, and no other has");
+  }
+  if (!in_time_range(feature.window_us()) || !in_time_range(feature.offset_us()) ||
       feature.window_us() + feature.offset_us() > table.retention_us()) {
     return fail("its window does not lie within the table's retention");
   }
@@ -136,6 +218,24 @@ Status check_feature(const proto::Table& table, const proto::Feature& feature) {
   if (feature.column() >= 0) column = table.columns(feature.column()).type();
   if (feature_type(feature.function(), column) != feature.type()) {
     return fail("its type does not follow from its function and column");
+  }
+  return check_parameter(feature, fail);
+}
+
+// Rows that tie in all of a view's order must be interchangeable for it.
+Status check_order(const proto::Table& table, const proto::View& view) {
+  std::set<uint32_t> columns;
+  for (const uint32_t column : view.order()) {
+    if (column >= static_cast<uint32_t>(table.columns_size())) {
+      return user_error("a column of its order is out of range");
+    }
+    if (!columns.insert(column).second) return user_error("a column of its order is there twice");
+  }
+  for (const proto::Feature& feature : view.features()) {
+    if (feature.column() < 0 || columns.count(static_cast<uint32_t>(feature.column())) != 0) {
+      continue;
+    }
+    return user_error("the column of feature '" + feature.name() + "' is missing in its order");
   }
   return {};
 }
@@ -192,27 +292,26 @@ Status check_generator(const proto::GeneratorInput& in) {
   return {};
 }
 
-Status check_source(const proto::Source& source, uint32_t first_partition) {
+Status check_source(const proto::Source& source) {
   if (!is_name(source.name())) return user_error("a source's name is not valid");
   const std::string where = "source '" + source.name() + "'";
   if (Status s = check_schema(source); !s.ok()) return s.error().within(where);
   if (!in_time_range(source.max_out_of_orderness_us()) || !in_time_range(source.idle_after_us())) {
     return user_error(where + ": a duration is out of range");
   }
-  if (source.first_partition() != first_partition || source.partitions() == 0 ||
-      source.partitions() > limits::kSourcePartitions - first_partition) {
-    return user_error(where + ": its partitions are not numbered from " +
-                      std::to_string(first_partition) + " or are more than " +
-                      std::to_string(limits::kSourcePartitions));
+  if (!in_time_range(source.max_future_us()) ||
+      (!source.has_kafka() && source.max_future_us() != 0)) {
+    return user_error(where + ": max_future is out of range, or for records without a timestamp");
   }
   if (source.has_files()) {
     if (Status s = check_files(source); !s.ok()) return s.error().within(where);
     return {};
   }
-  if (!source.has_generator()) return user_error(where + " has no input");
-  if (source.generator().partitions() != source.partitions()) {
-    return user_error(where + ": the generator has another number of partitions");
+  if (source.has_kafka()) {
+    if (Status s = check_kafka(source); !s.ok()) return s.error().within(where);
+    return {};
   }
+  if (!source.has_generator()) return user_error(where + " has no input");
   if (Status s = check_generator(source.generator()); !s.ok()) return s.error().within(where);
   return {};
 }
@@ -249,6 +348,7 @@ Status check_view(const proto::JobPlan& plan, const proto::View& view) {
       return user_error(where + ": feature '" + feature.name() + "' is there twice");
     }
   }
+  if (Status s = check_order(table, view); !s.ok()) return s.error().within(where);
   return {};
 }
 

@@ -16,7 +16,7 @@ inline constexpr std::string_view kNameRule =
 // A column's name: 1 to limits::kColumnNameBytes bytes of UTF-8 without control characters.
 bool is_column_name(std::string_view name);
 
-Status check_source(const proto::Source& source, uint32_t first_partition);
+Status check_source(const proto::Source& source);
 Status check_generator(const proto::GeneratorInput& input);
 // `plan`'s sources must have been checked.
 Status check_table(const proto::JobPlan& plan, const proto::Table& table);

@@ -21,6 +21,9 @@ bool view_can_fail(const proto::View& view, const proto::Table& table) {
     if (f.column() >= 0 && can_fail(table.columns(f.column()))) return true;
     if (f.filter() >= 0 && can_fail(table.filters(f.filter()))) return true;
   }
+  for (const uint32_t column : view.order()) {
+    if (can_fail(table.columns(static_cast<int>(column)))) return true;
+  }
   return false;
 }
 
@@ -81,6 +84,10 @@ void separate_views_that_can_fail(proto::JobPlan* plan) {
       f.set_filter(moved(old.filters(), f.filter(), table->mutable_filters()));
       table->set_retention_us(
           std::max<int64_t>(table->retention_us(), f.window_us() + f.offset_us()));
+    }
+    for (uint32_t& column : *view->mutable_order()) {
+      const auto from = static_cast<int32_t>(column);
+      column = static_cast<uint32_t>(moved(old.columns(), from, table->mutable_columns()));
     }
   }
 }

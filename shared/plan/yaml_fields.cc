@@ -66,6 +66,8 @@ void YamlFields::error(const YamlNode& at, std::string_view key, std::string mes
   errors_->add(at.place, path_of(key), message);
 }
 
+void YamlFields::error(std::string message) { errors_->add(node_.place, path_, message); }
+
 const YamlNode* YamlFields::scalar(std::string_view key) {
   const YamlNode* found = find(key);
   if (found == nullptr || found->is_scalar()) return found;
@@ -141,6 +143,14 @@ TimeUs YamlFields::timestamp(std::string_view key, TimeUs otherwise) {
   if (text_to_timestamp(found->scalar, &value)) return value;
   error(*found, key,
         "expected a time such as 2018-04-01T00:00:00Z or a date, found " + found->describe());
+  return otherwise;
+}
+
+bool YamlFields::boolean(std::string_view key, bool otherwise) {
+  const YamlNode* found = scalar(key);
+  if (found == nullptr) return otherwise;
+  if (found->scalar == "true" || found->scalar == "false") return found->scalar == "true";
+  error(*found, key, "expected true or false, found " + found->describe());
   return otherwise;
 }
 

@@ -37,8 +37,11 @@ class YamlFields {
   // One of `allowed`; the index. An error and `otherwise` for anything else.
   size_t choice(std::string_view key, const std::vector<std::string>& allowed, size_t otherwise);
   TimeUs timestamp(std::string_view key, TimeUs otherwise);
+  bool boolean(std::string_view key, bool otherwise);  // true or false
 
   void error(const YamlNode& at, std::string_view key, std::string message);
+  // Of the mapping as a whole.
+  void error(std::string message);
 
  private:
   const YamlNode* scalar(std::string_view key);

@@ -1,10 +1,12 @@
 #include "shared/plan/yaml_job.h"
 
+#include <algorithm>
+
 #include "shared/expr/suggest.h"
 #include "shared/plan/limits.h"
 #include "shared/plan/plan.h"
-#include "shared/plan/table_layout.h"
 #include "shared/plan/plan_checks.h"
+#include "shared/plan/table_layout.h"
 #include "shared/plan/yaml_compile.h"
 
 namespace tidemill {
@@ -15,7 +17,7 @@ constexpr DurationUs kDefaultLateness = 3600 * kMicrosPerSecond;
 
 void compile_head(YamlFields* fields, JobContext* job) {
   proto::JobPlan* plan = job->plan;
-  plan->set_format_version(1);
+  plan->set_format_version(2);
   if (fields->require("job", "the name of the job") != nullptr) {
     const std::optional<std::string> name = fields->text("job");
     if (name.has_value() && check_name(*name, fields->find("job")->place, "job", job->errors)) {
@@ -25,8 +27,15 @@ void compile_head(YamlFields* fields, JobContext* job) {
   plan->set_key_partitions(static_cast<uint32_t>(
       fields->integer("key_partitions", kDefaultKeyPartitions, 1, limits::kKeyPartitions)));
   plan->set_allowed_lateness_us(fields->duration("allowed_lateness", kDefaultLateness));
-  const size_t edge = fields->choice("leading_edge", {"event", "wall"}, 0);
-  plan->set_leading_edge(edge == 0 ? proto::JobPlan::EVENT : proto::JobPlan::WALL);
+}
+
+// After the sources: those of Kafka are of now, files are of whenever they were written.
+void compile_leading_edge(YamlFields* fields, JobContext* job) {
+  const auto& sources = job->plan->sources();
+  const bool live = std::any_of(sources.begin(), sources.end(),
+                                [](const proto::Source& s) { return s.has_kafka(); });
+  const size_t edge = fields->choice("leading_edge", {"event", "wall"}, live ? 1 : 0);
+  job->plan->set_leading_edge(edge == 0 ? proto::JobPlan::EVENT : proto::JobPlan::WALL);
 }
 
 void compile_sections(const YamlNode& root, JobContext* job) {
@@ -38,6 +47,7 @@ void compile_sections(const YamlNode& root, JobContext* job) {
   compile_head(&fields, job);
   const YamlNode* sources = fields.require("sources", "what to read events from");
   if (sources != nullptr) compile_sources(*sources, job);
+  compile_leading_edge(&fields, job);
   const YamlNode* views = fields.require("views", "what to compute");
   if (views != nullptr) compile_views(*views, job);
   if (const YamlNode* services = fields.find("services"); services != nullptr) {

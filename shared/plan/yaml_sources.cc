@@ -1,20 +1,20 @@
 #include <algorithm>
 #include <array>
-#include <set>
 
-#include "shared/expr/scalars.h"
 #include "shared/expr/suggest.h"
 #include "shared/expr/types.h"
-#include "shared/plan/file_pattern.h"
 #include "shared/plan/limits.h"
 #include "shared/plan/plan_checks.h"
+#include "shared/plan/source_partitions.h"
 #include "shared/plan/yaml_compile.h"
+#include "shared/plan/yaml_inputs.h"
 
 namespace tidemill {
 namespace {
 
 constexpr DurationUs kDefaultIdleAfter = 30 * kMicrosPerSecond;
-constexpr TimeUs kNotAfterUnstated = 0;                      // the coordinator states it at submit
+constexpr TimeUs kNotAfterUnstated = 0;  // the coordinator states it at submit
+constexpr DurationUs kDefaultMaxFuture = 600 * kMicrosPerSecond;
 constexpr TimeUs kDefaultStartTime = 1'522'540'800'000'000;  // 2018-04-01T00:00:00Z
 constexpr DurationUs kDefaultLateBy = 600 * kMicrosPerSecond;
 
@@ -45,23 +45,22 @@ class SourceCompiler {
         path_("sources." + entry.key),
         fields_(entry.value, path_,
                 {"schema", "event_time", "max_out_of_orderness", "idle_after", "not_after",
-                 "stream", "history"},
-                job->errors, {"max_future"}) {
+                 "max_future", "stream", "history"},
+                job->errors) {
     source_.set_name(entry.key);
     columns_.name = entry.key;
   }
 
-  void compile(uint32_t first_partition) {
+  void compile() {
     if (fields_.is_map()) {
       const YamlNode* generator = find_generator();
       compile_schema(generator != nullptr);
       compile_event_time(generator != nullptr);
       source_.set_max_out_of_orderness_us(fields_.duration("max_out_of_orderness", 0));
       source_.set_idle_after_us(fields_.duration("idle_after", kDefaultIdleAfter));
-      source_.set_not_after_us(fields_.timestamp("not_after", kNotAfterUnstated));
       compile_input();
+      compile_latest();
     }
-    source_.set_first_partition(first_partition);
     *job_.plan->add_sources() = std::move(source_);
     job_.sources.push_back(std::move(columns_));
   }
@@ -73,7 +72,7 @@ class SourceCompiler {
     const YamlNode* generator = nullptr;
     for (const YamlEntry& entry : stream->entries) {
       if (entry.key == "generator") generator = &entry.value;
-      if (entry.key == "files") return nullptr;
+      if (entry.key == "files" || entry.key == "kafka") return nullptr;
     }
     return generator;
   }
@@ -180,112 +179,69 @@ class SourceCompiler {
     } else if (stream != nullptr) {
       compile_stream(*stream);
     } else if (history != nullptr) {
-      YamlFields files(*history, path_ + ".history", {"files", "format", "replay"}, errors_);
-      if (files.require("files", "a file name pattern, or a list of them") != nullptr) {
-        compile_files(&files);
-      }
+      compile_history(*history);
     } else {
-      errors_->add(fields_.place(), path_,
-                   "the source has no input: write stream: {files: ...} or stream: "
-                   "{generator: ...}");
+      fields_.error(
+          "the source has no input: write stream: {files: ...}, stream: {kafka: ...} or stream: "
+          "{generator: ...}");
+    }
+  }
+
+  void compile_history(const YamlNode& history) {
+    YamlFields files(history, path_ + ".history", {"files", "format", "replay", "follow"}, errors_);
+    if (const YamlNode* stray = files.find("follow"); stray != nullptr) {
+      files.error(*stray, "follow",
+                  "a history has an end: write stream: {files: ..., follow: true}");
+    } else if (files.require("files", "a file name pattern, or a list of them") != nullptr) {
+      compile_files(&files, &job_, &source_);
     }
   }
 
   void compile_stream(const YamlNode& stream) {
     YamlFields fields(stream, path_ + ".stream",
-                      {"files", "format", "replay", "generator", "kafka"}, errors_);
+                      {"files", "format", "replay", "follow", "generator", "kafka"}, errors_);
     if (!fields.is_map()) return;
-    const YamlNode* files = fields.find("files");
-    const YamlNode* generator = fields.find("generator");
-    if (const YamlNode* kafka = fields.find("kafka"); kafka != nullptr) {
-      fields.error(*kafka, "kafka",
-                   "this version does not read Kafka yet; write files or generator");
+    std::vector<std::string> inputs;
+    for (const char* key : {"files", "generator", "kafka"}) {
+      if (fields.find(key) != nullptr) inputs.emplace_back(key);
+    }
+    if (inputs.size() != 1) {
+      fields.error("expected exactly one of files, generator and kafka, found " +
+                   (inputs.empty() ? "none" : join_names(inputs, "and")));
       return;
     }
-    if ((files != nullptr) == (generator != nullptr)) {
-      errors_->add(stream.place, path_ + ".stream",
-                   "expected exactly one of files and generator, found " +
-                       std::string(files != nullptr ? "both" : "neither"));
-      return;
-    }
-    if (files != nullptr) return compile_files(&fields);
-    for (const char* key : {"format", "replay"}) {
-      if (const YamlNode* stray = fields.find(key); stray != nullptr) {
-        fields.error(*stray, key,
-                     std::string(key) == "replay" ? "for a generator, write replay inside of it"
-                                                  : "a generator has no format");
-      }
-    }
-    compile_generator(*generator);
+    if (inputs[0] == "files") return compile_files(&fields, &job_, &source_);
+    refuse_keys_of_files(inputs[0], &fields);
+    if (inputs[0] == "generator") return compile_generator(*fields.find("generator"));
+    compile_kafka(*fields.find("kafka"), path_ + ".stream.kafka", columns_, &job_, &source_);
   }
 
-  void compile_files(YamlFields* fields) {
-    proto::FilesInput* input = source_.mutable_files();
-    const YamlNode* files = fields->find("files");
-    std::set<std::string> paths;
-    const size_t before = errors_->size();
-    const auto patterns = scalars_of(*files, fields->path_of("files"), errors_);
-    for (const YamlNode* pattern : patterns) {
-      Result<std::vector<std::string>> found = expand_pattern(pattern->scalar, job_.base_dir);
-      if (!found.ok()) {
-        fields->error(*pattern, item_key(*files, *pattern, "files"), found.error().message());
-        continue;
-      }
-      paths.insert(found->begin(), found->end());
-    }
-    if (patterns.empty() && errors_->size() == before) {
-      fields->error(*files, "files", "expected a file name pattern, or a list of them");
-    }
-    for (const std::string& path : paths) input->add_paths(path);
-    source_.set_partitions(static_cast<uint32_t>(paths.size()));
-    input->set_replay_speed(replay(fields));
-    compile_format(fields, paths, input);
-  }
-
-  void compile_format(YamlFields* fields, const std::set<std::string>& paths,
-                      proto::FilesInput* input) {
-    constexpr std::array<proto::FilesInput::Format, 2> kFormats{proto::FilesInput::CSV,
-                                                                proto::FilesInput::NDJSON};
-    if (fields->find("format") != nullptr) {
-      input->set_format(kFormats[fields->choice("format", {"csv", "ndjson"}, 0)]);
-      return;
-    }
-    for (const std::string& path : paths) {
-      const auto format = format_of(path);
-      const bool differs =
-          input->format() != proto::FilesInput::FORMAT_UNSPECIFIED && input->format() != format;
-      if (format == proto::FilesInput::FORMAT_UNSPECIFIED || differs) {
-        fields->error(*fields->find("files"), "files",
-                      (differs ? "the files have several formats, such as that of '"
-                               : "cannot tell the format of '") +
-                          path.substr(path.rfind('/') + 1) +
-                          "'; write format: csv or format: ndjson");
-        return;
-      }
-      input->set_format(format);
+  static void refuse_keys_of_files(const std::string& input, YamlFields* fields) {
+    const bool kafka = input == "kafka";
+    const std::array<std::pair<const char*, const char*>, 3> strays{
+        {{"format", kafka ? "for Kafka, write format inside of it" : "a generator has no format"},
+         {"replay", kafka ? "a topic is read as it grows, not replayed: leave replay out"
+                          : "for a generator, write replay inside of it"},
+         {"follow", "only files are followed; a topic or a generator goes on by itself"}}};
+    for (const auto& [key, message] : strays) {
+      if (const YamlNode* stray = fields->find(key)) fields->error(*stray, key, message);
     }
   }
 
-  static proto::FilesInput::Format format_of(const std::string& path) {
-    if (path.ends_with(".csv")) return proto::FilesInput::CSV;
-    if (path.ends_with(".ndjson") || path.ends_with(".jsonl")) return proto::FilesInput::NDJSON;
-    return proto::FilesInput::FORMAT_UNSPECIFIED;
-  }
-
-  // "max" is 0, "3600x" is 3600.
-  static double replay(YamlFields* fields) {
-    const std::optional<std::string> text = fields->text("replay");
-    if (!text.has_value() || *text == "max") return 0;
-    double speed = 0;
-    if (text->ends_with('x') && text_to_double(text->substr(0, text->size() - 1), &speed) &&
-        speed > 0 && speed <= limits::kReplaySpeed) {
-      return speed;
-    }
-    fields->error(*fields->find("replay"), "replay",
-                  "expected max (as fast as possible) or a multiple of event time such as 60x, "
-                  "found '" +
-                      clipped(*text, 60) + "'");
-    return 0;
+  // How far ahead an event may be dated: by the record's timestamp if it has one, else at all.
+  void compile_latest() {
+    source_.set_not_after_us(fields_.timestamp("not_after", kNotAfterUnstated));
+    const bool kafka = source_.has_kafka();
+    source_.set_max_future_us(fields_.duration("max_future", kafka ? kDefaultMaxFuture : 0));
+    if (source_.input_case() == proto::Source::INPUT_NOT_SET) return;
+    const char* key = kafka ? "not_after" : "max_future";
+    const YamlNode* stray = fields_.find(key);
+    if (stray == nullptr) return;
+    fields_.error(*stray, key,
+                  kafka ? "a Kafka record has a timestamp to compare its event with: write "
+                          "max_future, such as 10m"
+                        : "only records of Kafka have a timestamp to compare their event with: "
+                          "write not_after, such as 2030-01-01");
   }
 
   void compile_generator(const YamlNode& node) {
@@ -314,8 +270,7 @@ class SourceCompiler {
     out->set_burst_factor(f.number("burst_factor", 10, 1, 1e6));
     out->set_malformed_share(f.number("malformed_share", 0, 0, 1));
     out->set_fraud_share(f.number("fraud_share", 0.01, 0, 1));
-    out->set_replay_speed(replay(&f));
-    source_.set_partitions(out->partitions());
+    out->set_replay_speed(compile_replay(&f));
     if (errors_->size() != before) return;
     if (Status s = check_generator(*out); !s.ok()) {
       errors_->add(node.place, f.path(), s.error().message());
@@ -336,8 +291,8 @@ void compile_sources(const YamlNode& sources, JobContext* job) {
   if (!check_named_entries(sources, "sources", "source", limits::kSources, job->errors)) return;
   uint32_t partitions = 0;
   for (const YamlEntry& entry : sources.entries) {
-    SourceCompiler(entry, job).compile(partitions);
-    partitions += job->plan->sources(job->plan->sources_size() - 1).partitions();
+    SourceCompiler(entry, job).compile();
+    partitions += partition_count(job->plan->sources(job->plan->sources_size() - 1));
     if (partitions > limits::kSourcePartitions) {
       job->errors->add(entry.place, "sources." + entry.key,
                        "the job has " + std::to_string(partitions) +
@@ -346,6 +301,7 @@ void compile_sources(const YamlNode& sources, JobContext* job) {
       return;
     }
   }
+  number_source_partitions(job->plan);
 }
 
 }  // namespace tidemill

@@ -6,29 +6,20 @@
 #include "shared/expr/printer.h"
 #include "shared/expr/suggest.h"
 #include "shared/expr/types.h"
-#include "shared/plan/features.h"
 #include "shared/plan/limits.h"
 #include "shared/plan/plan_checks.h"
 #include "shared/plan/yaml_compile.h"
+#include "shared/plan/yaml_functions.h"
 
 namespace tidemill {
 namespace {
 
 using proto::Expr;
 
+constexpr char kLifetime[] = "lifetime";
+
 std::string indexed(const std::string& path, size_t i) {
   return path + "[" + std::to_string(i) + "]";
-}
-
-// The words other systems use for our functions.
-std::string usual_name(const std::string& function) {
-  static const std::map<std::string, std::string> kElsewhere = {
-      {"avg", "mean"},     {"average", "mean"}, {"std", "stddev"},
-      {"stdev", "stddev"}, {"variance", "var"}, {"minimum", "min"},
-      {"maximum", "max"},  {"total", "sum"},    {"nunique", "approx_count_distinct"},
-      {"size", "count"}};
-  const auto found = kElsewhere.find(function);
-  return found == kElsewhere.end() ? "" : found->second;
 }
 
 class ViewCompiler {
@@ -37,8 +28,8 @@ class ViewCompiler {
       : job_(*job),
         errors_(job->errors),
         path_("views." + entry.key),
-        fields_(entry.value, path_, {"source", "entity", "where", "aggregations"}, job->errors,
-                {"order_by", "deduplicate", "max_rows", "resolution", "ttl", "output"}) {
+        fields_(entry.value, path_, {"source", "entity", "where", "order_by", "aggregations"},
+                job->errors, {"deduplicate", "max_rows", "resolution", "ttl", "output"}) {
     view_.set_name(entry.key);
   }
 
@@ -48,9 +39,11 @@ class ViewCompiler {
       find_source();
       compile_entity();
       where_ = compile_filter(&fields_);
+      compile_order_by();
       compile_aggregations();
     }
     if (errors_->size() != before) job_.bad_views.push_back(view_.name());
+    if (errors_->size() == before && table_ != nullptr) order_rows();
     job_.features += static_cast<size_t>(view_.features_size());
     *job_.plan->add_views() = std::move(view_);
   }
@@ -133,14 +126,21 @@ class ViewCompiler {
     }
   }
 
-  // The expression of a key; nothing if it is not there, has errors, or cannot be checked.
+  // Nothing if the text has errors or cannot be checked.
+  std::optional<Expr> parsed(const std::string& text, const YamlNode& node, const std::string& key,
+                             YamlFields* fields) {
+    if (columns_ == nullptr) return std::nullopt;
+    Result<Expr> expr = parse_expression(text, *columns_);
+    if (expr.ok()) return *std::move(expr);
+    fields->error(node, key, expr.error().message());
+    return std::nullopt;
+  }
+
+  // The expression of a key; nothing if it is not there either.
   std::optional<Expr> compile_expression(YamlFields* fields, const char* key) {
     const std::optional<std::string> text = fields->text(key);
-    if (!text.has_value() || columns_ == nullptr) return std::nullopt;
-    Result<Expr> expr = parse_expression(*text, *columns_);
-    if (expr.ok()) return *std::move(expr);
-    fields->error(*fields->find(key), key, expr.error().message());
-    return std::nullopt;
+    if (!text.has_value()) return std::nullopt;
+    return parsed(*text, *fields->find(key), key, fields);
   }
 
   std::optional<Expr> compile_filter(YamlFields* fields) {
@@ -149,6 +149,45 @@ class ViewCompiler {
     fields->error(*fields->find("where"), "where",
                   "a condition is needed, but " + expr->text() + " is " + type_name(expr->type()));
     return std::nullopt;
+  }
+
+  void compile_order_by() {
+    const YamlNode* list = fields_.find("order_by");
+    if (list == nullptr) return;
+    const size_t before = errors_->size();
+    const auto items = scalars_of(*list, fields_.path_of("order_by"), errors_);
+    if ((items.empty() && errors_->size() == before) || items.size() > limits::kOrderBy) {
+      fields_.error(*list, "order_by",
+                    "expected a list of 1 to " + std::to_string(limits::kOrderBy) +
+                        " columns or expressions, found " + std::to_string(items.size()));
+      return;
+    }
+    for (const YamlNode* item : items) add_order(*item, item_key(*list, *item, "order_by"));
+  }
+
+  void add_order(const YamlNode& node, const std::string& key) {
+    std::optional<Expr> expr = parsed(node.scalar, node, key, &fields_);
+    if (!expr.has_value()) return;
+    for (const Expr& known : order_by_) {
+      if (known.text() != expr->text()) continue;
+      return fields_.error(node, key, expr->text() + " is there twice");
+    }
+    order_by_.push_back(*std::move(expr));
+  }
+
+  // By the columns of order_by, then those of the features; rows that tie in all of them are
+  // interchangeable for the view.
+  void order_rows() {
+    for (const Expr& expr : order_by_) add_to_order(shared(table_->mutable_columns(), expr));
+    check_table_size(fields_.place(), path_);
+    for (const proto::Feature& feature : view_.features()) add_to_order(feature.column());
+  }
+
+  void add_to_order(int32_t column) {
+    if (column < 0) return;
+    const auto wanted = static_cast<uint32_t>(column);
+    const auto& order = view_.order();
+    if (std::find(order.begin(), order.end(), wanted) == order.end()) view_.add_order(wanted);
   }
 
   void compile_aggregations() {
@@ -175,9 +214,11 @@ class ViewCompiler {
   };
 
   void compile_aggregation(const YamlNode& node, const std::string& path) {
-    YamlFields fields(
-        node, path, {"function", "column", "where", "windows", "offset", "closed", "name"}, errors_,
-        {"every", "timezone", "default", "by", "gap", "max_length", "resolution"});
+    YamlFields fields(node, path,
+                      {"function", "column", "n", "k", "exact_up_to", "where", "windows", "offset",
+                       "closed", "name"},
+                      errors_,
+                      {"every", "timezone", "default", "by", "gap", "max_length", "resolution"});
     if (!fields.is_map()) return;
     const size_t before = errors_->size();
     Aggregation out;
@@ -186,6 +227,7 @@ class ViewCompiler {
     if (function.has_value()) {
       out.feature.set_function(*function);
       compile_type(&fields, column, &out.feature);
+      compile_parameter(&fields, &out.feature);
     }
     std::optional<Expr> filter = compile_filter(&fields);
     out.name = compile_name(&fields, column);
@@ -197,55 +239,9 @@ class ViewCompiler {
     if (out.complete) {
       out.feature.set_column(column.has_value() ? shared(table_->mutable_columns(), *column) : -1);
       out.feature.set_filter(both.has_value() ? shared(table_->mutable_filters(), *both) : -1);
-      check_table_size(node, path);
+      check_table_size(node.place, path);
     }
     compile_windows(&fields, out);
-  }
-
-  std::optional<proto::Feature::Function> compile_function(YamlFields* fields) {
-    if (fields->require("function", "one of " + join_names(function_names(), "or")) == nullptr) {
-      return std::nullopt;
-    }
-    const std::optional<std::string> name = fields->text("function");
-    if (!name.has_value()) return std::nullopt;
-    const auto function = function_by_name(*name);
-    if (function.has_value()) return function;
-    const std::string known = join_names(function_names(), "and");
-    const std::string usual = usual_name(*name);
-    std::string message;
-    if (is_later_function(*name) || is_later_function(usual)) {
-      message = "the function '" + *name + "' is not in this version, which has " + known;
-    } else if (!usual.empty()) {
-      message = "unknown function '" + *name + "'; did you mean '" + usual + "'?";
-    } else {
-      message = "unknown function '" + *name + "'" + suggestion(*name, function_names());
-    }
-    fields->error(*fields->find("function"), "function", message);
-    return std::nullopt;
-  }
-
-  void compile_type(YamlFields* fields, const std::optional<Expr>& column,
-                    proto::Feature* feature) {
-    const std::string function = *fields->text("function");
-    if (feature->function() != proto::Feature::COUNT && fields->find("column") == nullptr) {
-      errors_->add(fields->place(), fields->path(),
-                   "the key 'column' is missing: " + function +
-                       " is over a column or an "
-                       "expression");
-      return;
-    }
-    std::optional<proto::ColumnType> type;
-    if (column.has_value()) type = column->type();
-    const auto result = feature_type(feature->function(), type);
-    if (result.has_value()) feature->set_type(*result);
-    if (result.has_value() || !column.has_value()) return;
-    std::string advice;
-    if (can_cast(column->type(), proto::DOUBLE)) {
-      advice = "; write cast(" + column->text() + " as double)";
-    }
-    fields->error(*fields->find("column"), "column",
-                  function + " needs " + wanted_types(feature->function()) + ", but " +
-                      column->text() + " is " + type_name(column->type()) + advice);
   }
 
   std::string compile_name(YamlFields* fields, const std::optional<Expr>& column) {
@@ -303,17 +299,18 @@ class ViewCompiler {
     return list->size() - 1;
   }
 
-  void check_table_size(const YamlNode& node, const std::string& path) {
+  void check_table_size(Place place, const std::string& path) {
     if (table_->columns_size() > static_cast<int>(limits::kTableColumns) ||
         table_->filters_size() > static_cast<int>(limits::kTableFilters)) {
-      errors_->add(node.place, path,
+      errors_->add(place, path,
                    "the views of this entity need more than " +
                        std::to_string(limits::kTableColumns) + " different columns or conditions");
     }
   }
 
   void compile_windows(YamlFields* fields, const Aggregation& aggregation) {
-    const YamlNode* windows = fields->require("windows", "a list of durations, such as [1h, 7d]");
+    const YamlNode* windows =
+        fields->require("windows", "a list of durations, such as [1h, 7d], or lifetime");
     if (windows == nullptr) return;
     const std::string path = fields->path_of("windows");
     const size_t before = errors_->size();
@@ -321,7 +318,7 @@ class ViewCompiler {
     if ((list.empty() && errors_->size() == before) || list.size() > limits::kWindows) {
       fields->error(*windows, "windows",
                     "expected a list of 1 to " + std::to_string(limits::kWindows) +
-                        " durations, found " + std::to_string(list.size()));
+                        " windows, found " + std::to_string(list.size()));
       return;
     }
     for (size_t i = 0; i < list.size(); ++i) {
@@ -330,24 +327,30 @@ class ViewCompiler {
     }
   }
 
-  void compile_window(const YamlNode& node, const std::string& path,
-                      const Aggregation& aggregation) {
+  // The length of a window; nothing, with an error, if it is none. Of `lifetime` it is 0.
+  std::optional<DurationUs> window_length(const YamlNode& node, const std::string& path,
+                                          DurationUs offset) {
+    if (node.scalar == kLifetime) return 0;
     const Result<DurationUs> window = parse_duration(node.scalar);
     if (!window.ok()) {
-      errors_->add(node.place, path, window.error().message());
-      return;
-    }
-    const DurationUs offset = aggregation.feature.offset_us();
-    if (*window == 0) {
+      errors_->add(node.place, path, window.error().message() + "; or lifetime");
+    } else if (*window == 0) {
       errors_->add(node.place, path, "a window must be longer than 0");
-      return;
-    }
-    if (*window > limits::kLongestTime - offset) {
+    } else if (*window > limits::kLongestTime - offset) {
       errors_->add(node.place, path,
                    "window and offset together are longer than " +
                        format_duration(limits::kLongestTime) + ", the longest allowed");
-      return;
+    } else {
+      return *window;
     }
+    return std::nullopt;
+  }
+
+  void compile_window(const YamlNode& node, const std::string& path,
+                      const Aggregation& aggregation) {
+    const DurationUs offset = aggregation.feature.offset_us();
+    const std::optional<DurationUs> window = window_length(node, path, offset);
+    if (!window.has_value()) return;
     const std::string name = aggregation.name + "_" + node.scalar;
     const auto [first, is_new] = lines_.emplace(name, node.place.line);
     if (!is_new) {
@@ -361,6 +364,7 @@ class ViewCompiler {
     *feature = aggregation.feature;
     feature->set_name(name);
     feature->set_window_us(*window);
+    feature->set_lifetime(node.scalar == kLifetime);
     table_->set_retention_us(std::max(table_->retention_us(), *window + offset));
   }
 
@@ -373,6 +377,7 @@ class ViewCompiler {
   const std::vector<NamedColumn>* columns_ = nullptr;  // null: not known
   proto::Table* table_ = nullptr;                      // null: not known
   std::optional<Expr> where_;
+  std::vector<Expr> order_by_;
   std::map<std::string, int> lines_;  // of the features so far
 };
 

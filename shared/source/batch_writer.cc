@@ -71,6 +71,10 @@ BatchWriter::BatchWriter(const google::protobuf::RepeatedPtrField<proto::Field>&
   batch->begin_offset = begin_offset;
   batch->end_offset = begin_offset;
   batch->finished = false;
+  batch->at_end = false;
+  batch->last = {};
+  batch->tombstones = 0;
+  batch->record_times.clear();
   grow(std::max(kFirstRows, rows_before + 1));
 }
 
@@ -95,14 +99,17 @@ void BatchWriter::set_null(size_t column) {
   }
 }
 
-void BatchWriter::bad(uint64_t offset, std::string reason, std::string_view record) {
-  batch_->bad.push_back({offset, std::move(reason), printable(record, kBadRecordHeadBytes)});
+void BatchWriter::bad(uint64_t offset, BadReason reason, std::string message, std::string_view head,
+                      uint64_t size) {
+  batch_->bad.push_back(
+      {offset, reason, std::move(message), std::string(head.substr(0, kBadRecordBytes)), size});
 }
 
 void BatchWriter::finish(uint64_t end_offset, bool finished) {
   resize(rows_);
   batch_->end_offset = end_offset;
   batch_->finished = finished;
+  batch_->at_end = finished;
 }
 
 void BatchWriter::grow(size_t rows) {

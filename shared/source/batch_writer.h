@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "proto/plan.pb.h"
@@ -14,14 +15,13 @@
 
 namespace tidemill {
 
-inline constexpr size_t kBadRecordHeadBytes = 200;
-
 class BatchWriter {
  public:
   // Empties `batch` and gives it the columns of `schema`; at most `max_records` rows.
   BatchWriter(const google::protobuf::RepeatedPtrField<proto::Field>& schema, uint64_t begin_offset,
               size_t max_records, EventBatch* batch);
 
+  size_t rows() const { return rows_; }
   // Records so far, bad ones included, and whether another one may be added.
   size_t records() const { return rows_ + batch_->bad.size(); }
   bool full() const { return records() >= max_records_; }
@@ -39,8 +39,14 @@ class BatchWriter {
     batch_->offsets[rows_] = offset;
     if (++rows_ == capacity_) grow(2 * capacity_);
   }
-  // The record at `offset` is none; `record` is its text, of which the head is kept.
-  void bad(uint64_t offset, std::string reason, std::string_view record);
+  // The record at `offset` is none; `record` is its text as it is in the log, of which the head is
+  // kept.
+  void bad(uint64_t offset, BadReason reason, std::string message, std::string_view record) {
+    bad(offset, reason, std::move(message), record, record.size());
+  }
+  // The same of a record of `size` bytes that begins with `head`.
+  void bad(uint64_t offset, BadReason reason, std::string message, std::string_view head,
+           uint64_t size);
 
   // Cuts the columns to the rows. Nothing may be added afterwards.
   void finish(uint64_t end_offset, bool finished);

@@ -82,6 +82,9 @@ class CsvParser : public RecordParser {
 
   // Reads the header: which field goes to which column.
   Result<size_t> read_header(std::string_view head);
+  // The same of messages, which have none.
+  Status assign_fields(const google::protobuf::RepeatedField<uint32_t>& fields);
+  void parse_message(const Window& message, BatchWriter* writer) override;
 
  protected:
   void begin_window(const Window& window) override;
@@ -97,6 +100,7 @@ class CsvParser : public RecordParser {
 
   proto::Source source_;
   std::vector<int> column_of_field_;  // kIgnored: not in the schema
+  bool has_header_ = false;
   TimestampParser timestamps_;
   bool has_quotes_ = true;   // somewhere in the window
   bool valid_utf8_ = false;  // all complete lines of the window
@@ -164,7 +168,7 @@ bool CsvParser::next_field(char** at, char* end, CsvField* field) const {
 void CsvParser::parse_record(char* begin, size_t size, uint64_t offset, BatchWriter* writer) {
   std::string_view record{begin, size};
   if (has_quotes_ && record.find('"') != std::string_view::npos) {
-    head_.assign(record.substr(0, kBadRecordHeadBytes));
+    head_.assign(record.substr(0, kBadRecordBytes));
     record = head_;
   }
   has_event_time_ = false;
@@ -174,16 +178,17 @@ void CsvParser::parse_record(char* begin, size_t size, uint64_t offset, BatchWri
   for (;;) {
     CsvField field;
     if (!next_field(&at, end, &field)) {
-      return writer->bad(offset,
+      return writer->bad(offset, BadReason::kUnparsable,
                          "field " + std::to_string(fields + 1) +
                              " has text behind its closing quote; write a quote inside a quoted "
                              "field twice",
-                         record);
+                         record, size);
     }
     if (fields < column_of_field_.size()) {
       const int column = column_of_field_[fields];
       if (column != kIgnored && !set_value(column, field, writer)) {
-        return writer->bad(offset, bad_value(source_.schema(column), field.text), record);
+        return writer->bad(offset, BadReason::kUnparsable,
+                           bad_value(source_.schema(column), field.text), record, size);
       }
     }
     ++fields;
@@ -191,14 +196,16 @@ void CsvParser::parse_record(char* begin, size_t size, uint64_t offset, BatchWri
     ++at;
   }
   if (fields != column_of_field_.size()) {
-    return writer->bad(offset, wrong_field_count(fields), record);
+    return writer->bad(offset, BadReason::kUnparsable, wrong_field_count(fields), record, size);
   }
   if (!has_event_time_) {
     const auto column = static_cast<int>(source_.event_time_field());
-    return writer->bad(offset, missing_event_time(source_.schema(column)), record);
+    return writer->bad(offset, BadReason::kUnparsable, missing_event_time(source_.schema(column)),
+                       record, size);
   }
-  std::string refused = refuse_event_time(source_, event_time_);
-  if (!refused.empty()) return writer->bad(offset, std::move(refused), record);
+  std::string refused = refuse_event_time(source_, event_time_, latest_event_time());
+  if (!refused.empty())
+    return writer->bad(offset, BadReason::kFuture, std::move(refused), record, size);
   writer->commit(offset);
 }
 
@@ -246,7 +253,8 @@ bool CsvParser::set_value(int column, const CsvField& field, BatchWriter* writer
 
 std::string CsvParser::wrong_field_count(size_t fields) const {
   return "the record has " + std::to_string(fields) + (fields == 1 ? " field" : " fields") +
-         "; the header names " + std::to_string(column_of_field_.size());
+         (has_header_ ? "; the header names " : "; the source has ") +
+         std::to_string(column_of_field_.size());
 }
 
 Result<size_t> CsvParser::read_header(std::string_view head) {
@@ -284,6 +292,7 @@ Result<size_t> CsvParser::read_header(std::string_view head) {
 }
 
 Status CsvParser::assign_columns(const std::vector<std::string>& names) {
+  has_header_ = true;
   std::string listed;
   for (const std::string& name : names) {
     listed += (listed.empty() ? "" : ", ") + printable(name, 100);
@@ -309,7 +318,49 @@ Status CsvParser::assign_columns(const std::vector<std::string>& names) {
   return {};
 }
 
+Status CsvParser::assign_fields(const google::protobuf::RepeatedField<uint32_t>& fields) {
+  if (fields.empty()) {
+    for (int i = 0; i < source_.schema_size(); ++i) column_of_field_.push_back(i);
+    return {};
+  }
+  std::vector<uint8_t> found(static_cast<size_t>(source_.schema_size()), 0);
+  for (const uint32_t field : fields) {
+    if (field >= found.size()) return user_error("a field of the records is not in the schema");
+    if (found[field]++ != 0) {
+      return user_error("column '" + source_.schema(static_cast<int>(field)).name() +
+                        "' is named twice in 'columns'");
+    }
+    column_of_field_.push_back(static_cast<int>(field));
+  }
+  for (size_t i = 0; i < found.size(); ++i) {
+    if (found[i] != 0) continue;
+    return user_error("'columns' does not name column '" +
+                      source_.schema(static_cast<int>(i)).name() + "' of the schema");
+  }
+  return {};
+}
+
+void CsvParser::parse_message(const Window& message, BatchWriter* writer) {
+  begin_window(message);
+  size_t size = message.size;
+  if (size > 0 && message.data[size - 1] == '\n') --size;
+  if (size > 0 && message.data[size - 1] == '\r') --size;
+  if (record_newline(message.data, message.data + size) != nullptr) {
+    return writer->bad(message.offset, BadReason::kUnparsable,
+                       "the message has more than one line; write one record a message",
+                       {message.data, message.size});
+  }
+  parse_record(message.data, size, message.offset, writer);
+}
+
 }  // namespace
+
+Result<std::unique_ptr<RecordParser>> make_csv_message_parser(
+    const proto::Source& source, const google::protobuf::RepeatedField<uint32_t>& fields) {
+  auto parser = std::make_unique<CsvParser>(source);
+  if (Status assigned = parser->assign_fields(fields); !assigned.ok()) return assigned.error();
+  return std::unique_ptr<RecordParser>(std::move(parser));
+}
 
 Result<std::unique_ptr<RecordParser>> make_csv_parser(const proto::Source& source,
                                                       std::string_view head,

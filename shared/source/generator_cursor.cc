@@ -82,6 +82,19 @@ void GeneratorCursor::add(const Transaction& t, char** text, BatchWriter* writer
   if (has(kIsFraud)) writer->set_bool(column(kIsFraud), t.is_fraud);
 }
 
+std::string GeneratorCursor::record_bytes(const EventBatch& batch, size_t row, uint64_t* size) {
+  std::string record = record_at(batch.offsets[row]);
+  *size = record.size();
+  return record;
+}
+
+std::string GeneratorCursor::record_at(uint64_t offset) const {
+  std::string record;
+  TransactionWriter(generator_).append_json(offset, &record);
+  record.pop_back();
+  return record;
+}
+
 Status GeneratorCursor::read(size_t max_records, size_t max_bytes, EventBatch* batch) {
   const size_t most = std::min(max_records, std::max<size_t>(1, max_bytes / kRecordBytes));
   const auto records = static_cast<size_t>(std::min<uint64_t>(most, generator_.end() - offset_));
@@ -90,10 +103,8 @@ Status GeneratorCursor::read(size_t max_records, size_t max_bytes, EventBatch* b
   char* text = batch->text.data();
   for (const uint64_t end = offset_ + records; offset_ < end; ++offset_) {
     if (generator_.malformed(offset_)) {
-      std::string record;
-      TransactionWriter(generator_).append_csv(offset_, &record);
-      record.pop_back();
-      writer.bad(offset_, "the generator was asked for malformed records", record);
+      writer.bad(offset_, BadReason::kUnparsable, "the generator was asked for malformed records",
+                 record_at(offset_));
       continue;
     }
     add(generator_.at(offset_), &text, &writer);

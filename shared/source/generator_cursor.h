@@ -17,11 +17,14 @@ class GeneratorCursor : public SourceCursor {
                                                     uint64_t offset);
 
   Status read(size_t max_records, size_t max_bytes, EventBatch* batch) override;
+  std::string record_bytes(const EventBatch& batch, size_t row, uint64_t* size) override;
 
  private:
   GeneratorCursor(const proto::Source& source, TransactionGenerator generator, uint64_t offset)
       : source_(source), generator_(std::move(generator)), offset_(offset) {}
 
+  // The record as the line of JSON that files of the same generator have.
+  std::string record_at(uint64_t offset) const;
   Status assign_columns();
   // Adds the transaction; the ids' text goes to *text, which moves behind it.
   void add(const Transaction& transaction, char** text, BatchWriter* writer) const;

@@ -67,6 +67,7 @@ class NdjsonParser : public RecordParser {
   const char* record_end_ = nullptr;
   TimestampParser timestamps_;
   TimeUs event_time_ = 0;
+  BadReason bad_reason_{};
   std::string head_;  // of a record with escapes, as it was before they were undone
 };
 
@@ -79,9 +80,11 @@ void NdjsonParser::begin_window(const Window& window) {
 
 void NdjsonParser::parse_record(char* begin, size_t size, uint64_t offset, BatchWriter* writer) {
   head_.clear();
-  std::string reason = parse_object(begin, size, writer);
-  if (reason.empty()) return writer->commit(offset);
-  writer->bad(offset, std::move(reason), head_.empty() ? std::string_view{begin, size} : head_);
+  bad_reason_ = BadReason::kUnparsable;
+  std::string message = parse_object(begin, size, writer);
+  if (message.empty()) return writer->commit(offset);
+  writer->bad(offset, bad_reason_, std::move(message),
+              head_.empty() ? std::string_view{begin, size} : head_, size);
 }
 
 std::string NdjsonParser::parse_object(char* begin, size_t size, BatchWriter* writer) {
@@ -223,7 +226,7 @@ bool NdjsonParser::string_text(value& v, std::string_view token, std::string_vie
   if (v.get_string().get(plain)) return false;
   if (head_.empty()) {
     head_.assign(record_begin_, std::min<size_t>(static_cast<size_t>(record_end_ - record_begin_),
-                                                 kBadRecordHeadBytes));
+                                                 kBadRecordBytes));
   }
   // The parser's own buffer is reused by the next record. Text is never longer than its escapes.
   char* to = const_cast<char*>(out->data());
@@ -242,7 +245,9 @@ std::string NdjsonParser::finish_event(BatchWriter* writer) {
   if (writer->is_null(time_column)) {
     return missing_event_time(source_.schema(static_cast<int>(time_column)));
   }
-  return refuse_event_time(source_, event_time_);
+  std::string refused = refuse_event_time(source_, event_time_, latest_event_time());
+  if (!refused.empty()) bad_reason_ = BadReason::kFuture;
+  return refused;
 }
 
 }  // namespace

@@ -22,12 +22,12 @@ size_t RecordParser::parse(const Window& window, BatchWriter* writer) {
     if (size > 0 && window.data[record.end - 1] == '\r') --size;
     const std::string_view text{window.data + at, size};
     if (record.kind == Extent::Kind::kOpenQuote) {
-      writer->bad(offset,
+      writer->bad(offset, BadReason::kUnparsable,
                   "a quote is opened and not closed within 1 MB; write a quote inside a quoted "
                   "field twice",
                   text);
     } else if (size > kMaxRecordBytes) {
-      writer->bad(offset, "the record is larger than 1 MB; end each record with a newline", text);
+      writer->bad(offset, BadReason::kOversized, kTooLarge, text);
     } else if (size > 0) {
       parse_record(window.data + at, size, offset, writer);
     }
@@ -36,10 +36,14 @@ size_t RecordParser::parse(const Window& window, BatchWriter* writer) {
   return at;
 }
 
-std::string refuse_event_time(const proto::Source& source, TimeUs time) {
-  if (source.not_after_us() == 0 || time <= source.not_after_us()) return {};
-  return too_new(source.schema(static_cast<int>(source.event_time_field())), time,
-                 source.not_after_us());
+void RecordParser::parse_message(const Window& message, BatchWriter* writer) {
+  begin_window(message);
+  parse_record(message.data, message.size, message.offset, writer);
+}
+
+std::string refuse_event_time(const proto::Source& source, TimeUs time, TimeUs latest) {
+  if (time <= latest) return {};
+  return too_new(source.schema(static_cast<int>(source.event_time_field())), time, latest);
 }
 
 }  // namespace tidemill

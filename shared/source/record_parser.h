@@ -21,6 +21,8 @@ namespace tidemill {
 inline constexpr size_t kMaxRecordBytes = 1 << 20;
 // So many bytes of a record decide whether it is too large.
 inline constexpr size_t kDecidingBytes = kMaxRecordBytes + 2;
+inline constexpr char kTooLarge[] =
+    "the record is larger than 1 MB; end each record with a newline";
 // Readable bytes behind a window: parsers look at whole vectors.
 inline constexpr size_t kWindowPadding = 64;
 
@@ -37,9 +39,15 @@ class RecordParser {
  public:
   virtual ~RecordParser() = default;
 
+  // No event may be dated later than this.
+  void set_latest_event_time(TimeUs time) { latest_event_time_ = time; }
+
   // Adds the records of `window` to `writer` until that is full. Returns the bytes consumed: whole
   // records only.
   size_t parse(const Window& window, BatchWriter* writer);
+  // Adds the one record that is all of `message`, a message of a log, whatever newlines it holds.
+  // A record it is as in a file, but for a newline at its end, which may be missing or there.
+  virtual void parse_message(const Window& message, BatchWriter* writer);
 
  protected:
   // A record's text: without its newline, and the position behind it.
@@ -57,6 +65,11 @@ class RecordParser {
   virtual Extent extent(const Window& window, size_t begin, Extent line) { return line; }
   // Adds the event of a record, or a bad record.
   virtual void parse_record(char* begin, size_t size, uint64_t offset, BatchWriter* writer) = 0;
+
+  TimeUs latest_event_time() const { return latest_event_time_; }
+
+ private:
+  TimeUs latest_event_time_ = kMaxTime;
 };
 
 // A parser for a CSV file whose first record is the header; the header's bytes go to
@@ -65,8 +78,12 @@ Result<std::unique_ptr<RecordParser>> make_csv_parser(const proto::Source& sourc
                                                       std::string_view head,
                                                       uint64_t* header_bytes);
 Result<std::unique_ptr<RecordParser>> make_ndjson_parser(const proto::Source& source);
+// A parser for messages that are one CSV record each, without a header: their fields are the
+// columns `fields` of the schema, in this order; all of them if it is empty.
+Result<std::unique_ptr<RecordParser>> make_csv_message_parser(
+    const proto::Source& source, const google::protobuf::RepeatedField<uint32_t>& fields);
 
-// "" or why the event whose time is `time` may not be an event of `source`.
-std::string refuse_event_time(const proto::Source& source, TimeUs time);
+// "" or why the event whose time is `time`, which may be `latest` at most, is no event of `source`.
+std::string refuse_event_time(const proto::Source& source, TimeUs time, TimeUs latest);
 
 }  // namespace tidemill

@@ -4,6 +4,7 @@
 
 #include "shared/source/file_cursor.h"
 #include "shared/source/generator_cursor.h"
+#include "shared/source/kafka_cursor.h"
 
 namespace tidemill {
 namespace {
@@ -26,17 +27,21 @@ Status check_schema(const proto::Source& source) {
 }  // namespace
 
 Result<std::unique_ptr<SourceCursor>> SourceCursor::open(const proto::Source& source,
-                                                         uint32_t index, uint64_t offset) {
+                                                         uint32_t index, uint64_t offset,
+                                                         const RecordIdentity& last) {
   const std::string where = "source '" + source.name() + "'";
   Status checked = check_schema(source);
   if (!checked.ok()) return checked.error().within(where);
-  Result<std::unique_ptr<SourceCursor>> cursor = user_error("it has no input: files or generator");
+  Result<std::unique_ptr<SourceCursor>> cursor =
+      user_error("it has no input: files, kafka or generator");
   if (source.has_files()) {
     if (index >= static_cast<uint32_t>(source.files().paths_size())) {
       return user_error(where + " has no partition " + std::to_string(index) + ", only " +
                         std::to_string(source.files().paths_size()));
     }
-    cursor = FileCursor::open(source, source.files().paths(static_cast<int>(index)), offset);
+    cursor = FileCursor::open(source, index, offset, last);
+  } else if (source.has_kafka()) {
+    cursor = KafkaCursor::open(source, index, offset, last);
   } else if (source.has_generator()) {
     cursor = GeneratorCursor::open(source, index, offset);
   }

@@ -91,6 +91,14 @@ uint64_t BigUnsigned::word_at(int at) const {
   return shift == 0 ? low : (low >> shift) | (high << (64 - shift));
 }
 
+bool BigUnsigned::less_than(const BigUnsigned& other) const {
+  if (size_ != other.size_) return size_ < other.size_;
+  for (int i = size_ - 1; i >= 0; --i) {
+    if (limbs_[i] != other.limbs_[i]) return limbs_[i] < other.limbs_[i];
+  }
+  return false;
+}
+
 void BigUnsigned::shift_left(int by) {
   if (by == 0 || size_ == 0) return;
   const int limbs = by / 64;

@@ -32,6 +32,8 @@ class BigUnsigned {
   // The 64 bits from position `at` up; bits beyond the number are 0.
   uint64_t word_at(int at) const;
 
+  bool less_than(const BigUnsigned& other) const;
+
   void shift_left(int by);
   void multiply(uint64_t factor);
   void subtract(const BigUnsigned& other);  // other <= *this

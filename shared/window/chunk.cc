@@ -256,6 +256,17 @@ uint32_t ChunkLayout::intern(Chunk* chunk, uint32_t column, std::string_view tex
   return used;
 }
 
+int64_t ChunkLayout::number_at(const Chunk& chunk, uint32_t column, uint32_t row) const {
+  switch (types_[column]) {
+    case ColumnType::kDouble:
+      return order_key(doubles(chunk, column)[row]);
+    case ColumnType::kBool:
+      return static_cast<int64_t>(bool_bits(chunk, column) >> row & 1);
+    default:
+      return int_at(chunk, column, row);
+  }
+}
+
 std::string_view ChunkLayout::string_at(const Chunk& chunk, uint32_t column, uint32_t row) const {
   const size_t entry = heap_offset(chunk) + kHeapHeader +
                        chunk.load<uint32_t>(value_offset(chunk, column) + 4 * row);
@@ -363,6 +374,14 @@ int ChunkLayout::compare(const RowRef& a, const RowRef& b) const {
 }
 
 int ChunkLayout::compare_column(const RowRef& a, const RowRef& b, uint32_t column) const {
+  const int order = compare_values(a, b, column);
+  if (order != 0 || types_[column] != ColumnType::kDouble) return order;
+  // Only NaNs are left to differ, in their bits.
+  return compare_ints(std::bit_cast<int64_t>(doubles(*a.chunk, column)[a.row]),
+                      std::bit_cast<int64_t>(doubles(*b.chunk, column)[b.row]));
+}
+
+int ChunkLayout::compare_values(const RowRef& a, const RowRef& b, uint32_t column) const {
   const bool valid_a = (valid_bits(*a.chunk, column) >> a.row & 1) != 0;
   const bool valid_b = (valid_bits(*b.chunk, column) >> b.row & 1) != 0;
   if (valid_a != valid_b) return valid_a ? -1 : 1;
@@ -378,9 +397,7 @@ int ChunkLayout::compare_column(const RowRef& a, const RowRef& b, uint32_t colum
     case ColumnType::kDouble: {
       const double x = doubles(*a.chunk, column)[a.row];
       const double y = doubles(*b.chunk, column)[b.row];
-      if (const int order = compare_ints(order_key(x), order_key(y))) return order;
-      // Only NaNs are left to differ, in their bits.
-      return compare_ints(std::bit_cast<int64_t>(x), std::bit_cast<int64_t>(y));
+      return compare_ints(order_key(x), order_key(y));
     }
     default:
       return compare_ints(int_at(*a.chunk, column, a.row), int_at(*b.chunk, column, b.row));

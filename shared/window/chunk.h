@@ -12,6 +12,7 @@
 // A chunk is owned by its row log; every function that allocates or frees keeps `*bytes` exact.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <span>
@@ -72,7 +73,23 @@ struct RowInput {
 struct RowRef {
   const Chunk* chunk;
   uint32_t row;
+
+  TimeUs time() const { return chunk->time(row); }
 };
+
+// Some rows of a chunk.
+struct ChunkRows {
+  const Chunk* chunk;
+  uint64_t mask;  // bit i: row i
+};
+
+// Calls visit(row number) for every bit, rising.
+template <typename Visit>
+void each_row(uint64_t mask, Visit&& visit) {
+  for (; mask != 0; mask &= mask - 1) visit(static_cast<uint32_t>(std::countr_zero(mask)));
+}
+
+inline uint64_t all_rows(const Chunk& chunk) { return ~uint64_t{0} >> (kChunkRows - chunk.rows); }
 
 // immutable, one per table
 class ChunkLayout {
@@ -94,6 +111,8 @@ class ChunkLayout {
   // The canonical order: event time, columns in declared order (nulls last, NaN greatest, -0.0
   // below 0.0), filters. Negative, zero, positive.
   int compare(const RowRef& a, const RowRef& b) const;
+  // By one column alone: nulls last, NaNs all equal.
+  int compare_values(const RowRef& a, const RowRef& b, uint32_t column) const;
   // Bit i: the time of row i lies in [first, last].
   static uint64_t time_mask(const Chunk& chunk, TimeUs first, TimeUs last);
   static TimeUs max_time(const Chunk& chunk);
@@ -106,6 +125,8 @@ class ChunkLayout {
   const double* doubles(const Chunk& chunk, uint32_t column) const {
     return reinterpret_cast<const double*>(chunk.at(value_offset(chunk, column)));
   }
+  // Any type but STRING, as a number in the order of its values (order_key() for doubles).
+  int64_t number_at(const Chunk& chunk, uint32_t column, uint32_t row) const;
   int64_t int_at(const Chunk& chunk, uint32_t column, uint32_t row) const {
     const size_t offset = value_offset(chunk, column);
     return types_[column] == ColumnType::kInt32 ? chunk.load<int32_t>(offset + 4 * row)
@@ -164,6 +185,16 @@ inline int64_t order_key(double x) {
   if (x != x) return INT64_MAX;
   std::memcpy(&bits, &x, sizeof bits);
   return bits ^ static_cast<int64_t>(static_cast<uint64_t>(bits >> 63) >> 1);
+}
+
+// The double that order_key() made `key` of, with one NaN for all.
+inline double double_of_key(int64_t key) {
+  double out;
+  const int64_t bits = key == INT64_MAX
+                           ? 0x7ff8'0000'0000'0000
+                           : key ^ static_cast<int64_t>(static_cast<uint64_t>(key >> 63) >> 1);
+  std::memcpy(&out, &bits, sizeof out);
+  return out;
 }
 
 }  // namespace tidemill

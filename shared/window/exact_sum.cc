@@ -299,13 +299,67 @@ bool ExactSum::spread(const ExactSum& sum, const ExactSum& squares, uint64_t cou
   numerator->value.multiply(count);
   const Magnitude s = sum.magnitude();
   if (s.value.is_zero()) return true;
-  BigUnsigned square = BigUnsigned::product(s.value, s.value);
-  const int exponent = std::min(numerator->exponent, 2 * s.exponent);
-  numerator->value.shift_left(numerator->exponent - exponent);
-  square.shift_left(2 * s.exponent - exponent);
+  BigUnsigned square;
+  align(numerator, s, &square);
   numerator->value.subtract(square);
-  numerator->exponent = exponent;
   return !numerator->value.is_zero();
+}
+
+// The square of `sum`, and `scaled_squares` brought to the same exponent.
+void ExactSum::align(Magnitude* scaled_squares, const Magnitude& sum, BigUnsigned* square) {
+  *square = BigUnsigned::product(sum.value, sum.value);
+  const int exponent = std::min(scaled_squares->exponent, 2 * sum.exponent);
+  scaled_squares->value.shift_left(scaled_squares->exponent - exponent);
+  square->shift_left(2 * sum.exponent - exponent);
+  scaled_squares->exponent = exponent;
+}
+
+bool ExactSum::possible(const ExactSum& sum, const ExactSum& squares, uint64_t count) {
+  if (sum.is_finite() != squares.is_finite()) return false;
+  if (!sum.is_finite()) return true;
+  const Magnitude s = sum.magnitude();
+  if (s.value.is_zero()) return true;
+  Magnitude scaled = squares.magnitude();
+  if (scaled.value.is_zero()) return false;
+  scaled.value.multiply(count);
+  BigUnsigned square;
+  align(&scaled, s, &square);
+  return !scaled.value.less_than(square);
+}
+
+void ExactSum::encode(ByteWriter* out) const {
+  const Magnitude m = magnitude();
+  int low = 0;
+  while (!m.value.is_zero() && !m.value.bit(low)) ++low;
+  const int words = m.value.is_zero() ? 0 : (m.value.bits() - low + 63) / 64;
+  const uint8_t sign = words != 0 && m.negative ? kEncodedNegative : 0;
+  out->put(static_cast<uint8_t>((flags_ & ~kWide) | sign));
+  out->put(static_cast<int16_t>(words == 0 ? 0 : m.exponent + low));
+  out->put(static_cast<uint8_t>(words));
+  for (int i = 0; i < words; ++i) out->put(m.value.word_at(low + 64 * i));
+}
+
+bool ExactSum::decode(ByteReader* in, bool squares, ExactSum* out) {
+  const auto flags = in->get<uint8_t>();
+  const auto exponent = in->get<int16_t>();
+  const auto words = in->get<uint8_t>();
+  *out = ExactSum();
+  const bool negative = (flags & kEncodedNegative) != 0;
+  if ((flags & ~(kEncodedNegative | kEncodedFlags)) != 0 || words > kWideLimbs) return false;
+  if (words == 0 && (negative || exponent != 0)) return false;
+  if (words != 0 && exponent < (squares ? kWideUnit : kWideUnit / 2)) return false;
+  uint64_t word = 0;
+  for (int i = 0; i < words; ++i) {
+    word = in->get<uint64_t>();
+    if (i == 0 && (word & 1) == 0) return false;
+    if (exponent + 64 * i + bits_of(word, 0, 0) > (squares ? kMostSquareBits : kMostBits)) {
+      return false;
+    }
+    if (word != 0) out->add_limbs(negative, word, 0, 0, exponent + 64 * i);
+  }
+  if (words != 0 && (word == 0 || (negative && squares))) return false;
+  out->flags_ |= flags & kEncodedFlags;
+  return in->ok();
 }
 
 double ExactSum::variance(const ExactSum& sum, const ExactSum& squares, uint64_t count,

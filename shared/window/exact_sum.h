@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "shared/base/bytes.h"
 #include "shared/window/big_unsigned.h"
 
 namespace tidemill {
@@ -35,6 +36,14 @@ class ExactSum {
   std::optional<int64_t> as_int64() const;  // of a sum of integers; none if out of range
   size_t heap_bytes() const { return wide() ? kWideLimbs * sizeof(uint64_t) : 0; }
 
+  // As bytes (docs/formats/image.md): equal sums make equal bytes, however they were added up.
+  void encode(ByteWriter* out) const;
+  // Of values, or of their squares. False for bytes that encode() does not write, or a sum that no
+  // 2^62 doubles have.
+  static bool decode(ByteReader* in, bool squares, ExactSum* out);
+  // Whether any `count` numbers have this sum and these squares (Cauchy and Schwarz).
+  static bool possible(const ExactSum& sum, const ExactSum& squares, uint64_t count);
+
   // Variance and its root from a sum and the sum of squares of the same `count` numbers:
   // (count × squares - sum²) / (count × divisor), rounded once. `divisor` is count, or count - 1
   // for a sample. NaN if any number was not finite.
@@ -55,7 +64,12 @@ class ExactSum {
     kNotMinusZero = 8,  // an addend was something else than -0.0
     kAnyAddend = 16,
     kWide = 32,
+    kEncodedNegative = 64,
+    kEncodedFlags = kNan | kPlusInfinity | kMinusInfinity | kNotMinusZero | kAnyAddend,
   };
+  // 2^62 doubles, or squares of doubles, are below 2 to this power.
+  static constexpr int kMostBits = 1024 + 62;
+  static constexpr int kMostSquareBits = 2048 + 62;
   struct Magnitude {
     BigUnsigned value;
     int exponent = 0;
@@ -73,6 +87,7 @@ class ExactSum {
   void widen();
   void add_wide(bool negative, uint64_t l0, uint64_t l1, uint64_t l2, int exponent);
   Magnitude magnitude() const;
+  static void align(Magnitude* scaled_squares, const Magnitude& sum, BigUnsigned* square);
   static bool spread(const ExactSum& sum, const ExactSum& squares, uint64_t count,
                      Magnitude* numerator);
 

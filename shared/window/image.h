@@ -1,5 +1,5 @@
-// Images: the rows of one key in canonical order, as bytes. Equal rows make equal bytes, however
-// they arrived. Format: docs/formats/image.md.
+// Images: one key as bytes: its rows in canonical order, and its base summary. Keys of equal rows
+// make equal bytes, however the rows arrived. Format: docs/formats/image.md.
 #pragma once
 
 #include <string_view>
@@ -7,49 +7,36 @@
 
 #include "shared/base/bytes.h"
 #include "shared/base/result.h"
-#include "shared/window/chunk.h"
+#include "shared/window/base_summary.h"
+#include "shared/window/row_codec.h"
 
 namespace tidemill {
 
-inline constexpr uint8_t kImageVersion = 1;
+inline constexpr uint8_t kImageVersion = 2;
 
-void encode_key_image(const ChunkLayout& layout, uint16_t table, uint64_t hash,
-                      std::string_view key, std::span<const RowRef> rows, ByteWriter* out);
+void encode_image_head(uint16_t table, uint64_t hash, std::string_view key, ByteWriter* out);
+// Then encode_rows(), and encode_base() if the table has lifetime windows.
 
 // A decoded image; `key` and the strings point into the reader's bytes.
 class KeyImage {
  public:
-  // Reads one image and checks all of it; on failure the reader's position means nothing.
-  static Result<KeyImage> decode(const std::vector<TableSchema>& schemas, ByteReader* in);
+  // Reads one image and checks all of it; on failure the reader's position means nothing. A table
+  // without lifetime windows has an empty plan.
+  static Result<KeyImage> decode(const std::vector<TableSchema>& schemas,
+                                 const std::vector<BasePlan>& plans, ByteReader* in);
 
   uint16_t table() const { return table_; }
   uint64_t hash() const { return hash_; }
   std::string_view key() const { return key_; }
-  uint32_t rows() const { return static_cast<uint32_t>(times_.size()); }
-  RowInput row(uint32_t at) const {
-    return {times_[at], columns_.data(), at, filters_.data() + at * filter_words_};
-  }
+  const RowsImage& rows() const { return rows_; }
+  BaseImage& base() { return base_; }
 
  private:
-  struct Storage {  // what a RowBlockColumn points to
-    std::vector<uint64_t> nulls, bools;
-    std::vector<int64_t> ints;
-    std::vector<double> doubles;
-    std::vector<uint32_t> ends;
-  };
-
-  bool decode_times(ByteReader* in, uint32_t rows);
-  bool decode_column(ByteReader* in, ColumnType type, Storage* storage);
-  void decode_filters(ByteReader* in, uint32_t filters);
-
   uint16_t table_ = 0;
   uint64_t hash_ = 0;
   std::string_view key_;
-  std::vector<TimeUs> times_;
-  std::vector<Storage> storage_;
-  std::vector<RowBlockColumn> columns_;
-  std::vector<uint64_t> filters_;  // by row, filter_words_ each
-  size_t filter_words_ = 0;
+  RowsImage rows_;
+  BaseImage base_;
 };
 
 }  // namespace tidemill

@@ -13,7 +13,7 @@ namespace tidemill {
 namespace {
 
 constexpr uint32_t kStateMagic = 0x53504d54;  // "TMPS"
-constexpr uint32_t kStateVersion = 1;
+constexpr uint32_t kStateVersion = 2;
 constexpr size_t kSweepSlots = 64;  // looked at per raise_horizon()
 constexpr uint32_t kStage = 64;     // rows whose memory is fetched ahead together
 
@@ -25,6 +25,17 @@ uint64_t schema_hash(const std::vector<TableSchema>& schemas) {
     out.put(static_cast<uint32_t>(schema.columns.size()));
     for (const ColumnType type : schema.columns) out.put(static_cast<uint8_t>(type));
     out.put(schema.filters);
+    out.put(static_cast<uint32_t>(schema.lifetime.size()));
+    for (const FeatureSpec& feature : schema.lifetime) {  // they decide what bases hold
+      out.put(static_cast<uint8_t>(feature.function));
+      out.put(feature.column);
+      out.put(feature.filter);
+      out.put(feature.n);
+      out.put(static_cast<uint32_t>(feature.order.size()));
+      for (const uint32_t column : feature.order) out.put(column);
+    }
+    out.put(static_cast<uint32_t>(schema.views.size()));
+    for (const TableView& view : schema.views) out.put(view.view);
   }
   const auto bytes = out.take();
   return hash_bytes({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, kStateVersion);
@@ -57,7 +68,14 @@ class FilterWords {
 
 struct PartitionState::Impl {
   explicit Impl(TableSchemas given) : schemas(std::move(given)), registries(schemas->size()) {
-    for (const TableSchema& schema : *schemas) layouts.emplace_back(schema);
+    for (const TableSchema& schema : *schemas) {
+      layouts.emplace_back(schema);
+      bases.emplace_back(schema);
+      for (const TableView& view : schema.views) {
+        auto& counts = stats.too_late_by_view;
+        counts.resize(std::max<size_t>(counts.size(), view.view + size_t{1}));
+      }
+    }
   }
   ~Impl() {
     for (uint32_t slot = 0; slot < keys.slot_count(); ++slot) {
@@ -66,25 +84,34 @@ struct PartitionState::Impl {
     }
   }
 
-  TimeUs limit(uint16_t table) const {
+  TimeUs before_horizon(DurationUs retention) const {
     TimeUs out;
-    const bool below = __builtin_sub_overflow(horizon, (*schemas)[table].retention, &out);
-    return below ? kMinTime : out;
+    return __builtin_sub_overflow(horizon, retention, &out) ? kMinTime : out;
   }
-  LogContext context(uint16_t table) const { return {layouts[table], limit(table), &stats}; }
+  TimeUs limit(uint16_t table) const { return before_horizon((*schemas)[table].retention); }
+  LogContext context(uint16_t table) const {
+    const BasePlan* base = bases[table].empty() ? nullptr : &bases[table];
+    return {layouts[table], limit(table), &stats, base};
+  }
 
   bool fits(const RowBlockView& block) const;
+  TimeUs late_limit(const LogContext& context, uint16_t table) const;
+  void count_late(const RowBlockView& block, uint32_t row);
   void fetch_ahead(const RowBlockView& block, uint32_t begin, uint32_t end, uint32_t* slots) const;
   uint32_t slot_of(const RowBlockView& block, uint32_t row, uint32_t candidate);
   void sweep();
   void drop_if_empty(uint32_t slot) {
     if (keys.entry(slot).log.empty()) keys.erase(slot);
   }
-  Status apply(const KeyImage& image, uint64_t version);
-  void encode(uint32_t slot, std::vector<RowRef>* rows, ByteWriter* out) const;
+  void apply(KeyImage* image, uint64_t version);
+  bool present(const RowLog& log, const LogContext& context) const {
+    return context.base != nullptr ? !log.empty() : log.has_row_since(context.limit);
+  }
+  void encode(uint32_t slot, ByteWriter* out) const;
 
   TableSchemas schemas;
   std::vector<ChunkLayout> layouts;
+  std::vector<BasePlan> bases;  // empty of tables without lifetime windows
   KeyTable keys;
   TimeUs horizon = kMinTime;
   size_t next_swept = 0;
@@ -143,11 +170,32 @@ uint32_t PartitionState::Impl::slot_of(const RowBlockView& block, uint32_t row,
   return keys.find_or_insert(block.table(), key, hash);
 }
 
+// Rows at or after it are too late for nobody.
+TimeUs PartitionState::Impl::late_limit(const LogContext& context, uint16_t table) const {
+  TimeUs out = context.base == nullptr ? context.limit : kMinTime;
+  for (const TableView& view : (*schemas)[table].views) {
+    if (!view.lifetime) out = std::max(out, before_horizon(view.retention));
+  }
+  return out;
+}
+
+void PartitionState::Impl::count_late(const RowBlockView& block, uint32_t row) {
+  const TimeUs time = block.event_times()[row];
+  for (const TableView& view : (*schemas)[block.table()].views) {
+    if (view.lifetime || time >= before_horizon(view.retention)) continue;
+    const bool in_view = view.filters.empty() ||
+                         std::any_of(view.filters.begin(), view.filters.end(),
+                                     [&](uint32_t filter) { return block.passes(filter, row); });
+    if (in_view) ++stats.too_late_by_view[view.view];
+  }
+}
+
 bool PartitionState::accepts(const RowBlockView& block) const { return impl_->fits(block); }
 
 void PartitionState::append(const RowBlockView& block, uint64_t version) {
   ASSERT(impl_->fits(block));
   const LogContext context = impl_->context(block.table());
+  const TimeUs late_limit = impl_->late_limit(context, block.table());
   FilterWords filters(block);
   std::array<uint32_t, kStage> candidates;
   for (uint32_t begin = 0; begin < block.rows(); begin += kStage) {
@@ -155,9 +203,12 @@ void PartitionState::append(const RowBlockView& block, uint64_t version) {
     impl_->fetch_ahead(block, begin, end, candidates.data());
     for (uint32_t r = begin; r < end; ++r) {
       const TimeUs time = block.event_times()[r];
-      if (time < context.limit) {
-        ++impl_->stats.too_late_rows;
-        continue;
+      if (time < late_limit) {
+        impl_->count_late(block, r);
+        if (time < context.limit && context.base == nullptr) {
+          ++impl_->stats.too_late_rows;
+          continue;
+        }
       }
       const uint32_t slot = impl_->slot_of(block, r, candidates[r - begin]);
       KeyEntry& entry = impl_->keys.entry(slot);
@@ -193,9 +244,9 @@ bool PartitionState::compute(uint16_t table, std::string_view key, uint64_t key_
   const uint32_t slot = impl_->keys.find(table, key, key_hash);
   const RowLog* log = slot == KeyTable::kNone ? nullptr : &impl_->keys.entry(slot).log;
   // Rows that may go count as gone, so that no answer shows how far freeing has come.
-  if (log != nullptr && !log->has_row_since(impl_->limit(table))) log = nullptr;
-  impl_->reader.read(impl_->layouts[table], log, features, as_of, &impl_->registries[table],
-                     &impl_->stats, out);
+  const LogContext context = impl_->context(table);
+  if (log != nullptr && !impl_->present(*log, context)) log = nullptr;
+  impl_->reader.read(context, log, features, as_of, &impl_->registries[table], out);
   return log != nullptr;
 }
 
@@ -216,36 +267,49 @@ bool PartitionState::slot_changed_since(size_t slot, uint64_t version) const {
   return entry.occupied && entry.version > version;
 }
 
-void PartitionState::Impl::encode(uint32_t slot, std::vector<RowRef>* rows, ByteWriter* out) const {
+// Rows before the limit are encoded as if they had been folded or freed, whether they have or not.
+void PartitionState::Impl::encode(uint32_t slot, ByteWriter* out) const {
   const KeyEntry& entry = keys.entry(slot);
-  entry.log.collect(context(entry.table), rows);
-  encode_key_image(layouts[entry.table], entry.table, entry.hash, entry.key(), *rows, out);
+  const LogContext log_context = context(entry.table);
+  std::vector<RowRef> rows;
+  entry.log.collect(log_context, &rows);
+  encode_image_head(entry.table, entry.hash, entry.key(), out);
+  encode_rows(log_context.layout, rows, out);
+  if (log_context.base == nullptr) return;
+  std::vector<ChunkRows> expired;
+  entry.log.collect_expired(log_context, &expired);
+  encode_base(*log_context.base, log_context.layout, entry.log.base(), expired, out);
 }
 
 void PartitionState::encode_image(size_t slot, ByteWriter* out) const {
   ASSERT(slot < slot_count() && impl_->keys.entry(static_cast<uint32_t>(slot)).occupied);
-  std::vector<RowRef> rows;
-  impl_->encode(static_cast<uint32_t>(slot), &rows, out);
+  impl_->encode(static_cast<uint32_t>(slot), out);
 }
 
-Status PartitionState::Impl::apply(const KeyImage& image, uint64_t version) {
-  const LogContext log_context = context(image.table());
-  const uint32_t slot = keys.find_or_insert(image.table(), image.key(), image.hash());
+void PartitionState::Impl::apply(KeyImage* image, uint64_t version) {
+  const LogContext log_context = context(image->table());
+  const uint32_t slot = keys.find_or_insert(image->table(), image->key(), image->hash());
   KeyEntry& entry = keys.entry(slot);
   entry.log.clear(log_context);
-  for (uint32_t r = 0; r < image.rows(); ++r) {
-    const RowInput row = image.row(r);
-    if (row.time >= log_context.limit) entry.log.append(log_context, row);
+  if (image->base().any) {
+    entry.log.restore_base(
+        log_context, image->base().restore(*log_context.base, log_context.layout, &stats.bytes));
+  }
+  for (uint32_t r = 0; r < image->rows().rows(); ++r) {
+    const RowInput row = image->rows().row(r);
+    if (row.time >= log_context.limit || log_context.base != nullptr) {
+      entry.log.append(log_context, row);
+    }
   }
   entry.version = version;
   drop_if_empty(slot);
-  return {};
 }
 
 Status PartitionState::apply_image(ByteReader* in, uint64_t version) {
-  Result<KeyImage> image = KeyImage::decode(*impl_->schemas, in);
+  Result<KeyImage> image = KeyImage::decode(*impl_->schemas, impl_->bases, in);
   if (!image) return image.error();
-  return impl_->apply(*image, version);
+  impl_->apply(&*image, version);
+  return {};
 }
 
 void PartitionState::serialize(ByteWriter* out) const {
@@ -259,13 +323,14 @@ void PartitionState::serialize(ByteWriter* out) const {
        {stats.full_chunks, stats.recut_chunks, stats.freed_rows, stats.too_late_rows}) {
     out->put(ever);
   }
+  out->put(static_cast<uint32_t>(stats.too_late_by_view.size()));
+  for (const uint64_t rows : stats.too_late_by_view) out->put(rows);
   out->put(static_cast<uint64_t>(impl_->keys.key_count()));
-  std::vector<RowRef> rows;
   for (uint32_t slot = 0; slot < impl_->keys.slot_count(); ++slot) {
     const KeyEntry& entry = impl_->keys.entry(slot);
     if (!entry.occupied) continue;
     out->put(entry.version);
-    impl_->encode(slot, &rows, out);
+    impl_->encode(slot, out);
   }
   out->put(checksum(std::span(out->bytes()).subspan(begin)));
 }
@@ -296,15 +361,20 @@ Result<PartitionState> PartitionState::deserialize(TableSchemas schemas,
        {&ever.full_chunks, &ever.recut_chunks, &ever.freed_rows, &ever.too_late_rows}) {
     *count = in.get<uint64_t>();
   }
+  ever.too_late_by_view.resize(impl.stats.too_late_by_view.size());
+  if (in.get<uint32_t>() != ever.too_late_by_view.size()) {
+    return corrupt_error("partition state: written for other views than this job's");
+  }
+  for (uint64_t& rows : ever.too_late_by_view) rows = in.get<uint64_t>();
   const auto keys = in.get<uint64_t>();
   for (uint64_t i = 0; i < keys && in.ok(); ++i) {
     const auto key_version = in.get<uint64_t>();
-    Result<KeyImage> image = KeyImage::decode(*impl.schemas, &in);
+    Result<KeyImage> image = KeyImage::decode(*impl.schemas, impl.bases, &in);
     if (!image) return image.error().within("partition state, key " + std::to_string(i));
     if (impl.keys.find(image->table(), image->key(), image->hash()) != KeyTable::kNone) {
       return corrupt_error("partition state: key " + std::to_string(i) + " occurs twice");
     }
-    if (Status applied = impl.apply(*image, key_version); !applied) return applied.error();
+    impl.apply(&*image, key_version);
   }
   if (!in.ok() || in.remaining() != 0) {
     return corrupt_error("partition state: length does not match its contents");
@@ -313,6 +383,7 @@ Result<PartitionState> PartitionState::deserialize(TableSchemas schemas,
   impl.stats.recut_chunks = ever.recut_chunks;
   impl.stats.freed_rows = ever.freed_rows;
   impl.stats.too_late_rows = ever.too_late_rows;
+  impl.stats.too_late_by_view = ever.too_late_by_view;
   return state;
 }
 

@@ -23,17 +23,22 @@ namespace tidemill {
 
 class RowBlockView;
 
-// A feature's value: null, or the type the feature declares.
-using FeatureValue = std::variant<std::monostate, int64_t, double, bool, std::string>;
+// One value of a column: never null within a list.
+using ScalarValue = std::variant<int64_t, double, bool, std::string>;
+using ListValue = std::vector<ScalarValue>;
+
+// A feature's value: null, or the type the feature declares, or a list of that.
+using FeatureValue = std::variant<std::monostate, int64_t, double, bool, std::string, ListValue>;
 
 struct WindowStats {
-  uint64_t rows = 0;           // held now
-  uint64_t keys = 0;           // held now
-  uint64_t bytes = 0;          // held now, allocations of row logs, keys and index
-  uint64_t full_chunks = 0;    // chunks that reached their full size, ever
-  uint64_t recut_chunks = 0;   // full chunks cut anew for a late row, ever
-  uint64_t freed_rows = 0;     // by the horizon, ever
-  uint64_t too_late_rows = 0;  // arrived below what the horizon keeps, dropped, ever
+  uint64_t rows = 0;                       // held now
+  uint64_t keys = 0;                       // held now
+  uint64_t bytes = 0;                      // held now, allocations of row logs, keys and index
+  uint64_t full_chunks = 0;                // chunks that reached their full size, ever
+  uint64_t recut_chunks = 0;               // full chunks cut anew for a late row, ever
+  uint64_t freed_rows = 0;                 // by the horizon, ever
+  uint64_t too_late_rows = 0;              // arrived below what the horizon keeps, dropped, ever
+  std::vector<uint64_t> too_late_by_view;  // by number of the view in the plan, ever
 };
 
 class PartitionState {

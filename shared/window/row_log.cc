@@ -12,9 +12,22 @@ constexpr size_t kGroupChunks = 64;      // after so many a new group is begun a
 constexpr size_t kGroupLimit = 128;      // a group that grows beyond is split
 constexpr size_t kLeastSealedRows = 32;  // fewer rows than that stay in the tail
 
+constexpr size_t kFoldedChunks = kGroupLimit;  // folded at a time
+
 void drop_cache(SummaryCache* cache, uint64_t* bytes) {
   *bytes -= cache_bytes(*cache);
   SummaryCache().swap(*cache);
+}
+
+void drop_caches(const ChunkGroup& group, uint64_t* bytes) {
+  drop_cache(&group.cache, bytes);
+  *bytes -= cache_bytes(group.collections);
+  group.collections.reset();
+}
+
+uint32_t expired_rows(const Chunk& chunk, TimeUs limit) {
+  const uint64_t live = ChunkLayout::time_mask(chunk, limit, kMaxTime);
+  return static_cast<uint32_t>(chunk.rows - std::popcount(live));
 }
 
 SealedChunk sealed_chunk(Chunk* chunk) {
@@ -37,11 +50,20 @@ uint64_t cache_bytes(const SummaryCache& cache) {
   return bytes;
 }
 
+uint64_t cache_bytes(const CollectionCache& cache) {
+  if (cache == nullptr) return 0;
+  uint64_t bytes = sizeof(*cache) + cache->capacity() * sizeof(GroupCollection);
+  for (const GroupCollection& collection : *cache) {
+    bytes += collection.rows.capacity() * sizeof(RowRef);
+    bytes += collection.hashes.capacity() * sizeof(uint64_t);
+  }
+  return bytes;
+}
+
 void RowLog::append(const LogContext& context, const RowInput& row) {
   uint64_t* const bytes = &context.stats->bytes;
   if (tail_ != nullptr && tail_->rows == tail_->capacity && context.limit != kMinTime) {
-    const auto expired = static_cast<uint32_t>(
-        tail_->rows - std::popcount(ChunkLayout::time_mask(*tail_, context.limit, kMaxTime)));
+    const uint32_t expired = expired_rows(*tail_, context.limit);
     if (expired * 4 >= tail_->rows) compact_tail(context, expired);
   }
   context.layout.push(&tail_, row, bytes);
@@ -53,9 +75,21 @@ void RowLog::append(const LogContext& context, const RowInput& row) {
 void RowLog::seal(const LogContext& context) {
   if (tail_->rows == kChunkRows) ++context.stats->full_chunks;
   free_sealed(context);
-  std::vector<RowRef> rows;
-  context.layout.sort(*tail_, &rows);
-  if (sealed_ == nullptr || context.layout.compare(last_sealed(), rows.front()) <= 0) {
+  std::vector<RowRef> sorted;
+  context.layout.sort(*tail_, &sorted);
+  std::span<const RowRef> rows(sorted);
+  if (context.base != nullptr && rows.front().time() < context.limit) {
+    const uint32_t expired = expired_rows(*tail_, context.limit);
+    fold_tail(context, rows.first(expired));
+    rows = rows.subspan(expired);
+  }
+  const bool late =
+      has_groups() && !rows.empty() && context.layout.compare(last_sealed(), rows.front()) > 0;
+  if (late) {
+    seal_late(context, rows);
+  } else if (rows.size() < sorted.size()) {
+    keep_rest(context, rows);
+  } else {
     Chunk* chunk = tail_;
     if (!tail_->sorted()) {
       chunk = context.layout.build(rows, &context.stats->bytes);
@@ -63,8 +97,6 @@ void RowLog::seal(const LogContext& context) {
     }
     tail_ = nullptr;
     push_sealed(context, chunk);
-  } else {
-    seal_late(context, rows);
   }
 }
 
@@ -85,7 +117,7 @@ void RowLog::seal_late(const LogContext& context, std::span<const RowRef> rows) 
   keep_rest(context, rows.subspan(late));
 }
 
-// What is left of a tail after its late rows went elsewhere: sealed if that is worth a chunk.
+// What is left of a tail after other rows of it went elsewhere: sealed if that is worth a chunk.
 void RowLog::keep_rest(const LogContext& context, std::span<const RowRef> rows) {
   Chunk* rest = rows.empty() ? nullptr : context.layout.build(rows, &context.stats->bytes);
   ChunkLayout::free(tail_, &context.stats->bytes);
@@ -136,30 +168,70 @@ void RowLog::recut(const LogContext& context, const Place& place, std::span<cons
   ChunkLayout::free(old, bytes);
   ++context.stats->recut_chunks;
   drop_cache(&target.cache, bytes);
-  drop_cache(&group.cache, bytes);
+  drop_caches(group, bytes);
   target = sealed_chunk(left);
   if (right != nullptr) insert_sealed(context, {place.group, place.chunk + 1}, right);
 }
 
 void RowLog::push_sealed(const LogContext& context, Chunk* chunk) {
   uint64_t* const bytes = &context.stats->bytes;
+  auto& groups = sealed_list(context).groups;
+  if (groups.empty() || groups.back()->chunks.size() >= kGroupChunks) {
+    *bytes -= list_bytes(*sealed_);
+    groups.push_back(std::make_unique<ChunkGroup>());
+    *bytes += list_bytes(*sealed_) + group_bytes(*groups.back());
+  }
+  insert_sealed(context, {groups.size() - 1, groups.back()->chunks.size()}, chunk);
+}
+
+SealedChunks& RowLog::sealed_list(const LogContext& context) {
   if (sealed_ == nullptr) {
     sealed_ = new SealedChunks();
-    *bytes += list_bytes(*sealed_);
+    context.stats->bytes += list_bytes(*sealed_);
   }
-  if (sealed_->groups.empty() || sealed_->groups.back()->chunks.size() >= kGroupChunks) {
-    *bytes -= list_bytes(*sealed_);
-    sealed_->groups.push_back(std::make_unique<ChunkGroup>());
-    *bytes += list_bytes(*sealed_) + group_bytes(*sealed_->groups.back());
+  return *sealed_;
+}
+
+void RowLog::drop_sealed_list(const LogContext& context) {
+  context.stats->bytes -= list_bytes(*sealed_);
+  delete sealed_;
+  sealed_ = nullptr;
+}
+
+BaseSummary& RowLog::base_of(const LogContext& context) {
+  SealedChunks& list = sealed_list(context);
+  if (list.base == nullptr) {
+    list.base = std::make_unique<BaseSummary>(*context.base);
+    context.stats->bytes += list.base->bytes();
   }
-  insert_sealed(context, {sealed_->groups.size() - 1, sealed_->groups.back()->chunks.size()},
-                chunk);
+  return *list.base;
+}
+
+void RowLog::restore_base(const LogContext& context, BaseSummary base) {
+  SealedChunks& list = sealed_list(context);
+  ASSERT(list.groups.empty() && list.base == nullptr);
+  list.base = std::make_unique<BaseSummary>(std::move(base));
+  context.stats->bytes += list.base->bytes();
+}
+
+// Folds rows of the tail, which are in canonical order; they are still in it.
+void RowLog::fold_tail(const LogContext& context, std::span<const RowRef> expired) {
+  uint64_t* const bytes = &context.stats->bytes;
+  BaseSummary& base = base_of(context);
+  uint64_t mask = 0;
+  for (const RowRef& row : expired) mask |= uint64_t{1} << row.row;
+  base.fold(*context.base, context.layout, {tail_, mask}, bytes);
+  if (!context.base->lists.empty()) {
+    base.keep(*context.base, context.layout, context.layout.build(expired, bytes), bytes);
+  }
+  context.stats->rows -= expired.size();
+  context.stats->freed_rows += expired.size();
 }
 
 void RowLog::insert_sealed(const LogContext& context, const Place& place, Chunk* chunk) {
   uint64_t* const bytes = &context.stats->bytes;
   ChunkGroup& group = *sealed_->groups[place.group];
-  drop_cache(&group.cache, bytes);
+  drop_caches(group, bytes);
   *bytes -= group_bytes(group);
   group.chunks.insert(group.chunks.begin() + static_cast<ptrdiff_t>(place.chunk),
                       sealed_chunk(chunk));
@@ -182,18 +254,16 @@ void RowLog::free_sealed(const LogContext& context) {
   if (sealed_ == nullptr || context.limit == kMinTime) return;
   uint64_t* const bytes = &context.stats->bytes;
   auto& groups = sealed_->groups;
+  size_t most = context.base == nullptr ? SIZE_MAX : kFoldedChunks;
   size_t empty_groups = 0;
   for (auto& group : groups) {
     size_t gone = 0;
-    while (gone < group->chunks.size() && group->chunks[gone].last < context.limit) {
-      SealedChunk& sealed = group->chunks[gone++];
-      context.stats->rows -= sealed.chunk->rows;
-      context.stats->freed_rows += sealed.chunk->rows;
-      ChunkLayout::free(sealed.chunk, bytes);
-      drop_cache(&sealed.cache, bytes);
+    for (; gone < group->chunks.size() && group->chunks[gone].last < context.limit && most > 0;
+         --most) {
+      free_chunk(context, &group->chunks[gone++]);
     }
     if (gone == 0) break;
-    drop_cache(&group->cache, bytes);
+    drop_caches(*group, bytes);
     group->chunks.erase(group->chunks.begin(),
                         group->chunks.begin() + static_cast<ptrdiff_t>(gone));
     if (!group->chunks.empty()) break;
@@ -201,32 +271,49 @@ void RowLog::free_sealed(const LogContext& context) {
     ++empty_groups;
   }
   groups.erase(groups.begin(), groups.begin() + static_cast<ptrdiff_t>(empty_groups));
-  if (groups.empty()) {
-    *bytes -= list_bytes(*sealed_);
-    delete sealed_;
-    sealed_ = nullptr;
+  if (groups.empty() && sealed_->base == nullptr) drop_sealed_list(context);
+}
+
+// Frees one sealed chunk's rows, and folds them first if somebody still asks about them.
+void RowLog::free_chunk(const LogContext& context, SealedChunk* sealed) {
+  uint64_t* const bytes = &context.stats->bytes;
+  context.stats->rows -= sealed->chunk->rows;
+  context.stats->freed_rows += sealed->chunk->rows;
+  drop_cache(&sealed->cache, bytes);
+  if (context.base != nullptr) {
+    BaseSummary& base = base_of(context);
+    base.fold(*context.base, context.layout, {sealed->chunk, all_rows(*sealed->chunk)}, bytes);
+    if (!context.base->lists.empty()) {
+      base.keep(*context.base, context.layout, sealed->chunk, bytes);
+      sealed->chunk = nullptr;
+    }
   }
+  ChunkLayout::free(sealed->chunk, bytes);
+  sealed->chunk = nullptr;
 }
 
 // Rebuilds the tail without its `expired` rows before the limit.
 void RowLog::compact_tail(const LogContext& context, uint32_t expired) {
   std::vector<RowRef> rows;
   context.layout.sort(*tail_, &rows);
+  if (context.base != nullptr) {
+    fold_tail(context, std::span(rows).first(expired));
+  } else {
+    context.stats->rows -= expired;
+    context.stats->freed_rows += expired;
+  }
   Chunk* const kept =
       expired == rows.size()
           ? nullptr
           : context.layout.build(std::span(rows).subspan(expired), &context.stats->bytes);
   ChunkLayout::free(tail_, &context.stats->bytes);
   tail_ = kept;
-  context.stats->rows -= expired;
-  context.stats->freed_rows += expired;
 }
 
 void RowLog::free_expired(const LogContext& context) {
   free_sealed(context);
   if (tail_ == nullptr || context.limit == kMinTime) return;
-  const auto expired = static_cast<uint32_t>(
-      tail_->rows - std::popcount(ChunkLayout::time_mask(*tail_, context.limit, kMaxTime)));
+  const uint32_t expired = expired_rows(*tail_, context.limit);
   if (expired * 2 >= tail_->rows && expired > 0) compact_tail(context, expired);
 }
 
@@ -242,16 +329,18 @@ void RowLog::clear(const LogContext& context) {
       ChunkLayout::free(sealed.chunk, bytes);
       drop_cache(&sealed.cache, bytes);
     }
-    drop_cache(&group->cache, bytes);
+    drop_caches(*group, bytes);
     *bytes -= group_bytes(*group);
   }
-  *bytes -= list_bytes(*sealed_);
-  delete sealed_;
-  sealed_ = nullptr;
+  if (sealed_->base != nullptr) {
+    *bytes -= sealed_->base->bytes();
+    sealed_->base->clear(bytes);
+  }
+  drop_sealed_list(context);
 }
 
 bool RowLog::has_row_since(TimeUs limit) const {
-  if (sealed_ != nullptr && sealed_->groups.back()->last() >= limit) return true;
+  if (has_groups() && sealed_->groups.back()->last() >= limit) return true;
   return tail_ != nullptr && ChunkLayout::max_time(*tail_) >= limit;
 }
 
@@ -262,6 +351,23 @@ uint64_t RowLog::row_count() const {
     for (const SealedChunk& sealed : group->chunks) rows += sealed.chunk->rows;
   }
   return rows;
+}
+
+void RowLog::collect_expired(const LogContext& context, std::vector<ChunkRows>* out) const {
+  out->clear();
+  if (context.limit == kMinTime) return;
+  const auto add = [&](const Chunk& chunk) {
+    const uint64_t mask = ChunkLayout::time_mask(chunk, kMinTime, context.limit - 1);
+    if (mask != 0) out->push_back({&chunk, mask});
+  };
+  if (sealed_ != nullptr) {
+    for (const auto& group : sealed_->groups) {
+      for (const SealedChunk& sealed : group->chunks) {
+        if (sealed.first < context.limit) add(*sealed.chunk);
+      }
+    }
+  }
+  if (tail_ != nullptr) add(*tail_);
 }
 
 void RowLog::collect(const LogContext& context, std::vector<RowRef>* out) const {

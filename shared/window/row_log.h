@@ -6,12 +6,17 @@
 // chunks that receive rows are cut anew, in two if they get more than 64 rows. Sealed chunks stand
 // in groups of up to 128. Chunks and groups cache summaries, computed at the first read.
 //
+// Rows before the limit go: whole chunks at a time, or the tail's. If the table has lifetime
+// windows they are folded into the key's base summary, and a row before the limit may still be
+// appended.
+//
 // Two pointers; all context comes with each call. clear() before it is dropped.
 #pragma once
 
 #include <memory>
 #include <vector>
 
+#include "shared/window/base_summary.h"
 #include "shared/window/chunk.h"
 #include "shared/window/partition_state.h"
 #include "shared/window/summary.h"
@@ -22,10 +27,22 @@ struct LogContext {
   const ChunkLayout& layout;
   TimeUs limit;  // rows before it may go
   WindowStats* stats;
+  const BasePlan* base = nullptr;  // null: the table has no lifetime windows
 };
 
 // Summaries by number of the input (window_read.h); empty until the first read.
 using SummaryCache = std::vector<Summary>;
+
+// What a group as a whole contributes to a collection.
+struct GroupCollection {
+  bool known = false;
+  bool rows_instead = false;  // it would hardly be smaller than the rows themselves
+  std::vector<RowRef> rows;   // in the order of the list
+  std::vector<uint64_t> hashes;
+};
+
+// By number of the collection; null until the first read.
+using CollectionCache = std::unique_ptr<std::vector<GroupCollection>>;
 
 struct SealedChunk {
   Chunk* chunk = nullptr;
@@ -36,14 +53,17 @@ struct SealedChunk {
 
 struct ChunkGroup {
   std::vector<SealedChunk> chunks;  // never empty
-  mutable SummaryCache cache;       // of all its chunks; dropped when one changes
+  // Of all its chunks; dropped when one changes, as collections refer to their rows.
+  mutable SummaryCache cache;
+  mutable CollectionCache collections;
 
   TimeUs first() const { return chunks.front().first; }
   TimeUs last() const { return chunks.back().last; }
 };
 
 struct SealedChunks {
-  std::vector<std::unique_ptr<ChunkGroup>> groups;  // never empty
+  std::vector<std::unique_ptr<ChunkGroup>> groups;  // empty only beside a base
+  std::unique_ptr<BaseSummary> base;                // null until a row was folded
 };
 
 class RowLog {
@@ -56,19 +76,27 @@ class RowLog {
   RowLog& operator=(RowLog&&) = delete;
 
   void append(const LogContext& context, const RowInput& row);
-  // Frees whole sealed chunks before the limit, and the tail's rows before it once they are half
-  // of it.
+  // Frees whole sealed chunks before the limit (a bounded number, if they are folded), and the
+  // tail's rows before it once they are half of it.
   void free_expired(const LogContext& context);
   void clear(const LogContext& context);
 
+  // Of an empty log.
+  void restore_base(const LogContext& context, BaseSummary base);
+
+  // Nothing was ever appended, or all of it is gone without a trace.
   bool empty() const { return tail_ == nullptr && sealed_ == nullptr; }
   // True if some row's time is at or after `limit`.
   bool has_row_since(TimeUs limit) const;
   // The rows at or after the limit, in canonical order.
   void collect(const LogContext& context, std::vector<RowRef>* out) const;
 
+  // The rows before the limit, which have not been folded yet.
+  void collect_expired(const LogContext& context, std::vector<ChunkRows>* out) const;
+
   const Chunk* tail() const { return tail_; }
   const SealedChunks* sealed() const { return sealed_; }
+  const BaseSummary* base() const { return sealed_ == nullptr ? nullptr : sealed_->base.get(); }
   uint64_t row_count() const;
 
  private:
@@ -85,7 +113,13 @@ class RowLog {
   void push_sealed(const LogContext& context, Chunk* chunk);
   void insert_sealed(const LogContext& context, const Place& place, Chunk* chunk);
   void free_sealed(const LogContext& context);
+  void free_chunk(const LogContext& context, SealedChunk* sealed);
   void compact_tail(const LogContext& context, uint32_t expired);
+  bool has_groups() const { return sealed_ != nullptr && !sealed_->groups.empty(); }
+  SealedChunks& sealed_list(const LogContext& context);
+  void drop_sealed_list(const LogContext& context);
+  BaseSummary& base_of(const LogContext& context);
+  void fold_tail(const LogContext& context, std::span<const RowRef> expired);
   RowRef last_sealed() const;
 
   Chunk* tail_ = nullptr;
@@ -93,5 +127,6 @@ class RowLog {
 };
 
 uint64_t cache_bytes(const SummaryCache& cache);
+uint64_t cache_bytes(const CollectionCache& cache);
 
 }  // namespace tidemill

@@ -2,28 +2,21 @@
 
 #include <algorithm>
 #include <bit>
-#include <limits>
+
+#include "shared/base/assert.h"
 
 namespace tidemill {
 namespace {
 
-template <typename Visit>
-void each_bit(uint64_t mask, Visit&& visit) {
-  for (; mask != 0; mask &= mask - 1) visit(static_cast<uint32_t>(std::countr_zero(mask)));
-}
-
-double double_of_key(int64_t key) {
-  if (key == INT64_MAX) return std::numeric_limits<double>::quiet_NaN();
-  return std::bit_cast<double>(key ^ static_cast<int64_t>(static_cast<uint64_t>(key >> 63) >> 1));
-}
+constexpr uint64_t kMostFoldedRows = uint64_t{1} << 62;  // room to add any number of live ones
 
 void accumulate_doubles(const double* values, uint64_t mask, Families families, Summary* out) {
-  if ((families & kSums) != 0) each_bit(mask, [&](uint32_t i) { out->sum.add(values[i]); });
+  if ((families & kSums) != 0) each_row(mask, [&](uint32_t i) { out->sum.add(values[i]); });
   if ((families & kSquares) != 0) {
-    each_bit(mask, [&](uint32_t i) { out->squares.add_square(values[i]); });
+    each_row(mask, [&](uint32_t i) { out->squares.add_square(values[i]); });
   }
   if ((families & kExtremes) != 0) {
-    each_bit(mask, [&](uint32_t i) {
+    each_row(mask, [&](uint32_t i) {
       const int64_t key = order_key(values[i]);
       out->least = std::min(out->least, key);
       out->greatest = std::max(out->greatest, key);
@@ -33,7 +26,7 @@ void accumulate_doubles(const double* values, uint64_t mask, Families families, 
 
 template <typename ValueAt>
 void accumulate_integers(ValueAt&& value_at, uint64_t mask, Families families, Summary* out) {
-  each_bit(mask, [&](uint32_t i) {
+  each_row(mask, [&](uint32_t i) {
     const int64_t x = value_at(i);
     if ((families & kSums) != 0) out->sum.add_integer(x);
     if ((families & kSquares) != 0) out->squares.add_integer_square(x);
@@ -70,6 +63,31 @@ void Summary::merge(const Summary& other, Families families) {
   have |= families;
 }
 
+void encode_summary(const Summary& summary, Families families, ByteWriter* out) {
+  out->put(summary.count);
+  if ((families & kSums) != 0) summary.sum.encode(out);
+  if ((families & kSquares) != 0) summary.squares.encode(out);
+  if ((families & kExtremes) != 0) {
+    out->put(summary.least);
+    out->put(summary.greatest);
+  }
+}
+
+bool decode_summary(ByteReader* in, Families families, Summary* out) {
+  *out = Summary();
+  out->have = families;
+  out->count = in->get<uint64_t>();
+  if (out->count > kMostFoldedRows) return false;
+  if ((families & kSums) != 0 && !ExactSum::decode(in, false, &out->sum)) return false;
+  if ((families & kSquares) != 0 && !ExactSum::decode(in, true, &out->squares)) return false;
+  if ((families & kExtremes) != 0) {
+    out->least = in->get<int64_t>();
+    out->greatest = in->get<int64_t>();
+  }
+  if (!in->ok()) return false;
+  return (families & kSquares) == 0 || ExactSum::possible(out->sum, out->squares, out->count);
+}
+
 Families families_of(Function function) {
   switch (function) {
     case Function::kCount:
@@ -85,8 +103,9 @@ Families families_of(Function function) {
     case Function::kStddevPop:
     case Function::kStddevSamp:
       return kCounts | kSums | kSquares;
+    default:  // collections (collection.h)
+      ASSERT(false);
   }
-  ASSERT(false);
 }
 
 void accumulate(const ChunkLayout& layout, const Chunk& chunk, uint64_t mask,

@@ -36,6 +36,11 @@ struct Summary {
   size_t heap_bytes() const { return sum.heap_bytes() + squares.heap_bytes(); }
 };
 
+// The asked families as bytes, and back (docs/formats/image.md). A summary of outside bytes is
+// refused if no rows have it, as arithmetic relies on that.
+void encode_summary(const Summary& summary, Families families, ByteWriter* out);
+bool decode_summary(ByteReader* in, Families families, Summary* out);
+
 Families families_of(Function function);
 
 // Adds the rows of `chunk` in `mask` to the asked families of `out`. Columns without arithmetic

@@ -6,41 +6,51 @@
 
 namespace tidemill {
 
-uint32_t InputRegistry::number_of(const SummaryInput& input) {
-  const auto found = std::find(inputs_.begin(), inputs_.end(), input);
-  if (found == inputs_.end()) {
-    inputs_.push_back(input);
-    return static_cast<uint32_t>(inputs_.size() - 1);
-  }
-  return static_cast<uint32_t>(found - inputs_.begin());
-}
-
-void WindowReader::read(const ChunkLayout& layout, const RowLog* log,
+void WindowReader::read(const LogContext& context, const RowLog* log,
                         std::span<const FeatureSpec* const> features, TimeUs as_of,
-                        InputRegistry* registry, WindowStats* stats,
-                        std::vector<FeatureValue>* out) {
-  layout_ = &layout;
-  stats_ = stats;
+                        InputRegistry* registry, std::vector<FeatureValue>* out) {
+  layout_ = &context.layout;
+  stats_ = context.stats;
   plan(features, as_of, registry);
-  if (log != nullptr) {
-    cut_segments();
-    for (size_t s = 0; s < segments_.size(); ++s) {
-      if (!segments_[s].empty) read_segment(s, *log);
-    }
-    for (Aggregate& aggregate : aggregates_) {
-      for (size_t s = aggregate.first_segment; s < aggregate.end_segment; ++s) {
-        aggregate.summary.merge(partials_[s * inputs_.size() + aggregate.input],
-                                aggregate.families);
-      }
-    }
-  }
+  if (log != nullptr) summarise(*log, context.base);
+  collections_.begin(context, log, registry);
   out->clear();
   for (size_t i = 0; i < features.size(); ++i) {
     const FeatureSpec& feature = *features[i];
-    const ColumnType type =
-        feature.column < 0 ? ColumnType::kInt64 : layout.type(static_cast<size_t>(feature.column));
+    if (is_collection(feature.function)) {
+      out->push_back(collect(feature, as_of));
+      continue;
+    }
+    const ColumnType type = feature.column < 0 ? ColumnType::kInt64
+                                               : layout_->type(static_cast<size_t>(feature.column));
     out->push_back(feature_value(feature, type, aggregates_[aggregate_of_[i]].summary));
   }
+}
+
+void WindowReader::summarise(const RowLog& log, const BasePlan* base) {
+  cut_segments();
+  for (size_t s = 0; s < segments_.size(); ++s) {
+    if (!segments_[s].empty) read_segment(s, log);
+  }
+  for (Aggregate& aggregate : aggregates_) {
+    for (size_t s = aggregate.first_segment; s < aggregate.end_segment; ++s) {
+      aggregate.summary.merge(partials_[s * inputs_.size() + aggregate.input], aggregate.families);
+    }
+    if (!aggregate.lifetime || log.base() == nullptr) continue;
+    const size_t at = base->numbers_of(inputs_[aggregate.input].what);
+    aggregate.summary.merge(log.base()->numbers(at), aggregate.families);
+  }
+}
+
+FeatureValue WindowReader::collect(const FeatureSpec& feature, TimeUs as_of) {
+  ASSERT(feature.column < static_cast<int32_t>(layout_->columns()));
+  ASSERT(feature.filter < static_cast<int32_t>(layout_->filters()));
+  const Bounds bounds = bounds_of(feature, as_of);
+  const Wide first = std::max<Wide>(bounds.begin, kMinTime);
+  const Wide last = std::min<Wide>(bounds.end - 1, kMaxTime);
+  if (first > last) return collections_.value(feature, nullptr);
+  const TimeRange range{static_cast<TimeUs>(first), static_cast<TimeUs>(last)};
+  return collections_.value(feature, &range);
 }
 
 size_t WindowReader::input_of(const FeatureSpec& feature, InputRegistry* registry) {
@@ -54,24 +64,36 @@ size_t WindowReader::input_of(const FeatureSpec& feature, InputRegistry* registr
   return inputs_.size() - 1;
 }
 
+WindowReader::Bounds WindowReader::bounds_of(const FeatureSpec& feature, TimeUs as_of) {
+  const bool left_closed = feature.closed == Closed::kLeft || feature.closed == Closed::kBoth;
+  const bool right_closed = feature.closed == Closed::kRight || feature.closed == Closed::kBoth;
+  const Wide edge = static_cast<Wide>(as_of) - feature.offset;
+  const Wide begin =
+      feature.lifetime ? Wide{kMinTime} : edge - feature.window + (left_closed ? 0 : 1);
+  return {begin, std::max(begin, edge + (right_closed ? 1 : 0))};
+}
+
 void WindowReader::plan(std::span<const FeatureSpec* const> features, TimeUs as_of,
                         InputRegistry* registry) {
   inputs_.clear();
   aggregates_.clear();
   aggregate_of_.clear();
   for (const FeatureSpec* feature : features) {
-    const size_t input = input_of(*feature, registry);
-    const bool left_closed = feature->closed == Closed::kLeft || feature->closed == Closed::kBoth;
-    const bool right_closed = feature->closed == Closed::kRight || feature->closed == Closed::kBoth;
-    const Wide edge = static_cast<Wide>(as_of) - feature->offset;
-    const Wide begin = edge - feature->window + (left_closed ? 0 : 1);
-    const Wide end = std::max(begin, edge + (right_closed ? 1 : 0));
-    size_t a = 0;
-    while (a < aggregates_.size() && (aggregates_[a].input != input ||
-                                      aggregates_[a].begin != begin || aggregates_[a].end != end)) {
-      ++a;
+    if (is_collection(feature->function)) {
+      aggregate_of_.push_back(SIZE_MAX);
+      continue;
     }
-    if (a == aggregates_.size()) aggregates_.push_back({input, begin, end, 0, 0, 0, {}});
+    const size_t input = input_of(*feature, registry);
+    const Bounds window = bounds_of(*feature, as_of);
+    size_t a = 0;
+    const auto same = [&](const Aggregate& other) {
+      return other.input == input && other.begin == window.begin && other.end == window.end &&
+             other.lifetime == feature->lifetime;
+    };
+    while (a < aggregates_.size() && !same(aggregates_[a])) ++a;
+    if (a == aggregates_.size()) {
+      aggregates_.push_back({input, window.begin, window.end, feature->lifetime, 0, 0, 0, {}});
+    }
     aggregates_[a].families |= families_of(feature->function);
     aggregate_of_.push_back(a);
   }

@@ -119,7 +119,7 @@ Result<ReplicaStates> ReplicaStates::decode(const Buffer& bytes) {
     e.holds_state = in.get<uint8_t>() != 0;
     e.epoch = Epoch(in.get<uint64_t>());
     e.version = in.get<uint64_t>();
-    e.offsets.resize(get_count(&in, 17));
+    e.offsets.resize(get_count(&in, 33));
     for (SourcePosition& p : e.offsets) p = get_position(&in);
   }
   return checked_message(in, std::move(m), "ReplicaStates");

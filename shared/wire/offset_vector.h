@@ -7,6 +7,7 @@
 
 #include "shared/base/bytes.h"
 #include "shared/base/time.h"
+#include "shared/columns/column.h"
 
 namespace tidemill {
 
@@ -14,6 +15,7 @@ struct SourcePosition {
   uint64_t offset = 0;
   TimeUs max_event_time = kMinTime;
   bool finished = false;  // the log ends at `offset`
+  RecordIdentity last{};  // the record before `offset`
   friend bool operator==(const SourcePosition&, const SourcePosition&) = default;
 };
 
@@ -32,12 +34,16 @@ inline void put_position(const SourcePosition& p, ByteWriter* out) {
   out->put(p.offset);
   out->put(p.max_event_time);
   out->put(static_cast<uint8_t>(p.finished));
+  out->put(p.last.offset);
+  out->put(p.last.hash);
 }
 inline SourcePosition get_position(ByteReader* in) {
   SourcePosition p;
   p.offset = in->get<uint64_t>();
   p.max_event_time = in->get<int64_t>();
   p.finished = in->get<uint8_t>() != 0;
+  p.last.offset = in->get<uint64_t>();
+  p.last.hash = in->get<uint64_t>();
   return p;
 }
 

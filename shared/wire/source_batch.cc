@@ -6,9 +6,9 @@
 namespace tidemill {
 namespace {
 
-// Layout of a SourceBatch: 64 bytes of header, then `parts` records of 32 bytes, then row blocks.
+// Layout of a SourceBatch: 80 bytes of header, then `parts` records of 32 bytes, then row blocks.
 constexpr size_t kLinkSeqAt = 16;
-constexpr size_t kHeaderBytes = 64;
+constexpr size_t kHeaderBytes = 80;
 constexpr size_t kPartBytes = 32;
 constexpr uint32_t kMaxParts = 1u << 16;
 
@@ -35,7 +35,7 @@ Result<OpenSessions> OpenSessions::decode(const Buffer& bytes) {
   m.job = JobId(in.get<uint32_t>());
   m.source = SourcePartitionId(in.get<uint32_t>());
   m.reader_epoch = Epoch(in.get<uint64_t>());
-  m.sessions.resize(get_count(&in, 37));
+  m.sessions.resize(get_count(&in, 53));
   for (Session& s : m.sessions) {
     s.key_partition = KeyPartitionId(in.get<uint32_t>());
     s.epoch = Epoch(in.get<uint64_t>());
@@ -80,6 +80,7 @@ SourceBatchWriter::SourceBatchWriter(const SourceBatchHeader& header, uint32_t p
   out_.put(uint64_t{0});  // link_seq, patched by finish()
   put_position(header.end, &out_);
   out_.put(static_cast<uint8_t>(header.main_read));
+  out_.put(static_cast<uint8_t>(header.idle));
   out_.align(8);
   out_.put(header.read_wall_us);
   out_.put(parts);
@@ -124,6 +125,7 @@ Result<SourceBatch> SourceBatch::decode(Buffer bytes) {
   m.header.link_seq = in.get<uint64_t>();
   m.header.end = get_position(&in);
   m.header.main_read = in.get<uint8_t>() != 0;
+  m.header.idle = in.get<uint8_t>() != 0;
   in.align(8);
   m.header.read_wall_us = in.get<int64_t>();
   const uint32_t parts = get_count(&in, kPartBytes);

@@ -55,6 +55,7 @@ struct SourceBatchHeader {
   SourcePosition end;
   int64_t read_wall_us = 0;  // when the records were read, for freshness
   bool main_read = false;    // of the main read, not of one that catches up
+  bool idle = false;         // at the log's end for so long that the horizon need not wait
 };
 
 struct SourceBatchPart {

@@ -25,6 +25,11 @@ std::vector<FeatureSpec> features_of(const TableSchema& schema) {
     const ColumnType type = schema.columns[c];
     const auto column = static_cast<int32_t>(c);
     add(Function::kCount, column, ColumnType::kInt64);
+    for (int function = 10; function <= 18; ++function) {
+      add(static_cast<Function>(function), column, type);
+      features.back().n = 3;
+      features.back().order = {static_cast<uint32_t>(c)};
+    }
     if (type == ColumnType::kBool || type == ColumnType::kString) continue;
     add(Function::kMin, column, type);
     add(Function::kMax, column, type);
@@ -98,6 +103,12 @@ const TableSchemas& every_type_tables() {
       schema.key_types = {ColumnType::kString};
       schema.retention = 400 * kMicrosPerDay;
     }
+    out[0].lifetime = features_of(out[0]);
+    for (FeatureSpec& feature : out[0].lifetime) {
+      feature.lifetime = true;
+      feature.window = 0;
+    }
+    out[0].views = {{0, out[0].retention, true, {}}, {1, kMicrosPerDay, false, {0, 1}}};
     return std::make_shared<const std::vector<TableSchema>>(std::move(out));
   }();
   return tables;
@@ -107,7 +118,8 @@ void use(const PartitionState& state) {
   const auto& tables = *every_type_tables();
   for (size_t t = 0; t < tables.size(); ++t) {
     const auto table = static_cast<uint16_t>(t);
-    const auto features = features_of(tables[table]);
+    auto features = features_of(tables[table]);
+    features.insert(features.end(), tables[table].lifetime.begin(), tables[table].lifetime.end());
     std::vector<const FeatureSpec*> wanted;
     for (const FeatureSpec& feature : features) wanted.push_back(&feature);
     std::vector<std::string> keys;
@@ -163,6 +175,8 @@ PartitionState small_state() {
   rows.columns.clear();
   rows.filters.resize(1);
   append(1, rows, &state);
+  // Folds the first key's rows in table 0, where they have lifetime windows.
+  state.raise_horizon(kStart + 400 * kMicrosPerDay + kMicrosPerSecond);
   return state;
 }
 

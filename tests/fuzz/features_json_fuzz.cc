@@ -5,7 +5,8 @@
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace tidemill;
   const auto bytes = fuzz::copy_of(data, size);
-  const auto request = parse_features_request(fuzz::text_of(bytes.data(), bytes.size()));
+  const ReadLimits limits{.rows = 100, .values = 1'000};
+  const auto request = parse_features_request(fuzz::text_of(bytes.data(), bytes.size()), limits);
   if (!request.ok()) {
     ASSERT(!request.error().message().empty());
     return 0;
@@ -13,7 +14,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   ASSERT(request->features.empty() != request->service.empty());
   ASSERT(request->features.size() <= kMaxFeatureNames);
   ASSERT(!request->entities.empty() && request->entities.size() <= kMaxEntityColumns);
-  ASSERT(request->rows() > 0 && request->rows() <= kMaxFeatureRows);
+  ASSERT(request->rows() > 0 && request->rows() <= limits.rows);
   FeaturesResponse response;
   response.job = request->job;
   for (const EntityColumn& column : request->entities) {

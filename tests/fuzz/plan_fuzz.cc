@@ -5,6 +5,7 @@
 #include "shared/expr/evaluator.h"
 #include "shared/plan/plan.h"
 #include "shared/source/source_cursor.h"
+#include "shared/plan/source_partitions.h"
 #include "shared/window/partition_state.h"
 #include "tests/fuzz/input.h"
 
@@ -29,7 +30,7 @@ void generate(const proto::Source& source) {
       source.generator().terminals() > 10'000) {
     return;  // building its tables would take most of the time
   }
-  auto cursor = SourceCursor::open(source, 0, 0);
+  auto cursor = SourceCursor::open(source, 0, 0, {});
   if (!cursor.ok()) return;
   EventBatch batch;
   ASSERT((*cursor)->read(16, 1 << 16, &batch).ok());
@@ -41,7 +42,7 @@ void use(const Plan& plan) {
   for (uint32_t s = 0; s < plan.source_partitions(); ++s) {
     uint32_t index = 0;
     const proto::Source& source = plan.source_of(s, &index);
-    ASSERT(index < source.partitions());
+    ASSERT(index < partition_count(source));
   }
   for (const proto::Source& source : plan.proto().sources()) generate(source);
   PartitionState state(plan.tables());

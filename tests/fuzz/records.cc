@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <iostream>
 #include <string>
 
@@ -68,14 +69,28 @@ void add_batch(const EventBatch& batch, std::string* rows, std::string* bad) {
     }
   }
   for (const BadRecord& record : batch.bad) {
-    ASSERT(record.head.size() <= 200);
-    *bad += "\n" + std::to_string(record.offset) + " " + record.reason + " " + record.head;
+    ASSERT(record.bytes.size() <= std::min<uint64_t>(record.size, kBadRecordBytes));
+    *bad += "\n" + std::to_string(record.offset) + " " + record.message + " " + record.bytes;
+  }
+}
+
+// What cursors give of records is what the file has there, whatever was made of it.
+void check_records(const EventBatch& batch, std::string_view content, SourceCursor* cursor) {
+  for (const BadRecord& record : batch.bad) {
+    ASSERT(content.substr(record.offset, record.bytes.size()) == record.bytes);
+  }
+  for (size_t row = 0; row < batch.rows(); ++row) {
+    uint64_t size = 0;
+    const std::string record = cursor->record_bytes(batch, row, &size);
+    ASSERT(!record.empty() && record.size() <= size);
+    ASSERT(content.substr(batch.offsets[row], record.size()) == record);
   }
 }
 
 // All of the file as text that compares.
-std::string read_all(const proto::Source& source, size_t records, size_t bytes) {
-  auto cursor = SourceCursor::open(source, 0, 0);
+std::string read_all(const proto::Source& source, std::string_view content, size_t records,
+                     size_t bytes) {
+  auto cursor = SourceCursor::open(source, 0, 0, {});
   if (!cursor.ok()) return "refused: " + cursor.error().message();
   std::string rows, bad;
   static EventBatch batch;  // its memory is used again, as readers do
@@ -85,6 +100,7 @@ std::string read_all(const proto::Source& source, size_t records, size_t bytes) 
     ASSERT(status.ok());
     ASSERT(batch.begin_offset == at && (batch.finished || batch.end_offset > at));
     at = batch.end_offset;
+    check_records(batch, content, cursor->get());
     add_batch(batch, &rows, &bad);
   } while (!batch.finished);
   return rows + "\nbad" + bad + "\nend " + std::to_string(at);
@@ -97,8 +113,8 @@ void read_both_ways(proto::FilesInput::Format format, std::string_view content) 
   file.write(content);
   static const std::string path = file.path();
   const proto::Source source = source_of(format, path);
-  const std::string at_once = read_all(source, 1 << 12, 1 << 14);
-  const std::string in_pieces = read_all(source, 3, 40);
+  const std::string at_once = read_all(source, content, 1 << 12, 1 << 14);
+  const std::string in_pieces = read_all(source, content, 3, 40);
   if (at_once != in_pieces) {
     std::cerr << "at once: " << at_once << "\n\nin pieces: " << in_pieces << std::endl;
   }

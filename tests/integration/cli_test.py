@@ -240,6 +240,82 @@ class StopTest(Case):
             cli(OK, *read)
 
 
+class FailedJobTest(Case):
+    def test_a_source_that_is_not_what_was_read(self):
+        job = self.file("job.yaml", JOB.replace('"*.csv"}', '"*.csv", follow: true}'))
+        log = Path(job.parent, "a.csv")
+        log.write_text(EVENTS)
+        with tidemill.Cluster(workers=1) as cluster:
+            def cli(code, *arguments):
+                return self.run_and_expect(code, "--coordinator", cluster.coordinator.address,
+                                           *arguments)
+
+            def source():
+                return json.loads(cli(OK, "--json", "job", "show", "payments").stdout)["sources"][0]
+
+            with subprocess.Popen([str(tidemill.CLI), "--coordinator", cluster.coordinator.address,
+                                   "job", "submit", str(job), "--wait"], text=True,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE) as waiting:
+                try:
+                    tidemill.wait_until(
+                        lambda: "payments" in cli(OK, "job", "list").stdout
+                        and source()["published"] == len(EVENTS), "all is published", 20)
+                    log.write_text(EVENTS.splitlines()[0] + "\n")
+                    _, said = waiting.communicate(timeout=30)
+                finally:
+                    waiting.kill()
+            self.assertEqual(waiting.returncode, FAILED, said)
+            self.assertRegex(said, r"has failed: source 'transactions', partition 0: .*a\.csv")
+            self.assertRegex(cli(OK, "job", "list").stdout, r"payments +FAILED .*a\.csv")
+            shown = cli(OK, "job", "show", "payments").stdout
+            self.assertIn("FAILED", shown)
+            self.assertIn("not read", shown)
+            # What was computed is still served, and the name is free once the job is stopped.
+            read = ["get", "payments", "--entity", "customer_id=7", "--features",
+                    "customer.count_1d"]
+            self.assertRegex(cli(OK, *read).stdout, r"customer.count_1d +3")
+            self.assertIn("stop it first", cli(FAILED, "job", "submit", job).stderr)
+            cli(FAILED, "job", "move-reader", "payments", 0)
+            cli(OK, "job", "stop", "payments")
+            cli(OK, "job", "submit", job)
+
+
+class MoveReaderTest(Case):
+    def test_a_reader_is_moved_there_and_back(self):
+        job = self.file("job.yaml", JOB)
+        Path(job.parent, "a.csv").write_text(EVENTS)
+        with tidemill.Cluster(workers=2) as cluster:
+            def cli(code, *arguments):
+                return self.run_and_expect(code, "--coordinator", cluster.coordinator.address,
+                                           *arguments)
+
+            def source():
+                return json.loads(cli(OK, "--json", "job", "show", "payments").stdout)["sources"][0]
+
+            cli(OK, "job", "submit", job, "--wait")
+            before = source()
+            run = cli(OK, "job", "move-reader", "payments", 0)
+            tidemill.wait_until(lambda: source()["node"] != before["node"], "it has moved", 10)
+            self.assertIn(source()["node"], run.stdout)
+            self.assertGreater(source()["epoch"], before["epoch"])
+            cli(OK, "job", "move-reader", "payments", 0, "--to", before["node"])
+            tidemill.wait_until(lambda: source()["node"] == before["node"], "it is back", 10)
+            # It goes on where the key partitions are: nothing is read again, nothing counted twice.
+            tidemill.wait_until(lambda: source()["offset"] == before["offset"], "it goes on", 10)
+            self.assertEqual(source()["records"], 0)
+            for code, arguments, said in ((FAILED, [0, "--to", before["node"]], "already"),
+                                          (FAILED, [1], "has no source partition 1"),
+                                          (FAILED, [0, "--to", "1"], "there is no worker"),
+                                          (USAGE, [0, "--to", "x"], "not a node"),
+                                          (USAGE, ["x"], "x")):
+                self.assertIn(said, cli(code, "job", "move-reader", "payments",
+                                        *arguments).stderr)
+            self.assertIn("COMPLETED", cli(OK, "job", "list").stdout)
+            read = cli(OK, "get", "payments", "--entity", "customer_id=7", "--features",
+                       "customer.count_1d")
+            self.assertRegex(read.stdout, r"customer.count_1d +3")
+
+
 class UpAndDownTest(Case):
     def setUp(self):
         directory = self.enterContext(tempfile.TemporaryDirectory(prefix="tidemill-up-"))

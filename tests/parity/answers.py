@@ -31,12 +31,15 @@ class Tally:
 
 @dataclass(frozen=True)
 class ViewUnderTest:
-    """A view of a job: its name, its one join key, its features, and its rows for the fold."""
+    """A view of a job: its name, its one join key, its features, and its rows for the fold.
+    `lifetime`: a view of the same entity, such as this one, has a lifetime window, so that a key
+    with a row has one for ever."""
 
     name: str
     join_key: str
     features: tuple
     rows: fold.View
+    lifetime: bool = False
 
     def request(self, job, keys, as_of=None, offsets=True):
         """The body of a read of all features of the view for `keys`."""
@@ -78,9 +81,9 @@ def _check_row(view, key, row, as_of, columns, version, tally, end_vector):
     expected = view.rows.fold(key, view.features, as_of, vector if end_vector is None else None)
     for feature, want in zip(view.features, expected):
         column = columns[f"{view.name}.{feature.name}"]
-        got = fold.from_json(column["values"][row])
+        got = column["values"][row]
         tally.values += 1
-        if fold.bits(got) != fold.bits(want):
+        if fold.bits(got) != fold.bits(fold.as_json(want)):
             tally.mismatch(f"{where}: {feature.name} is {got!r}, the fold says {want!r}")
         if column["resolution_us"][row] != 0:
             tally.mismatch(f"{where}: {feature.name} is marked approximate")
@@ -93,6 +96,8 @@ def _check_status(view, key, vector, feature, status, want, where, tally):
         tally.not_found += 1
         if want not in (0, None):
             tally.mismatch(f"{where}: {feature.name} NOT_FOUND, the fold says {want!r}")
+        elif view.lifetime and view.rows.has_rows(key, vector):
+            tally.mismatch(f"{where}: {feature.name} NOT_FOUND, the key has rows")
     elif status != "PRESENT" or not view.rows.has_rows(key, vector):
         tally.mismatch(f"{where}: {feature.name} has status {status}")
 

@@ -4,58 +4,107 @@ import gzip
 import os
 import random
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import cluster as tidemill
 import fold
 from answers import ViewUnderTest
 
-CUSTOMER_WINDOWS = ["1h", "1d", "7d", "30d"]
-TERMINAL_WINDOWS = ["1d", "7d", "30d"]
-CUSTOMER_FUNCTIONS = ["count", "sum", "mean", "min", "max", "stddev_samp"]
+CUSTOMER_WINDOWS = ["1h", "1d", "7d", "30d", "lifetime"]
+TERMINAL_WINDOWS = ["1d", "7d", "30d", "lifetime"]
+LABEL_DELAY = "7d"
+
+
+@dataclass(frozen=True)
+class Aggregation:
+    """One entry of a view's aggregations. `column` is what the job says, an expression or None."""
+
+    name: str
+    function: str
+    column: str = None
+    parameter: str = ""  # n, k or exact_up_to
+    n: int = 0
+    lists: bool = False  # over the shortest and the longest window only
+
+    def yaml(self, windows, offset):
+        column = f", column: {self.column}" if self.column else ""
+        parameter = f", {self.parameter}: {self.n}" if self.parameter else ""
+        return (f"      - {{name: {self.name}, function: {self.function}{column}{parameter}, "
+                f"windows: [{', '.join(self.windows(windows))}], offset: {offset}}}")
+
+    def windows(self, windows):
+        return list(dict.fromkeys([windows[0], windows[-1]])) if self.lists else windows
+
+    def features(self, windows, offset):
+        # Unless a job says otherwise, count_distinct is exact up to 10,000.
+        n = self.n or (10_000 if self.function == "count_distinct" else 0)
+        return fold.aggregation(self.name, self.function, self.column, self.windows(windows),
+                                offset, n=n)
+
+
+CUSTOMER = [
+    Aggregation("count", "count"),
+    *(Aggregation(f"amount_{function}", function, "amount")
+      for function in ("sum", "mean", "min", "max", "stddev_samp")),
+    Aggregation("terminal_first", "first", "terminal_id", lists=True),
+    Aggregation("fraud_last", "last", "is_fraud", lists=True),
+    Aggregation("time_first_n", "first_n", "event_time", "n", 3, lists=True),
+    Aggregation("amount_last_n", "last_n", "amount", "n", 10, lists=True),
+    Aggregation("terminal_first_distinct_n", "first_distinct_n", "terminal_id", "n", 5, lists=True),
+    Aggregation("terminal_last_distinct_n", "last_distinct_n", "terminal_id", "n", 5, lists=True),
+    Aggregation("terminal_count_distinct", "count_distinct", "terminal_id", lists=True),
+    Aggregation("fraud_count_distinct", "count_distinct", "is_fraud", "exact_up_to", 16, lists=True),
+    Aggregation("amount_top_k", "top_k", "amount", "k", 5, lists=True),
+    Aggregation("terminal_bottom_k", "bottom_k", "terminal_id", "k", 3, lists=True),
+]
+CUSTOMER_ORDER_BY = ["transaction_id"]
+# Without an order_by: rows of one time are ordered by the columns below.
+TERMINAL = [
+    Aggregation("nb_tx", "count"),
+    Aggregation("risk", "mean", "cast(is_fraud as double)"),
+    Aggregation("customer_last_n", "last_n", "customer_id", "n", 5, lists=True),
+    Aggregation("amount_first", "first", "amount", lists=True),
+]
 
 
 def job_yaml(name, files, windows=CUSTOMER_WINDOWS, terminal_windows=TERMINAL_WINDOWS,
-             out_of_orderness="1m", lateness=None, replay=None):
-    """A job over `files` (a pattern, relative to the job's base_dir)."""
+             out_of_orderness="1m", lateness=None, replay=None, stream=None):
+    """A job over `files` (a pattern, relative to the job's base_dir), or over a `stream` as a job
+    writes it. Windows may be lifetime."""
     lateness = f"allowed_lateness: {lateness}\n" if lateness else ""
     replay = f", replay: {replay}" if replay else ""
-    aggregations = "\n".join(
-        f"      - {{name: {_name(function)}, function: {function}"
-        + ("" if function == "count" else ", column: amount")
-        + f", windows: [{', '.join(windows)}]}}" for function in CUSTOMER_FUNCTIONS)
-    terminal = ", ".join(terminal_windows)
+    stream = stream or f'{{files: "{files}"{replay}}}'
+    customer = "\n".join(a.yaml(windows, "0s") for a in CUSTOMER)
+    terminal = "\n".join(a.yaml(terminal_windows, LABEL_DELAY) for a in TERMINAL)
     return f"""job: {name}
+leading_edge: event
 {lateness}sources:
   transactions:
     schema: {{transaction_id: int64, event_time: timestamp, customer_id: string,
              terminal_id: string, amount: double, is_fraud: bool}}
     event_time: event_time
     max_out_of_orderness: {out_of_orderness}
-    stream: {{files: "{files}"{replay}}}
+    stream: {stream}
 views:
   customer:
     source: transactions
     entity: [customer_id]
+    order_by: [{', '.join(CUSTOMER_ORDER_BY)}]
     aggregations:
-{aggregations}
+{customer}
   terminal_risk:
     source: transactions
     entity: [terminal_id]
     aggregations:
-      - {{name: nb_tx, function: count, windows: [{terminal}], offset: 7d}}
-      - {{name: risk, function: mean, column: cast(is_fraud as double), windows: [{terminal}], offset: 7d}}
+{terminal}
 """
-
-
-def _name(function):
-    return function if function == "count" else f"amount_{function}"
 
 
 def read_events(paths):
     """The events of the files, in the order of source partitions (sorted paths)."""
-    return fold.read_files(sorted(paths), {"customer_id": str, "terminal_id": str,
-                                           "amount": float, "is_fraud": _flag})
+    return fold.read_files(sorted(paths), {"transaction_id": int, "customer_id": str,
+                                           "terminal_id": str, "amount": float, "is_fraud": _flag})
 
 
 def _flag(value):
@@ -63,20 +112,27 @@ def _flag(value):
     return value if isinstance(value, bool) else known[str(value)]
 
 
+# What the aggregations compute with, by the names they use.
+COLUMNS = {
+    **{name: lambda e, name=name: e.columns[name]
+       for name in ("transaction_id", "customer_id", "terminal_id", "amount", "is_fraud")},
+    "event_time": lambda e: e.times,
+    "cast(is_fraud as double)": lambda e: [float(f) for f in e.columns["is_fraud"]],
+}
+
+
+def _view(events, name, join_key, aggregations, windows, offset, order_by):
+    features = tuple(f for a in aggregations for f in a.features(windows, offset))
+    order = fold.order_of(features, order_by)
+    rows = fold.View(events, join_key, {c: COLUMNS[c] for c in order}, order=order)
+    return ViewUnderTest(name, join_key, features, rows, "lifetime" in windows)
+
+
 def views(events, windows=CUSTOMER_WINDOWS, terminal_windows=TERMINAL_WINDOWS):
     """Both views of job_yaml() over the events."""
-    customer = []
-    for function in CUSTOMER_FUNCTIONS:
-        column = None if function == "count" else "amount"
-        customer += fold.aggregation(_name(function), function, column, windows)
-    terminal = (fold.aggregation("nb_tx", "count", None, terminal_windows, "7d")
-                + fold.aggregation("risk", "mean", "fraud", terminal_windows, "7d"))
     return [
-        ViewUnderTest("customer", "customer_id", tuple(customer),
-                      fold.View(events, "customer_id", {"amount": lambda e: e.columns["amount"]})),
-        ViewUnderTest("terminal_risk", "terminal_id", tuple(terminal),
-                      fold.View(events, "terminal_id",
-                                {"fraud": lambda e: [float(f) for f in e.columns["is_fraud"]]})),
+        _view(events, "customer", "customer_id", CUSTOMER, windows, "0s", CUSTOMER_ORDER_BY),
+        _view(events, "terminal_risk", "terminal_id", TERMINAL, terminal_windows, LABEL_DELAY, ()),
     ]
 
 

@@ -2,7 +2,9 @@
 
 Shares no code and no method with the product. A value is a fold over the multiset of rows in its
 window: sums and sums of squares are exact integers (every double is an integer times a power of
-two), and each value is rounded once, to the nearest double, ties to even. Standard library only.
+two), and each value is rounded once, to the nearest double, ties to even. Rows are ordered by event
+time, then by the columns that the view names; what depends on an order depends on no other. Standard
+library only.
 
 Rows come from files as a job reads them: one source partition per file, a record's offset is the
 byte at which its line starts. `vector[s]` is the offset of the next record of source partition s:
@@ -103,26 +105,43 @@ def _parse_csv_line(text):
     return text.split(",")
 
 
-class KeyLog:
-    """The rows of one entity key in order of event time, column by column."""
+def order_key(value):
+    """What a value is ordered and told apart by: NaN is greater than all else and one value, -0.0
+    lies below 0.0, text is compared by its bytes, and null comes last."""
+    if value is None:
+        return (2,)
+    if isinstance(value, float):
+        if math.isnan(value):
+            return (1,)
+        return 0, value, not _is_minus_zero(value)
+    return 0, value.encode() if isinstance(value, str) else value
 
-    def __init__(self, events, indexes, scaled):
-        indexes.sort(key=events.times.__getitem__)
+
+class KeyLog:
+    """The rows of one entity key in their order, column by column. `order`: a key for each event's
+    place among those of its time."""
+
+    def __init__(self, events, indexes, columns, scaled, order):
+        indexes.sort(key=lambda i: (events.times[i], order[i]))
+        self.values = {name: [column[i] for i in indexes] for name, column in columns.items()}
         self.times = [events.times[i] for i in indexes]
         self.partitions = [events.partitions[i] for i in indexes]
         self.offsets = [events.offsets[i] for i in indexes]
-        self.columns = {name: [column[i] for i in indexes] for name, column in scaled.items()}
+        self.scaled = {name: [column[i] for i in indexes] for name, column in scaled.items()}
 
 
 class View:
     """Rows by entity key. `columns`: name -> (events -> list of values), values of one type:
-    bool, int, float, or None. `where`: a predicate on a row's index, or None."""
+    bool, int, float, str, or None. `where`: a predicate on a row's index, or None. `order`: names of
+    the columns that order rows of one time, as order_of() gives them."""
 
-    def __init__(self, events, key_column, columns, where=None):
+    def __init__(self, events, key_column, columns, where=None, order=()):
         self.scales = {}
+        values = {name: column(events) for name, column in columns.items()}
         scaled = {}
-        for name in columns:
-            scaled[name], self.scales[name] = scale_exactly(columns[name](events))
+        for name, column in values.items():
+            scaled[name], self.scales[name] = scale_exactly(column)
+        places = [tuple(order_key(values[name][i]) for name in order) for i in range(len(events))]
         by_key = {}
         for index, key in enumerate(events.columns[key_column]):
             if key is not None:
@@ -131,7 +150,8 @@ class View:
         self.all_rows = {key: [(events.partitions[i], events.offsets[i]) for i in indexes]
                          for key, indexes in by_key.items()}
         self.logs = {
-            key: KeyLog(events, [i for i in indexes if where is None or where(i)], scaled)
+            key: KeyLog(events, [i for i in indexes if where is None or where(i)], values, scaled,
+                        places)
             for key, indexes in by_key.items()
         }
 
@@ -155,7 +175,10 @@ class Scale:
 
 
 def scale_exactly(values):
-    """Values as integers over one common power of two. NaN, infinities and -0.0 stay floats."""
+    """Values as integers over one common power of two. NaN, infinities and -0.0 stay floats, texts
+    stay texts."""
+    if any(isinstance(v, str) for v in values):
+        return values, Scale(1, False)
     is_double = any(isinstance(v, float) for v in values)
     if not is_double:
         return [None if v is None else int(v) for v in values], Scale(1, False)
@@ -184,7 +207,8 @@ def _finite(value):
 
 @dataclass(frozen=True)
 class Feature:
-    """One (aggregation, window). `column` None counts rows."""
+    """One (aggregation, window). `column` None counts rows; `window` None is a lifetime window. `n`
+    is the parameter of the functions that have one: n, k, exact_up_to."""
 
     name: str
     function: str
@@ -192,12 +216,20 @@ class Feature:
     window: int = 0
     offset: int = 0
     closed: str = "right"
+    n: int = 0
 
 
-def aggregation(name, function, column, windows, offset="0s", closed="right"):
+def aggregation(name, function, column, windows, offset="0s", closed="right", n=0):
     """Features of one aggregation: named <name>_<window>, as a job names them."""
-    return [Feature(f"{name}_{w}", function, column, parse_duration(w), parse_duration(offset),
-                    closed) for w in windows]
+    return [Feature(f"{name}_{w}", function, column,
+                    None if w == "lifetime" else parse_duration(w), parse_duration(offset), closed,
+                    n) for w in windows]
+
+
+def order_of(features, order_by=()):
+    """The columns by which a view orders rows of one time: those of its order_by, then those of its
+    features in declared order, none twice."""
+    return list(dict.fromkeys([*order_by, *(f.column for f in features if f.column is not None)]))
 
 
 def parse_duration(text):
@@ -211,32 +243,40 @@ def parse_duration(text):
 def window_bounds(times, feature, as_of):
     """Indexes [begin, end) of the sorted times that lie in the feature's window."""
     high = as_of - feature.offset
-    low = high - feature.window
     include_low = feature.closed in ("left", "both")
     include_high = feature.closed in ("right", "both")
-    begin = bisect.bisect_left(times, low) if include_low else bisect.bisect_right(times, low)
+    if feature.window is None:
+        begin = 0
+    else:
+        low = high - feature.window
+        begin = bisect.bisect_left(times, low) if include_low else bisect.bisect_right(times, low)
     end = bisect.bisect_right(times, high) if include_high else bisect.bisect_left(times, high)
     return begin, max(begin, end)
 
 
 def fold_feature(log, feature, scale, as_of, vector=None):
     """The feature's value, folded from its rows one by one."""
+    counts = feature.function in ("count", "count_distinct")
     if log is None:
-        return 0 if feature.function == "count" else None
+        return 0 if counts else None
     begin, end = window_bounds(log.times, feature, as_of)
-    if feature.column is None:
-        values = [1] * (end - begin)
-    else:
-        values = log.columns[feature.column][begin:end]
+    rows = range(begin, end)
     if vector is not None:
-        values = [v for v, s, o in
-                  zip(values, log.partitions[begin:end], log.offsets[begin:end]) if o < vector[s]]
-    values = [v for v in values if v is not None]
+        rows = [i for i in rows if log.offsets[i] < vector[log.partitions[i]]]
+    if feature.column is None:
+        return len(rows)
+    # Functions that compute take integers, those that choose take the values themselves.
+    computes = feature.function in FUNCTIONS
+    column = (log.scaled if computes else log.values)[feature.column]
+    values = [column[i] for i in rows if column[i] is not None]
     if feature.function == "count":
         return len(values)
+    if feature.function == "count_distinct":
+        return count_distinct(values, feature.n)
     if not values:
         return None
-    return FUNCTIONS[feature.function](values, scale)
+    return FUNCTIONS[feature.function](values, scale) if computes else (
+        CHOICES[feature.function](values, feature.n))
 
 
 def divide(numerator, denominator):
@@ -338,17 +378,60 @@ FUNCTIONS = {
 }
 
 
+# --- choosing: from the values of a window, in the order of their rows ----------------------------
+
+
+def first_distinct(values, n):
+    kept, seen = [], set()
+    for value in values:
+        if order_key(value) not in seen and len(kept) < n:
+            seen.add(order_key(value))
+            kept.append(value)
+    return kept
+
+
+def last_distinct(values, n):
+    """Those whose last occurrence is latest, in ascending order of it."""
+    return first_distinct(values[::-1], n)[::-1]
+
+
+def count_distinct(values, exact_up_to):
+    """Beyond its bound the function estimates, by hashes that are the product's own: no truth of
+    this module's."""
+    count = len({order_key(v) for v in values})
+    if count > exact_up_to:
+        raise ValueError(f"{count} distinct values, exact are only up to {exact_up_to}")
+    return count
+
+
+CHOICES = {
+    "first": lambda values, n: values[0],
+    "last": lambda values, n: values[-1],
+    "first_n": lambda values, n: values[:n],
+    "last_n": lambda values, n: values[-n:],
+    "first_distinct_n": first_distinct,
+    "last_distinct_n": last_distinct,
+    "top_k": lambda values, k: sorted(values, key=order_key, reverse=True)[:k],
+    "bottom_k": lambda values, k: sorted(values, key=order_key)[:k],
+}
+
+
 # --- comparing ------------------------------------------------------------------------------------
 
 
 def bits(value):
     """A value as something that is equal only if it is equal bit for bit, type included."""
+    if isinstance(value, list):
+        return "list", *map(bits, value)
     if isinstance(value, float):
         return "nan" if math.isnan(value) else struct.pack("<d", value)
     return (type(value).__name__, value)
 
 
-def from_json(value):
-    """A feature's value as a store answers it: NaN and infinities come as strings."""
-    named = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
-    return named.get(value, value) if isinstance(value, str) else value
+def as_json(value):
+    """A value as a store answers it: NaN and infinities are strings."""
+    if isinstance(value, list):
+        return [as_json(element) for element in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return value

@@ -12,16 +12,18 @@ from pathlib import Path
 import fold
 
 
-def view_of(rows, where=None):
-    """A view over (time, key, value) rows, all of source partition 0 with offsets 0, 1, 2, ..."""
+def view_of(rows, where=None, order=("x",)):
+    """A view over (time, key, x[, y]) rows, all of source partition 0 with offsets 0, 1, 2, ..."""
+    columns = {"x": [r[2] for r in rows], "y": [r[3] if len(r) > 3 else None for r in rows]}
     events = fold.Events(times=[r[0] for r in rows], partitions=[0] * len(rows),
                          offsets=list(range(len(rows))),
-                         columns={"key": [r[1] for r in rows], "x": [r[2] for r in rows]})
-    return fold.View(events, "key", {"x": lambda e: e.columns["x"]}, where)
+                         columns={"key": [r[1] for r in rows], **columns})
+    return fold.View(events, "key", {name: lambda e, name=name: e.columns[name]
+                                     for name in columns}, where, order)
 
 
-def value(view, function, as_of, window, column="x", offset=0, closed="right", vector=None):
-    feature = fold.Feature("f", function, column, window, offset, closed)
+def value(view, function, as_of, window, column="x", offset=0, closed="right", vector=None, n=0):
+    feature = fold.Feature("f", function, column, window, offset, closed, n)
     return view.fold("k", [feature], as_of, vector)[0]
 
 
@@ -45,9 +47,12 @@ class WindowTest(unittest.TestCase):
     def test_empty_windows(self):
         view = view_of([(5, "k", 1.0)])
         self.assertEqual(value(view, "count", 4, 3), 0)
-        for function in fold.FUNCTIONS:
-            self.assertIsNone(value(view, function, 4, 3), function)
-        self.assertEqual(view.fold("nobody", [fold.Feature("c", "count", None, 9)], 9), [0])
+        self.assertEqual(value(view, "count_distinct", 4, 3, n=16), 0)
+        for function in [*fold.FUNCTIONS, *fold.CHOICES]:
+            self.assertIsNone(value(view, function, 4, 3, n=2), function)
+        features = [fold.Feature("c", "count", None, 9), fold.Feature("d", "count_distinct", "x", 9),
+                    fold.Feature("e", "last_n", "x", 9, n=2)]
+        self.assertEqual(view.fold("nobody", features, 9), [0, 0, None])
         self.assertFalse(view.has_rows("nobody"))
 
     def test_one_row_has_no_sample_deviation(self):
@@ -74,6 +79,96 @@ class WindowTest(unittest.TestCase):
         self.assertIsNone(value(view, "sum", 9, 9, vector=[0]))
         self.assertFalse(view.has_rows("k", [0]))
         self.assertTrue(view.has_rows("k", [1]))
+
+
+    def test_lifetime_ends_like_any_window_and_has_no_beginning(self):
+        view = view_of([(t, "k", 1.0) for t in (-10**15, 10, 15, 20, 21)])
+        for closed, expected in (("right", 4), ("left", 3), ("both", 4), ("neither", 3)):
+            self.assertEqual(value(view, "count", 20, None, None, closed=closed), expected, closed)
+        self.assertEqual(value(view, "count", 20, None, None, offset=5), 3)
+        self.assertEqual(value(view, "sum", 99, None, vector=[2]), 2.0)
+        [feature] = fold.aggregation("count", "count", None, ["lifetime"], "7d")
+        self.assertEqual((feature.name, feature.window, feature.offset),
+                         ("count_lifetime", None, 7 * fold.DAY))
+
+
+class ChoosingTest(unittest.TestCase):
+    def choices(self, rows, as_of=99, order=("x",), **parameters):
+        view = view_of(rows, order=order)
+        return {f: value(view, f, as_of, None, **parameters) for f in fold.CHOICES}
+
+    def test_each_function(self):
+        rows = list(enumerate("k" * 7))
+        rows = [(*row, x) for row, x in zip(rows, [5, 3, 5, None, 9, 3, 1])]
+        self.assertEqual(self.choices(rows, n=3), {
+            "first": 5, "last": 1, "first_n": [5, 3, 5], "last_n": [9, 3, 1],
+            "first_distinct_n": [5, 3, 9], "last_distinct_n": [9, 3, 1],
+            "top_k": [9, 5, 5], "bottom_k": [1, 3, 3]})
+        self.assertEqual(self.choices(rows, as_of=4, n=3)["last_distinct_n"], [3, 5, 9])
+        self.assertEqual(self.choices(rows, n=99)["last_n"], [5, 3, 5, 9, 3, 1])
+        self.assertEqual(self.choices(rows, n=99)["last_distinct_n"], [5, 9, 3, 1])
+        self.assertEqual(self.choices(rows, n=1)["top_k"], [9])
+        view = view_of(rows)
+        self.assertEqual(value(view, "count_distinct", 99, None, n=16), 4)
+        self.assertEqual(value(view, "last_n", 99, None, vector=[3], n=2), [3, 5])
+
+    def test_against_brute_force(self):
+        rng = random.Random(3)
+        for _ in range(300):
+            rows = [(rng.randrange(6), "k", rng.randrange(5)) for _ in range(rng.randint(1, 20))]
+            n = rng.randint(1, 6)
+            ordered = [x for _, _, x in sorted(rows)]
+            firsts = sorted(set(ordered), key=ordered.index)
+            lasts = sorted(set(ordered), key=lambda x: len(ordered) - ordered[::-1].index(x))
+            got = self.choices(rows, n=n)
+            self.assertEqual(got["first_distinct_n"], firsts[:n], rows)
+            self.assertEqual(got["last_distinct_n"], lasts[-n:], rows)
+            self.assertEqual(got["first_n"], ordered[:n], rows)
+            self.assertEqual(got["last_n"], ordered[-n:], rows)
+            self.assertEqual(got["top_k"], sorted(ordered)[::-1][:n], rows)
+            self.assertEqual(got["bottom_k"], sorted(ordered)[:n], rows)
+
+    def test_ties_are_ordered_by_the_columns_of_the_view(self):
+        nan = math.nan
+        rows = [(1, "k", x, y) for x, y in ((2.0, "b"), (nan, "a"), (-0.0, "c"), (0.0, "b"),
+                                            (2.0, "a"))] + [(1, "k", None, "d")]
+        features = [fold.Feature("f", "last_n", "y", None, n=9)]
+        for order, expected in ((("x", "y"), "cbabad"), (("y", "x"), "aabbcd")):
+            got = view_of(rows, order=order).fold("k", features, 9)
+            self.assertEqual("".join(got[0]), expected, order)
+        # Arrival plays no part.
+        for seed in range(20):
+            random.Random(seed).shuffle(rows)
+            self.assertEqual("".join(view_of(rows, order=("x", "y")).fold("k", features, 9)[0]),
+                             "cbabad")
+
+    def test_order_of_a_view(self):
+        features = [fold.Feature("a", "count"), fold.Feature("b", "sum", "x"),
+                    fold.Feature("c", "last", "y"), fold.Feature("d", "mean", "x")]
+        self.assertEqual(fold.order_of(features), ["x", "y"])
+        self.assertEqual(fold.order_of(features, ["z", "y"]), ["z", "y", "x"])
+
+    def test_values_of_every_type(self):
+        nan, inf = math.nan, math.inf
+        doubles = [(i, "k", x) for i, x in enumerate([0.0, nan, -0.0, inf, nan, 0.0])]
+        got = self.choices(doubles, n=9)
+        self.assertEqual(fold.bits(got["first_distinct_n"]), fold.bits([0.0, nan, -0.0, inf]))
+        self.assertEqual(fold.bits(got["top_k"]), fold.bits([nan, nan, inf, 0.0, 0.0, -0.0]))
+        self.assertEqual(fold.bits(got["bottom_k"][:2]), fold.bits([-0.0, 0.0]))
+        self.assertEqual(value(view_of(doubles), "count_distinct", 9, None, n=16), 4)
+        texts = [(i, "k", x) for i, x in enumerate(["b", "\u00e9", "Z", "b", "\U0001f600", "\uffff"])]
+        self.assertEqual(self.choices(texts, n=9)["bottom_k"],
+                         ["Z", "b", "b", "\u00e9", "\uffff", "\U0001f600"])
+        flags = [(i, "k", x) for i, x in enumerate([True, False, True])]
+        self.assertIs(self.choices(flags, n=1)["last"], True)
+        self.assertEqual(self.choices(flags, n=1)["first_distinct_n"], [True])
+        self.assertEqual(value(view_of(flags), "count_distinct", 9, None, n=16), 2)
+
+    def test_count_distinct_is_exact_up_to_its_bound_only(self):
+        view = view_of([(i, "k", i) for i in range(17)])
+        self.assertEqual(value(view, "count_distinct", 15, None, n=16), 16)
+        with self.assertRaises(ValueError):
+            value(view, "count_distinct", 16, None, n=16)
 
 
 class ExactnessTest(unittest.TestCase):
@@ -186,7 +281,16 @@ class FilesTest(unittest.TestCase):
         self.assertNotEqual(fold.bits(1), fold.bits(1.0))
         self.assertNotEqual(fold.bits(0.0), fold.bits(-0.0))
         self.assertNotEqual(fold.bits(0.1 + 0.2), fold.bits(0.3))
-        self.assertEqual(fold.bits(fold.from_json("NaN")), fold.bits(math.nan))
+        self.assertNotEqual(fold.bits([1]), fold.bits([1.0]))
+        self.assertNotEqual(fold.bits([1, 2]), fold.bits([2, 1]))
+        self.assertNotEqual(fold.bits([]), fold.bits(None))
+        self.assertNotEqual(fold.bits(["1"]), fold.bits([1]))
+        self.assertNotEqual(fold.bits(True), fold.bits(1))
+
+    def test_values_as_a_store_answers_them(self):
+        self.assertEqual(fold.as_json([math.nan, -math.inf, 1.5, "NaN", 3]),
+                         ["NaN", "-Infinity", 1.5, "NaN", 3])
+        self.assertIsNone(fold.as_json(None))
 
 
 if __name__ == "__main__":

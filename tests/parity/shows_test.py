@@ -1,9 +1,12 @@
-"""The parity shows as tests: each raises on the first value that differs from the fold."""
+"""The parity shows as tests: each raises on the first value that is not what it must be."""
 
 import unittest
 
+import show_bad_events
 import show_card_transactions
 import show_generated_days
+import show_kafka
+import show_source_changed
 from cluster import QUICK
 
 
@@ -15,6 +18,17 @@ class ShowsTest(unittest.TestCase):
     def test_generated_days(self):
         arguments = ["--events=300000", "--replay=1500000x"] if QUICK else []
         self.assertEqual(show_generated_days.main(arguments), 0)
+
+    def test_kafka(self):
+        arguments = ["--rows=60000", "--rate=10000", "--outage=5"] if QUICK else []
+        self.assertEqual(show_kafka.main(arguments), 0)
+
+    def test_bad_events(self):
+        arguments = ["--events=150000", "--bad=2000", "--rate=12000"] if QUICK else []
+        self.assertEqual(show_bad_events.main(arguments), 0)
+
+    def test_source_changed(self):
+        self.assertEqual(show_source_changed.main([]), 0)
 
 
 if __name__ == "__main__":

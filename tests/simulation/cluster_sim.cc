@@ -10,7 +10,8 @@
 #include "shared/plan/yaml_job.h"
 #include "shared/runtime/sim/fault_plan.h"
 #include "shared/wire/actors.h"
-#include "tests/simulation/fold.h"
+#include "tests/simulation/sim_job.h"
+#include "tests/simulation/sim_letters.h"
 #include "worker/wiring.h"
 
 namespace tidemill::test {
@@ -23,37 +24,7 @@ constexpr int64_t kSecond = 1'000'000;
 constexpr int64_t kFaultsFrom = 2 * kSecond;
 constexpr int64_t kFaultSpan = 14 * kSecond;
 constexpr int64_t kDeadline = 120 * kSecond;
-constexpr int64_t kReadInterval = 150'000;
-
-constexpr const char* kJob = R"(
-job: sim
-key_partitions: 16
-allowed_lateness: 8s
-sources:
-  transactions:
-    max_out_of_orderness: 4s
-    stream:
-      generator: {partitions: 4, events: 2600, seed: %SEED%, customers: 60, terminals: 25,
-                  zipf_exponent: 0.8, events_per_second: 60, late_share: 0.1, late_by: 4s,
-                  tie_share: 0.1, malformed_share: 0.005, fraud_share: 0.05, replay: 12x}
-views:
-  customer:
-    source: transactions
-    entity: [customer_id]
-    aggregations:
-      - {function: count, windows: [5s, 40s]}
-      - {function: sum, column: amount, windows: [5s, 40s]}
-      - {function: mean, column: amount, windows: [40s]}
-      - {function: min, column: amount, windows: [40s]}
-      - {function: max, column: amount, windows: [5s]}
-      - {function: stddev, column: amount, windows: [40s]}
-  terminal_risk:
-    source: transactions
-    entity: [terminal_id]
-    aggregations:
-      - {name: nb_tx, function: count, windows: [20s], offset: 10s}
-      - {name: risk, function: mean, column: cast(is_fraud as double), windows: [20s], offset: 10s}
-)";
+constexpr int64_t kReadInterval = 250'000;
 
 WorkerConfig worker_config() {
   WorkerConfig c;
@@ -70,21 +41,32 @@ WorkerConfig worker_config() {
   return c;
 }
 
-std::string job_yaml(uint64_t seed) {
-  std::string yaml = kJob;
-  const std::string mark = "%SEED%";
-  yaml.replace(yaml.find(mark), mark.size(), std::to_string(seed));
-  return yaml;
-}
-
 class ClusterSim {
  public:
   ClusterSim(uint64_t seed, bool print_log)
-      : seed_(seed), random_(seed * 2 + 1), sim_(seed, config(print_log)) {}
+      : seed_(seed),
+        random_(seed * 2 + 1),
+        sim_(seed, config(print_log)),
+        letters_(seed, [this](SimProcessId process) {
+          sim_.at(sim_.now_us(), [this, process] {
+            if (sim_.alive(process)) sim_.crash(process);
+          });
+        }) {}
 
   SimOutcome run();
 
  private:
+  // Greatest V seen of a key partition, by store incarnation.
+  using GreatestOffsets = std::map<std::pair<uint64_t, uint32_t>, std::vector<uint64_t>>;
+  // A request for features.
+  struct Asked {
+    std::string join_key;
+    std::vector<std::string> keys;
+    bool at_end = false;
+    uint64_t incarnation = 0;  // of the store
+    GreatestOffsets greatest;  // when it was sent
+  };
+
   static SimConfig config(bool print_log) {
     SimConfig c;
     c.start_wall_us = 1'900'000'000'000'000;  // past every event time of the job
@@ -101,13 +83,13 @@ class ClusterSim {
   void schedule_reads();
   void read_some();
   void read_everything();
-  void read(bool customers, const std::vector<std::string>& keys, bool at_end);
-  void check(const std::string& body, bool customers, const std::vector<std::string>& keys,
-             bool at_end, uint64_t incarnation);
-  void check_row(const json& answer, bool customers, const std::string& key, size_t row,
-                 bool at_end, uint64_t incarnation);
-  void compare(const std::string& where, const std::string& feature, const json& value,
-               const std::optional<double>& want);
+  void read(const std::string& join_key, const std::vector<std::string>& keys, bool at_end);
+  void check(const std::string& body, const Asked& asked);
+  void check_row(const json& answer, const SimView& view, size_t row, const Asked& asked);
+  void check_offsets(const json& held, const Asked& asked);
+  void check_feature(const std::string& name, const json& value, const std::string& status,
+                     const SimView& view, const FoldRows& rows, TimeUs end,
+                     const std::string& where);
   void fail(const std::string& what) {
     if (outcome_.violation.empty()) outcome_.violation = what;
   }
@@ -117,9 +99,10 @@ class ClusterSim {
   Simulation sim_;
   SimOutcome outcome_;
   std::shared_ptr<const Plan> plan_;
-  std::vector<FoldEvent> events_;
-  std::map<std::string, std::vector<const FoldEvent*>> by_customer_, by_terminal_;
-  std::vector<std::string> customers_, terminals_;
+  Truth truth_;
+  SimLetters letters_;
+  // By join key, then by its values; one value that no event has.
+  std::map<std::string, std::map<std::string, FoldRows>> events_;
   std::shared_ptr<MemoryDisk> disk_ = MetadataStore::make_memory_disk();
   SimProcessId coordinator_, store_;
   std::vector<SimProcessId> workers_;
@@ -128,9 +111,9 @@ class ClusterSim {
   bool completed_ = false;
   int64_t converged_since_us_ = INT64_MAX;
   std::string last_status_;
+  json last_job_;
   size_t answers_at_end_due_ = 0;
-  // Greatest V seen of a key partition, by store incarnation.
-  std::map<std::pair<uint64_t, uint32_t>, std::vector<uint64_t>> greatest_;
+  GreatestOffsets greatest_;
 };
 
 // Starts what has ended anew, as a supervisor would: a process that was fenced ends itself.
@@ -143,21 +126,21 @@ void ClusterSim::supervise() {
 }
 
 void ClusterSim::load_truth() {
-  const CompiledJob job = compile_job(job_yaml(seed_), "/");
+  const CompiledJob job = compile_job(sim_job_yaml(seed_), "/");
   for (const JobError& e : job.errors) fail(to_string(e, "job"));
   if (!job.errors.empty()) return;
   auto plan = Plan::from_proto(job.plan);
   if (!plan) return fail(plan.error().message());
   plan_ = *plan;
-  events_ = read_all_events(*plan_);
-  outcome_.events = events_.size();
-  for (const FoldEvent& e : events_) {
-    by_customer_[e.customer].push_back(&e);
-    by_terminal_[e.terminal].push_back(&e);
+  truth_ = read_all_events(*plan_);
+  outcome_.events = truth_.events.size();
+  letters_.set_truth(truth_, plan_->source_partitions());
+  for (const SimView& view : kSimViews) {
+    auto& by_key = events_[view.join_key];
+    by_key.clear();
+    for (const FoldEvent& e : truth_.events) by_key[e.*view.key].push_back(&e);
+    by_key["nobody"];
   }
-  for (const auto& [key, rows] : by_customer_) customers_.push_back(key);
-  for (const auto& [key, rows] : by_terminal_) terminals_.push_back(key);
-  customers_.push_back("nobody");
 }
 
 void ClusterSim::start_processes() {
@@ -176,9 +159,11 @@ void ClusterSim::start_processes() {
   for (int w = 0; w < kWorkers; ++w) {
     const std::string name = "worker" + std::to_string(w);
     const auto shards = static_cast<uint16_t>(w == 0 ? 2 : 1);
-    workers_.push_back(sim_.add_process(
-        {name, "sim://" + name, NodeId(0), shards},
-        [member](ProcessHost& host) { spawn_worker(host, member, worker_config()); }));
+    const auto storage = letters_.storage_of(SimProcessId{sim_.processes()});
+    workers_.push_back(sim_.add_process({name, "sim://" + name, NodeId(0), shards},
+                                        [member, storage](ProcessHost& host) {
+                                          spawn_worker(host, member, worker_config(), storage);
+                                        }));
   }
   member.http_address = "sim-store:80";
   store_ = sim_.add_process({"store", "sim://store", NodeId(0), 2},
@@ -188,7 +173,7 @@ void ClusterSim::start_processes() {
 void ClusterSim::submit() {
   if (submitted_) return;
   auto call = std::make_unique<CoordinatorRequest>(
-      HttpRequest{"POST", "/v1/jobs?base_dir=%2F", "application/yaml", job_yaml(seed_)},
+      HttpRequest{"POST", "/v1/jobs?base_dir=%2F", "application/yaml", sim_job_yaml(seed_)},
       [this](HttpResponse response) {
         if (response.status == 201 || response.status == 409) submitted_ = true;
         if (response.status == 400) fail("submit: " + response.body);
@@ -203,7 +188,8 @@ void ClusterSim::poll_job() {
                                                      [this](HttpResponse response) {
                                                        last_status_ = response.body;
                                                        if (response.status != 200) return;
-                                                       note_progress(json::parse(response.body));
+                                                       last_job_ = json::parse(response.body);
+                                                       note_progress(last_job_);
                                                      });
     sim_.post_from_outside(coordinator_, kAgent, std::move(call));
   }
@@ -230,33 +216,40 @@ void ClusterSim::schedule_reads() {
 }
 
 void ClusterSim::read_some() {
-  for (const bool customers : {true, false}) {
-    const auto& all = customers ? customers_ : terminals_;
+  for (const auto& [join_key, by_key] : events_) {
     std::vector<std::string> keys;
-    for (int i = 0; i < 4; ++i) keys.push_back(all[random_.below(all.size())]);
-    read(customers, keys, false);
+    for (int i = 0; i < 3; ++i) {
+      const auto n = static_cast<ptrdiff_t>(random_.below(by_key.size()));
+      keys.push_back(std::next(by_key.begin(), n)->first);
+    }
+    read(join_key, keys, false);
   }
 }
 
 void ClusterSim::read_everything() {
-  for (const bool customers : {true, false}) {
-    answers_at_end_due_ += (customers ? customers_ : terminals_).size();
-    read(customers, customers ? customers_ : terminals_, true);
+  for (const auto& [join_key, by_key] : events_) {
+    std::vector<std::string> keys;
+    for (const auto& [key, rows] : by_key) keys.push_back(key);
+    for (const SimView& view : kSimViews) {
+      if (view.join_key == join_key) answers_at_end_due_ += keys.size();
+    }
+    read(join_key, keys, true);
   }
 }
 
-void ClusterSim::read(bool customers, const std::vector<std::string>& keys, bool at_end) {
+void ClusterSim::read(const std::string& join_key, const std::vector<std::string>& keys,
+                      bool at_end) {
   if (!sim_.alive(store_) || sim_.frozen(store_)) return;
-  json request{{"job", "sim"},
-               {"features", {customers ? "customer.*" : "terminal_risk.*"}},
-               {"entities", {{customers ? "customer_id" : "terminal_id", keys}}},
-               {"offsets", true}};
-  const uint64_t incarnation = sim_.node(store_).value;
+  json request{{"job", "sim"}, {"entities", {{join_key, keys}}}, {"offsets", true}};
+  for (const SimView& view : kSimViews) {
+    if (view.join_key == join_key) request["features"].push_back(view.name + std::string(".*"));
+  }
+  const Asked asked{join_key, keys, at_end, sim_.node(store_).value, greatest_};
   auto call = std::make_unique<StoreHttpCall>();
   call->request = {"POST", "/v1/features", "application/json", request.dump()};
   call->respond = [=, this](HttpResponse response) {
     if (response.status == 200) {
-      check(response.body, customers, keys, at_end, incarnation);
+      check(response.body, asked);
     } else if (at_end || (response.status != 503 && response.status != 404)) {
       fail("read answered " + std::to_string(response.status) + " " + response.body);
     }
@@ -264,91 +257,80 @@ void ClusterSim::read(bool customers, const std::vector<std::string>& keys, bool
   sim_.post_from_outside(store_, kReadGateway, std::move(call));
 }
 
-void ClusterSim::check(const std::string& body, bool customers,
-                       const std::vector<std::string>& keys, bool at_end, uint64_t incarnation) {
+void ClusterSim::check(const std::string& body, const Asked& asked) {
   const json answer = json::parse(body);
-  for (size_t row = 0; row < keys.size(); ++row) {
-    check_row(answer, customers, keys[row], row, at_end, incarnation);
+  for (const SimView& view : kSimViews) {
+    if (view.join_key != asked.join_key) continue;
+    for (size_t row = 0; row < asked.keys.size(); ++row) {
+      check_row(answer, view, row, asked);
+    }
   }
 }
 
-void ClusterSim::check_row(const json& answer, bool customers, const std::string& key, size_t row,
-                           bool at_end, uint64_t incarnation) {
-  const json& held = answer["offsets"][customers ? "customer" : "terminal_risk"][row];
+// V is not below that of any answer from before the request, and everything below it that is in no
+// feature is a durable dead letter.
+void ClusterSim::check_offsets(const json& held, const Asked& asked) {
+  const json& now = held["offset_vector"];
+  const std::pair partition{asked.incarnation, held["key_partition"].get<uint32_t>()};
+  auto& greatest = greatest_[partition];
+  greatest.resize(now.size());
+  const auto before = asked.greatest.find(partition);
+  for (uint32_t s = 0; s < now.size(); ++s) {
+    const auto offset = now[s][0].get<uint64_t>();
+    if (before != asked.greatest.end() && offset < before->second[s]) {
+      fail("V of key partition " + held["key_partition"].dump() + " shrank for source partition " +
+           std::to_string(s));
+    }
+    greatest[s] = std::max(greatest[s], offset);
+    if (const std::string wrong = letters_.check_mark(s, offset); !wrong.empty()) fail(wrong);
+  }
+}
+
+void ClusterSim::check_row(const json& answer, const SimView& view, size_t row,
+                           const Asked& asked) {
+  const std::string& key = asked.keys[row];
+  const bool at_end = asked.at_end;
+  const json& held = answer["offsets"][view.name][row];
   if (held.is_null()) {
     ++outcome_.not_ready_answers;
     if (at_end) fail("at the end " + key + " is not ready");
     return;
   }
-  FoldQuery query;
-  query.by_terminal = !customers;
-  query.key = key;
-  const std::string as_of_text = answer["as_of"];
-  ASSERT(parse_timestamp(as_of_text, &query.as_of));
-  for (const json& component : held["offset_vector"]) query.below.push_back(component[0]);
-  auto& greatest = greatest_[{incarnation, held["key_partition"].get<uint32_t>()}];
-  greatest.resize(query.below.size());
-  for (size_t s = 0; s < greatest.size(); ++s) {
-    if (query.below[s] < greatest[s]) {
-      fail("V of key partition " + held["key_partition"].dump() + " shrank for source partition " +
-           std::to_string(s));
-    }
-    greatest[s] = std::max(greatest[s], query.below[s]);
+  check_offsets(held, asked);
+  const std::string as_of = answer["as_of"];
+  std::vector<uint64_t> below;
+  for (const json& component : held["offset_vector"]) {
+    below.push_back(at_end ? UINT64_MAX : component[0].get<uint64_t>());
   }
-  if (at_end) std::fill(query.below.begin(), query.below.end(), UINT64_MAX);
-
-  const auto& by_key = customers ? by_customer_ : by_terminal_;
-  const auto events = by_key.find(key);
-  const std::vector<const FoldEvent*> none;
-  const auto& of_key = events == by_key.end() ? none : events->second;
-  const std::string where =
-      (at_end ? "at the end " : "at its V ") + key + " as of " + as_of_text + " ";
+  const FoldRows rows = rows_of_view(view, events_[view.join_key][key], below);
+  const std::string where = (at_end ? "at the end " : "at its V ") + key + " as of " + as_of + " ";
+  TimeUs end = 0;
+  ASSERT(parse_timestamp(as_of, &end));
   for (const json& result : answer["results"]) {
     const std::string name = result["feature"];
-    const std::string feature = name.substr(name.find('.') + 1);
-    const std::string window = feature.substr(feature.rfind('_') + 1);
-    query.window = *parse_duration(window);
-    query.offset = customers ? 0 : 10 * kSecond;
-    const FoldValues want = fold(of_key, query);
-    const std::string function = feature.substr(0, feature.find('_'));
-    const std::string full = feature.substr(0, feature.rfind('_'));
-    const json& value = result["values"][row];
-    const std::string status = result["statuses"][row];
-    if (status != "PRESENT" && want.rows_of_key > 0 && want.count > 0) {
-      fail(where + name + " is " + status + " though the key has rows");
-    }
-    if (status == "PRESENT" && want.rows_of_key == 0)
-      fail(where + name + " is PRESENT without rows");
-    if (full == "count" || full == "nb_tx") {
-      if (value != want.count) {
-        fail(where + name + " is " + value.dump() + ", the fold is " + std::to_string(want.count));
-      }
-    } else if (full == "amount_sum") {
-      compare(where, name, value, want.sum);
-    } else if (full == "amount_mean") {
-      compare(where, name, value, want.mean);
-    } else if (full == "amount_min") {
-      compare(where, name, value, want.min);
-    } else if (full == "amount_max") {
-      compare(where, name, value, want.max);
-    } else if (full == "amount_stddev") {
-      compare(where, name, value, want.stddev);
-    } else if (full == "risk") {
-      compare(where, name, value, want.mean_fraud);
-    } else {
-      fail("no fold for feature " + name);
-    }
+    if (!name.starts_with(view.name + std::string("."))) continue;
+    check_feature(name, result["values"][row], result["statuses"][row], view, rows,
+                  end - view.offset, where);
   }
   ++(at_end ? outcome_.answers_at_end : outcome_.answers_while_running);
 }
 
-// Bit for bit: JSON carries the shortest decimal that reads back as the same double.
-void ClusterSim::compare(const std::string& where, const std::string& feature, const json& value,
-                         const std::optional<double>& want) {
-  const bool same = want ? value.is_number() && value.get<double>() == *want : value.is_null();
-  if (!same) {
-    fail(where + feature + " is " + value.dump() + ", the fold is " +
-         (want ? json(*want).dump() : "null"));
+void ClusterSim::check_feature(const std::string& name, const json& value,
+                               const std::string& status, const SimView& view, const FoldRows& rows,
+                               TimeUs end, const std::string& where) {
+  const std::string feature = name.substr(name.find('.') + 1);
+  const size_t split = feature.rfind('_');
+  const std::string window = feature.substr(split + 1);
+  const FoldRows in_window = rows_of_window(
+      rows, end, window == "lifetime" ? std::nullopt : std::optional(*parse_duration(window)));
+  if (status != "PRESENT" && !in_window.empty()) {
+    fail(where + name + " is " + status + " though the key has rows");
+  }
+  if (status == "PRESENT" && rows.empty()) fail(where + name + " is PRESENT without rows");
+  // Bit for bit: JSON carries the shortest decimal that reads back as the same double.
+  const json want = fold_feature(view, feature.substr(0, split), in_window);
+  if (value != want) {
+    fail(where + name + " is " + value.dump() + ", the fold is " + want.dump());
   }
 }
 
@@ -372,6 +354,8 @@ SimOutcome ClusterSim::run() {
   sim_.at(sim_.now_us() + 300'000, [this] { poll_job(); });
   supervise();
   sim_.at(kFaultsFrom / 2, [this] { schedule_reads(); });
+  letters_.set_faults(true);
+  sim_.at(plan.end_us(), [this] { letters_.set_faults(false); });
   sim_.run_for(plan.end_us() - sim_.now_us() + kSecond);
   completed_ = false;
   converged_since_us_ = INT64_MAX;
@@ -383,12 +367,15 @@ SimOutcome ClusterSim::run() {
     sim_.run_until([&] { return outcome_.answers_at_end == answers_at_end_due_; },
                    sim_.now_us() + 5 * kSecond);
     if (outcome_.answers_at_end != answers_at_end_due_) fail("reads at the end got no answer");
+    if (const std::string wrong = letters_.check_end(last_job_); !wrong.empty()) fail(wrong);
   }
   for (const std::string& line : sim_.errors()) fail("ERROR logged: " + line);
   outcome_.trace_hash = sim_.trace_hash();
   for (size_t f = 0; f < sim_.faults().size(); ++f) {
     outcome_.faults[std::string(sim_fault_name(static_cast<SimFault>(f)))] = sim_.faults()[f];
   }
+  outcome_.faults["dead_letters_half_written"] = letters_.failed_writes();
+  outcome_.faults["crash_writing_dead_letters"] = letters_.crashes();
   return outcome_;
 }
 

@@ -2,10 +2,15 @@
 
 #include <boost/multiprecision/cpp_int.hpp>
 #include <cmath>
+#include <set>
 
+#include "shared/base/hash.h"
 #include "shared/source/source_cursor.h"
 
 namespace tidemill::test {
+
+using nlohmann::json;
+
 namespace {
 
 using boost::multiprecision::cpp_int;
@@ -59,55 +64,108 @@ double round_sqrt(const cpp_int& num, const cpp_int& den) {
 
 }  // namespace
 
-std::vector<FoldEvent> read_all_events(const Plan& plan) {
-  std::vector<FoldEvent> events;
+Truth read_all_events(const Plan& plan) {
+  Truth truth;
   for (uint32_t s = 0; s < plan.source_partitions(); ++s) {
     uint32_t index = 0;
     const proto::Source& source = plan.source_of(s, &index);
-    auto cursor = SourceCursor::open(source, index, 0);
+    auto cursor = SourceCursor::open(source, index, 0, {});
     ASSERT(cursor.ok());
     EventBatch batch;
     while (!batch.finished) {
       ASSERT((*cursor)->read(1000, 1 << 20, &batch).ok());
       for (size_t i = 0; i < batch.rows(); ++i) {
-        events.push_back({s, batch.offsets[i], batch.columns[1].ints[i],
-                          std::string(batch.columns[2].strings[i]),
-                          std::string(batch.columns[3].strings[i]), batch.columns[4].doubles[i],
-                          batch.columns[5].bools[i] != 0});
+        truth.events.push_back({s, batch.offsets[i], batch.columns[1].ints[i],
+                                batch.columns[0].ints[i], std::string(batch.columns[2].strings[i]),
+                                std::string(batch.columns[3].strings[i]),
+                                batch.columns[4].doubles[i], batch.columns[5].bools[i] != 0});
       }
+      for (const BadRecord& bad : batch.bad) truth.malformed.emplace_back(s, bad.offset);
     }
   }
-  return events;
+  return truth;
 }
 
-FoldValues fold(const std::vector<const FoldEvent*>& events_of_key, const FoldQuery& query) {
-  FoldValues out;
-  cpp_int sum = 0;
-  cpp_int squares = 0;
-  int64_t frauds = 0;
-  const TimeUs end = query.as_of - query.offset;
-  for (const FoldEvent* e : events_of_key) {
-    if (e->offset >= query.below[e->source_partition]) continue;
-    ++out.rows_of_key;
-    if (e->time > end || e->time <= end - query.window) continue;
-    ++out.count;
-    const cpp_int x = scaled(e->amount);
-    sum += x;
-    squares += x * x;
-    frauds += e->is_fraud;
-    out.min = std::min(out.min.value_or(e->amount), e->amount);
-    out.max = std::max(out.max.value_or(e->amount), e->amount);
-  }
-  if (out.count == 0) return out;
-  const cpp_int n = out.count;
-  out.sum = round_ratio(sum, 1, -kScale);
-  out.mean = round_ratio(sum, n, -kScale);
-  out.mean_fraud = round_ratio(frauds, n, 0);
-  if (out.count > 1) {
-    const cpp_int numerator = n * squares - sum * sum;
-    out.stddev = round_sqrt(numerator, (n * (n - 1)) << (2 * kScale));
+FoldRows rows_until(const FoldRows& rows, const std::vector<uint64_t>& below) {
+  FoldRows out;
+  for (const FoldEvent* e : rows) {
+    if (e->offset < below[e->source_partition]) out.push_back(e);
   }
   return out;
+}
+
+FoldRows rows_of_window(const FoldRows& rows, TimeUs end, std::optional<DurationUs> window) {
+  FoldRows out;
+  for (const FoldEvent* e : rows) {
+    if (e->time <= end && (!window || e->time > end - *window)) out.push_back(e);
+  }
+  return out;
+}
+
+json fold_sum(const std::vector<double>& values) {
+  if (values.empty()) return nullptr;
+  cpp_int sum = 0;
+  for (const double x : values) sum += scaled(x);
+  return round_ratio(sum, 1, -kScale);
+}
+
+json fold_mean(const std::vector<double>& values) {
+  if (values.empty()) return nullptr;
+  cpp_int sum = 0;
+  for (const double x : values) sum += scaled(x);
+  return round_ratio(sum, values.size(), -kScale);
+}
+
+json fold_stddev(const std::vector<double>& values) {
+  if (values.size() < 2) return nullptr;
+  const cpp_int n = values.size();
+  cpp_int sum = 0;
+  cpp_int squares = 0;
+  for (const double value : values) {
+    const cpp_int x = scaled(value);
+    sum += x;
+    squares += x * x;
+  }
+  return round_sqrt(n * squares - sum * sum, (n * (n - 1)) << (2 * kScale));
+}
+
+json fold_last_n(const std::vector<json>& values, size_t n) {
+  if (values.empty()) return nullptr;
+  return std::vector<json>(values.end() - static_cast<ptrdiff_t>(std::min(n, values.size())),
+                           values.end());
+}
+
+json fold_first_distinct_n(const std::vector<json>& values, size_t n) {
+  json out;
+  for (const json& value : values) {
+    if (out.size() < n && std::find(out.begin(), out.end(), value) == out.end()) {
+      out.push_back(value);
+    }
+  }
+  return out;
+}
+
+json fold_last_distinct_n(const std::vector<json>& values, size_t n) {
+  std::vector<json> backward(values.rbegin(), values.rend());
+  json out = fold_first_distinct_n(backward, n);
+  std::reverse(out.begin(), out.end());
+  return out;
+}
+
+json fold_top_k(std::vector<double> values, size_t k) {
+  if (values.empty()) return nullptr;
+  std::sort(values.begin(), values.end(), std::greater<>());
+  values.resize(std::min(k, values.size()));
+  return values;
+}
+
+json fold_count_distinct(const std::vector<json>& values, size_t exact_up_to) {
+  std::set<uint64_t> hashes;
+  for (const json& value : values) hashes.insert(hash_bytes(value.get<std::string>(), 0));
+  if (hashes.size() <= exact_up_to) return hashes.size();
+  const uint64_t nth = *std::next(hashes.begin(), static_cast<ptrdiff_t>(exact_up_to) - 1);
+  const cpp_int estimate = (cpp_int(exact_up_to - 1) << 64) / nth;
+  return static_cast<uint64_t>(estimate);
 }
 
 }  // namespace tidemill::test

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,32 +16,38 @@ struct FoldEvent {
   uint32_t source_partition = 0;
   uint64_t offset = 0;
   TimeUs time = 0;
+  int64_t id = 0;
   std::string customer;
   std::string terminal;
   double amount = 0;
   bool is_fraud = false;
 };
 
-// Every accepted event of every source partition of the plan (generators of the fixed schema).
-std::vector<FoldEvent> read_all_events(const Plan& plan);
-
-// Rows of a key in (as_of - offset - window, as_of - offset], as values of one column.
-struct FoldQuery {
-  bool by_terminal = false;
-  std::string key;
-  TimeUs as_of = 0;
-  DurationUs window = 0;
-  DurationUs offset = 0;
-  std::vector<uint64_t> below;  // records at or past it are not in yet, by source partition
+// What every source partition of the plan holds (generators of the fixed schema).
+struct Truth {
+  std::vector<FoldEvent> events;                         // accepted ones
+  std::vector<std::pair<uint32_t, uint64_t>> malformed;  // (source partition, offset)
 };
+Truth read_all_events(const Plan& plan);
 
-struct FoldValues {
-  uint64_t rows_of_key = 0;  // at any time
-  int64_t count = 0;
-  std::optional<double> sum, mean, min, max, stddev;  // of amount; mean_fraud of is_fraud
-  std::optional<double> mean_fraud;
-};
+using FoldRows = std::vector<const FoldEvent*>;
 
-FoldValues fold(const std::vector<const FoldEvent*>& events_of_key, const FoldQuery& query);
+// Those of `rows` that are in: before `below`, by source partition.
+FoldRows rows_until(const FoldRows& rows, const std::vector<uint64_t>& below);
+// Those in (end - window, end]; without a window in (..., end].
+FoldRows rows_of_window(const FoldRows& rows, TimeUs end, std::optional<DurationUs> window);
+
+// Of numbers, as JSON: null if there are too few.
+nlohmann::json fold_sum(const std::vector<double>& values);
+nlohmann::json fold_mean(const std::vector<double>& values);
+nlohmann::json fold_stddev(const std::vector<double>& values);
+
+// Lists, as JSON: null if there are no values. `values` are in the order of their rows.
+nlohmann::json fold_last_n(const std::vector<nlohmann::json>& values, size_t n);
+nlohmann::json fold_first_distinct_n(const std::vector<nlohmann::json>& values, size_t n);
+nlohmann::json fold_last_distinct_n(const std::vector<nlohmann::json>& values, size_t n);
+nlohmann::json fold_top_k(std::vector<double> values, size_t k);
+// Of strings: exact up to `exact_up_to` distinct ones, beyond it the k-minimum-values estimate.
+nlohmann::json fold_count_distinct(const std::vector<nlohmann::json>& values, size_t exact_up_to);
 
 }  // namespace tidemill::test

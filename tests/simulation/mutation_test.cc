@@ -38,7 +38,9 @@ INSTANTIATE_TEST_SUITE_P(
                     Bug{Mutation::kAcceptOldEpoch, "accept_old_epoch"},
                     Bug{Mutation::kCloseImagesEarly, "close_images_early"},
                     Bug{Mutation::kDropLateByClock, "drop_late_by_clock"},
-                    Bug{Mutation::kOrderDependentSum, "order_dependent_sum"}),
+                    Bug{Mutation::kOrderDependentSum, "order_dependent_sum"},
+                    Bug{Mutation::kMarkBeforeDeadLetters, "mark_before_dead_letters"},
+                    Bug{Mutation::kRepeatDeadLetters, "repeat_dead_letters"}),
     [](const testing::TestParamInfo<Bug>& bug) { return std::string(bug.param.name); });
 
 }  // namespace

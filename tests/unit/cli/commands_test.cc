@@ -10,25 +10,10 @@
 #include "cli/job_wait.h"
 #include "cli/validate.h"
 #include "tests/unit/cli/fake_server.h"
+#include "tests/unit/cli/outcome.h"
 
 namespace tidemill::cli {
 namespace {
-
-// What a command printed, and how it ended.
-struct Outcome {
-  ExitCode exit;
-  std::string out;
-  std::string err;
-};
-
-template <typename Command>
-Outcome outcome(const Command& command, const GlobalOptions& global) {
-  testing::internal::CaptureStdout();
-  testing::internal::CaptureStderr();
-  const ExitCode exit = command.run(global);
-  std::fflush(stdout);
-  return {exit, testing::internal::GetCapturedStdout(), testing::internal::GetCapturedStderr()};
-}
 
 class Commands : public testing::Test {
  protected:
@@ -228,6 +213,57 @@ TEST_F(Commands, ValidateShowsWhatAJobMeans) {
   EXPECT_NE(got.out.find("customer  customer_id  transactions         2  7d"), std::string::npos)
       << got.out;
   EXPECT_NE(got.out.find("customer.count_1h  1h      0s      INT64"), std::string::npos) << got.out;
+}
+
+constexpr const char* kLiveJob = R"(job: live
+sources:
+  payments:
+    schema: {at: timestamp, customer: string, terminal: string}
+    event_time: at
+    stream: {kafka: {brokers: "b:9092", topic: pay, client: {sasl.password: secret}}}
+  logins:
+    schema: {at: timestamp, customer: string}
+    event_time: at
+    stream: {files: "logins.csv", follow: true}
+views:
+  customer:
+    source: payments
+    entity: [customer]
+    order_by: [at]
+    aggregations:
+      - {function: last_n, n: 5, column: terminal, windows: [1h, lifetime]}
+      - {function: count_distinct, column: terminal, windows: [7d]}
+  seen: {source: logins, entity: [customer], aggregations: [{function: last, column: at, windows: [7d]}]}
+)";
+
+TEST_F(Commands, ValidateShowsParametersAndInputs) {
+  const std::string path = file("job.yaml", kLiveJob);
+  const Outcome got = outcome(ValidateCommand{path}, global_);
+  EXPECT_EQ(got.exit, ExitCode::kOk) << got.err;
+  for (const char* line :
+       {"payments  kafka                     ?", "logins    files, followed           0",
+        "payments  pay    b:9092   json    earliest  tidemill.live  10m",
+        "customer  customer  payments         3  7d, before that a summary",
+        "customer.terminal_last_n_1h          1h        0s      list of STRING  n: 5\n",
+        "customer.terminal_last_n_lifetime    lifetime  0s      list of STRING  n: 5\n",
+        "customer.terminal_count_distinct_7d  7d        0s      INT64           exact_up_to: "
+        "10000\n",
+        "seen.at_last_7d                      7d        0s      TIMESTAMP\n"}) {
+    EXPECT_NE(got.out.find(line), std::string::npos) << line << "\n" << got.out;
+  }
+  EXPECT_NE(got.out.find("/logins.csv\n"), std::string::npos) << got.out;
+  EXPECT_EQ(got.out.find("secret"), std::string::npos);
+  const Outcome raw = outcome(ValidateCommand{path}, {server_.url(), true});
+  const nlohmann::json described = nlohmann::json::parse(raw.out);
+  EXPECT_EQ(described["sources"][0]["group"], "tidemill.live");
+  EXPECT_EQ(described["sources"][0]["start"], "earliest");
+  EXPECT_EQ(described["sources"][1]["follow"], true);
+  const nlohmann::json& view = described["views"][0];
+  EXPECT_EQ(view["definitions"][0]["n"], 5);
+  EXPECT_EQ(view["definitions"][1]["window"], "lifetime");
+  EXPECT_EQ(view["definitions"][2]["exact_up_to"], 10000);
+  EXPECT_EQ(view["order"], nlohmann::json({"at", "terminal"}));
+  EXPECT_EQ(raw.out.find("secret"), std::string::npos);
 }
 
 }  // namespace

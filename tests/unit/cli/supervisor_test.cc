@@ -108,6 +108,10 @@ TEST_F(SupervisorTest, StartsAllAndEndsAll) {
                 .find("--coordinator tcp://127.0.0.1:5 --http "
                       "127.0.0.1:7080"),
             std::string::npos);
+  const std::string letters = "--dead-letters " + config_.dir + "/dead-letters\n";
+  for (const size_t reads_or_writes : {0, 1, 2}) {
+    EXPECT_NE(content(cluster.processes[reads_or_writes].log).find(letters), std::string::npos);
+  }
   supervisor.stop();
   for (const ClusterProcess& process : cluster.processes) EXPECT_FALSE(is_running(process.id));
   EXPECT_FALSE(ClusterFile::load(config_.dir).ok());

@@ -74,6 +74,20 @@ TEST(FeatureTable, ShowsValuesAndWhyThereAreNone) {
             "customer.amount_mean_1d   17.25\n");
 }
 
+TEST(FeatureTable, ListsAreShownByTheirFirstElements) {
+  const auto answer = nlohmann::json::parse(R"({
+    "as_of": "2018-04-10T00:00:00Z", "results": [
+      {"feature": "v.a", "values": [["x", "y\"z"]]}, {"feature": "v.b", "values": [[1.5, 2.0, 3.0, 4.0, 5.0]]},
+      {"feature": "v.c", "values": [[1, 2, 3, 4, 5, 6]]}, {"feature": "v.d", "values": [[]]}]})");
+  EXPECT_EQ(feature_table(answer, {"id=1"}, nullptr),
+            "as of 2018-04-10T00:00:00Z\n"
+            "FEATURE                           id=1\n"
+            "v.a                      [\"x\", \"y\\\"z\"]\n"
+            "v.b          [1.5, 2.0, 3.0, 4.0, 5.0]\n"
+            "v.c      [1, 2, 3, 4, 5, ... 6 in all]\n"
+            "v.d                                 []\n");
+}
+
 TEST(FeatureTable, BearsAnAnswerThatIsNotOne) {
   EXPECT_EQ(feature_table(nlohmann::json::parse("[1]"), {"a"}, nullptr), "as of \nFEATURE  a\n");
   EXPECT_EQ(feature_table(nlohmann::json::parse(R"({"results":[{"feature":"v.f"}]})"), {"a"}, {}),

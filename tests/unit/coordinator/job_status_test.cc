@@ -28,8 +28,8 @@ class JobStatusTest : public ::testing::Test {
     for (const uint64_t node : {1, 1, 2, 2}) {
       grants->key_partitions.push_back({NodeId{node}, 0, Epoch{8}});
     }
-    entry_ = {std::make_shared<JobRecord>(
-                  JobRecord{JobId{1}, "a", JobState::kRunning, 0, testing::small_plan("a", 4, 1)}),
+    entry_ = {std::make_shared<JobRecord>(JobRecord{
+                  JobId{1}, "a", JobState::kRunning, 0, testing::small_plan("a", 4, 1), {}}),
               grants};
     for (const uint64_t node : {1, 2}) {
       auto& beat = beats_[node];
@@ -132,6 +132,92 @@ TEST_F(JobStatusTest, ADeadOwnerHasAppliedNothing) {
   beats_.erase(2);
   EXPECT_FALSE(status().complete);
   EXPECT_EQ(status().sources[0].applied, 0u);
+}
+
+proto::DeadLetterCount letters(const char* reason, const char* view, uint64_t records) {
+  proto::DeadLetterCount out;
+  out.set_reason(reason);
+  out.set_view(view);
+  out.set_records(records);
+  return out;
+}
+
+TEST_F(JobStatusTest, ShowsWhatAReaderCouldNotUse) {
+  auto* reader = job_of(1)->mutable_readers(0);
+  *reader->add_dead_letters() = letters("unparsable", "", 3);
+  *reader->add_dead_letters() = letters("expression", "customer", 4);
+  reader->set_null_keys(5);
+  reader->set_tombstones(6);
+  reader->set_idle(true);
+  const auto s = status().sources[0];
+  EXPECT_EQ(s.dead_letters,
+            (LetterCounts{{{"expression", "customer"}, 4}, {{"unparsable", ""}, 3}}));
+  EXPECT_EQ(s.bad_records(), 7u);
+  EXPECT_EQ(s.null_keys, 5u);
+  EXPECT_EQ(s.tombstones, 6u);
+  EXPECT_TRUE(s.idle);
+}
+
+TEST_F(JobStatusTest, LagIsKnownWithTheEndOfTheLog) {
+  EXPECT_FALSE(status().sources[0].log_end_offset.has_value());
+  EXPECT_FALSE(status().sources[0].lag.has_value());
+  job_of(1)->mutable_readers(0)->set_log_end_offset(130);
+  EXPECT_EQ(status().sources[0].log_end_offset, 130u);
+  EXPECT_EQ(status().sources[0].lag, 30u);
+  job_of(1)->mutable_readers(0)->set_log_end_offset(99);  // older than the last read
+  EXPECT_EQ(status().sources[0].lag, 0u);
+}
+
+TEST_F(JobStatusTest, AReaderThatHasReadNothingLagsFromWhereThePlanStarts) {
+  auto job = *entry_.job;
+  job.plan = testing::topic_plan("a", 4, 2);  // the second starts at 100
+  entry_.job = std::make_shared<const JobRecord>(job);
+  auto grants = *entry_.grants;
+  grants.sources.push_back({NodeId{2}, 0, Epoch{7}});
+  entry_.grants = std::make_shared<const JobGrants>(grants);
+  auto* reader = job_of(2)->add_readers();
+  reader->mutable_read()->set_source_partition(1);
+  reader->set_epoch(7);
+  reader->set_log_end_offset(140);
+  const auto s = status();
+  ASSERT_EQ(s.sources.size(), 2u);
+  EXPECT_EQ(s.sources[1].index, 1u);
+  EXPECT_EQ(s.sources[1].input, "payments 1");
+  EXPECT_EQ(s.sources[1].lag, 40u);
+}
+
+TEST_F(JobStatusTest, WhatCameTooLateAddsUpByView) {
+  EXPECT_EQ(status().too_late_by_view, std::vector<uint64_t>{0});
+  job_of(1)->add_too_late_by_view(2);
+  job_of(2)->add_too_late_by_view(3);
+  job_of(2)->add_too_late_by_view(9);  // of a view that the plan does not have
+  EXPECT_EQ(status().too_late_by_view, std::vector<uint64_t>{5});
+}
+
+TEST_F(JobStatusTest, OfASourceThatNobodyReadsTheLastReportIsShown) {
+  ReadersBefore before;
+  before[0] = job_of(1)->readers(0);
+  *before[0].add_dead_letters() = letters("future", "", 2);
+  before[0].set_error("gone");
+  MembershipTable members{MembershipLimits{}};
+  // Its new reader says nothing yet: only what is in storage is known.
+  const auto granted = job_status(entry_, members, kView, before).sources[0];
+  EXPECT_EQ(granted.bad_records(), 2u);
+  EXPECT_EQ(granted.offset, 0u);
+  EXPECT_EQ(granted.error, "");
+  EXPECT_EQ(job_status(entry_, members, kView).sources[0].bad_records(), 0u);
+  // A present reader goes before.
+  beats_[1].set_view_version(0);
+  (void)members.heartbeat(beats_[1], 0);
+  EXPECT_EQ(job_status(entry_, members, kView, before).sources[0].bad_records(), 0u);
+
+  auto grants = *entry_.grants;
+  grants.sources[0] = {NodeId{}, 0, Epoch{9}};
+  entry_.grants = std::make_shared<const JobGrants>(grants);
+  const auto nobody = job_status(entry_, members, kView, before).sources[0];
+  EXPECT_EQ(nobody.bad_records(), 2u);
+  EXPECT_EQ(nobody.offset, 100u);
+  EXPECT_EQ(nobody.error, "gone");
 }
 
 }  // namespace

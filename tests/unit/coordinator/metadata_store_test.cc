@@ -19,7 +19,7 @@ JobEntry small_job(uint32_t id, const std::string& name) {
   grants->sources = {{NodeId{5}, 0, Epoch{10}}, {NodeId{6}, 1, Epoch{11}}};
   grants->key_partitions.resize(4, {NodeId{6}, 2, Epoch{12}});
   return {std::make_shared<JobRecord>(
-              JobRecord{JobId{id}, name, JobState::kCompleted, 1'234'567, plan}),
+              JobRecord{JobId{id}, name, JobState::kCompleted, 1'234'567, plan, {}}),
           grants};
 }
 
@@ -96,6 +96,36 @@ TEST(MetadataStore, WritesChangedGrantsAndRemovesForgottenJobs) {
   expect_same(second, *loaded);
 }
 
+TEST(MetadataStore, KeepsThePlanOfAJobThatHasGrownOrFailed) {
+  const auto disk = MetadataStore::make_memory_disk();
+  CoordinatorState second;
+  {
+    auto store = MetadataStore::open_in_memory(disk);
+    ASSERT_TRUE(store.ok());
+    auto loaded = (*store)->start_generation();
+    ASSERT_TRUE(loaded.ok());
+    const CoordinatorState first = some_state(*loaded);
+    ASSERT_TRUE((*store)->commit(*loaded, first).ok());
+    second = first;
+    auto grown = *second.jobs.at(JobId{1}).job;
+    grown.plan = testing::small_plan("one", 4, 3);
+    second.jobs.at(JobId{1}).job = std::make_shared<const JobRecord>(grown);
+    auto failed = *second.jobs.at(JobId{2}).job;
+    failed.state = JobState::kFailed;
+    failed.error = "the topic was created anew";
+    second.jobs.at(JobId{2}).job = std::make_shared<const JobRecord>(failed);
+    ASSERT_TRUE((*store)->commit(first, second).ok());
+  }
+  auto store = MetadataStore::open_in_memory(disk);
+  ASSERT_TRUE(store.ok());
+  auto loaded = (*store)->start_generation();
+  ASSERT_TRUE(loaded.ok());
+  expect_same(second, *loaded);
+  EXPECT_EQ(loaded->jobs.at(JobId{1}).job->plan->source_partitions(), 3u);
+  EXPECT_EQ(loaded->jobs.at(JobId{2}).job->state, JobState::kFailed);
+  EXPECT_EQ(loaded->jobs.at(JobId{2}).job->error, "the topic was created anew");
+}
+
 class MetadataOnDisk : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -163,6 +193,8 @@ TEST(MetadataCodec, RefusesOtherVersionsAndImpossibleValues) {
   auto job = encode_job(*small_job(1, "one").job);
   EXPECT_TRUE(decode_job(job).ok());
   job.set_state(proto::JOB_STATE_UNSPECIFIED);
+  EXPECT_FALSE(decode_job(job).ok());
+  job.set_state(static_cast<proto::JobState>(proto::FAILED + 1));
   EXPECT_FALSE(decode_job(job).ok());
   job.set_state(proto::RUNNING);
   job.set_format_version(0);

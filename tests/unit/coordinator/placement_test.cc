@@ -19,7 +19,7 @@ struct Case {
   Epoch next_epoch{1};
 
   PlacementInput input() const {
-    PlacementInput in{workers, &current, key_partitions, source_partitions, next_epoch, {}};
+    PlacementInput in{workers, &current, key_partitions, source_partitions, true, next_epoch, {}};
     for (const auto& other : others) in.others.push_back(&other);
     return in;
   }
@@ -164,6 +164,51 @@ TEST(Placement, WhatADeadWorkerOwnedIsSharedByTheOthers) {
   std::map<NodeId, uint32_t> keys;
   for (const auto& grant : second.grants.key_partitions) ++keys[grant.node];
   EXPECT_EQ(keys, (std::map<NodeId, uint32_t>{{NodeId{1}, 6}, {NodeId{2}, 6}}));
+}
+
+TEST(Placement, SourcesThatAreNotReadAnyMoreAreNotPlaced) {
+  Case c;
+  c.workers = {{NodeId{1}, 1}};
+  c.key_partitions = 2;
+  c.source_partitions = 2;
+  c.current.sources = {{NodeId{}, 0, Epoch{8}}, {NodeId{}, 0, Epoch{9}}};
+  auto input = c.input();
+  input.place_sources = false;
+  const auto placed = plan_placement(input);
+  EXPECT_EQ(placed.moved, 2u);
+  EXPECT_EQ(placed.grants.sources, c.current.sources);
+  EXPECT_EQ(placed.grants.key_partitions[1].node, NodeId{1});
+}
+
+TEST(PickReader, TakesTheOtherWorkerWithTheFewestReaders) {
+  Case c;
+  c.workers = {{NodeId{1}, 1}, {NodeId{2}, 2}, {NodeId{3}, 1}};
+  for (const uint64_t node : {1, 1, 2, 3, 3}) {
+    c.current.sources.push_back({NodeId{node}, 0, Epoch{1}});
+  }
+  // Worker 2 has the fewest; its second shard has none.
+  EXPECT_EQ(pick_reader(c.input(), 0, NodeId{}), (PartitionGrant{NodeId{2}, 1, Epoch{}}));
+  // Not where it is, though there are fewest.
+  EXPECT_EQ(pick_reader(c.input(), 2, NodeId{}).node, NodeId{1});
+  EXPECT_EQ(pick_reader(c.input(), 0, NodeId{3}).node, NodeId{3});
+  EXPECT_EQ(pick_reader(c.input(), 0, NodeId{4}).node, NodeId{});
+}
+
+TEST(PickReader, NeedsAnotherWorker) {
+  Case c;
+  c.workers = {{NodeId{1}, 4}};
+  c.current.sources = {{NodeId{1}, 0, Epoch{1}}};
+  EXPECT_EQ(pick_reader(c.input(), 0, NodeId{}).node, NodeId{});
+  c.workers.clear();
+  EXPECT_EQ(pick_reader(c.input(), 0, NodeId{}).node, NodeId{});
+}
+
+TEST(PickReader, TiesGoToTheWorkerWithLessOfOtherJobs) {
+  Case c;
+  c.workers = {{NodeId{1}, 1}, {NodeId{2}, 1}, {NodeId{3}, 1}};
+  c.current.sources = {{NodeId{3}, 0, Epoch{1}}};
+  c.others.push_back({{{NodeId{1}, 0, Epoch{1}}}, {}});
+  EXPECT_EQ(pick_reader(c.input(), 0, NodeId{}).node, NodeId{2});
 }
 
 TEST(Placement, TiesGoToTheWorkerWithLessOfOtherJobs) {

@@ -124,6 +124,7 @@ TEST(CoordinatorOptions, TheExampleConfigHoldsTheDefaults) {
   EXPECT_FALSE(read.data_dir.empty());
   EXPECT_EQ(read.listen, defaults.listen);
   EXPECT_EQ(read.http, defaults.http);
+  EXPECT_EQ(read.coordinator.dead_letters, defaults.coordinator.dead_letters);
   EXPECT_EQ(read.coordinator.lease_ms, defaults.coordinator.lease_ms);
   EXPECT_EQ(read.coordinator.tick_ms, defaults.coordinator.tick_ms);
   EXPECT_EQ(read.coordinator.join_settle_ms, defaults.coordinator.join_settle_ms);

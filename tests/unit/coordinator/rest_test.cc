@@ -41,6 +41,30 @@ TEST(Rest, FindsEveryCall) {
   EXPECT_EQ(stop.job, "7");
 }
 
+TEST(Rest, FindsCallsBelowAJob) {
+  const auto move = found("POST", "/v1/jobs/a%2Fb/source-partitions/12/move");
+  EXPECT_EQ(move.call, RestCall::kMoveReader);
+  EXPECT_EQ(move.job, "a/b");
+  EXPECT_EQ(move.source_partition, 12u);
+  const auto letters = found("GET", "/v1/jobs/a/dead-letters?reason=future&limit=3");
+  EXPECT_EQ(letters.call, RestCall::kDeadLetters);
+  EXPECT_EQ(letters.job, "a");
+  for (const char* bad : {"x", "", "-1", "4294967296", "1x"}) {
+    EXPECT_EQ(refused("POST", "/v1/jobs/a/source-partitions/" + std::string(bad) + "/move"), 400);
+  }
+}
+
+TEST(Rest, ReadsWhereToMoveAReader) {
+  EXPECT_EQ(*read_move_body(""), NodeId{});
+  EXPECT_EQ(*read_move_body("{}"), NodeId{});
+  EXPECT_EQ(*read_move_body("{\"to\": \"00000000000000ff\"}"), NodeId{255});
+  for (const char* bad :
+       {"x", "[]", "{\"to\": 1}", "{\"too\": \"ff\"}", "{\"to\": \"\"}", "{\"to\": \"0\"}",
+        "{\"to\": \"fg\"}", "{\"to\": \"00000000000000000ff\\u0000\"}"}) {
+    EXPECT_FALSE(read_move_body(bad).ok()) << bad;
+  }
+}
+
 TEST(Rest, DecodesTheBaseDirectory) {
   EXPECT_EQ(found("POST", "/v1/jobs?base_dir=%2Fdata%2fa%20b+c").base_dir, "/data/a b+c");
   EXPECT_EQ(found("POST", "/v1/jobs?base_dir=/data").base_dir, "/data");
@@ -62,6 +86,10 @@ TEST(Rest, RefusesTheRest) {
                 {"DELETE", "/v1/jobs", 405},
                 {"POST", "/v1/jobs/a", 405},
                 {"GET", "/v1/jobs/a/stop", 405},
+                {"GET", "/v1/jobs/a/source-partitions/0/move", 405},
+                {"POST", "/v1/jobs/a/source-partitions/0", 404},
+                {"POST", "/v1/jobs/a/source-partitions/0/stop", 404},
+                {"POST", "/v1/jobs/a/dead-letters", 405},
                 {"GET", "/v1/jobs/", 400},
                 {"GET", "/v1/jobs/%zz", 400},
                 {"GET", "/v1/jobs/%4", 400},
@@ -95,8 +123,8 @@ TEST(Rest, ShowsTheCluster) {
 }
 
 TEST(Rest, ShowsAJob) {
-  JobRecord job{JobId{1}, "a", JobState::kRunning, 1'522'540'800'000'000,
-                testing::small_plan("a", 8, 1)};
+  JobRecord job{
+      JobId{1}, "a", JobState::kRunning, 1'522'540'800'000'000, testing::small_plan("a", 8, 1), {}};
   JobStatus status;
   status.key_partitions = 8;
   status.owned = 5;
@@ -115,6 +143,53 @@ TEST(Rest, ShowsAJob) {
   EXPECT_EQ(json["sources"][0]["epoch"], 3);
   EXPECT_EQ(json["sources"][0]["max_event_time"], "-infinity");
   EXPECT_EQ(json["horizon"], "-infinity");
+}
+
+TEST(Rest, ShowsWhatIsWrongWithAJob) {
+  JobRecord job{JobId{1}, "a", JobState::kFailed, 0, testing::small_plan("a", 8, 2), "gone"};
+  JobStatus status;
+  status.too_late_by_view = {11};
+  for (uint32_t s = 0; s < 2; ++s) {
+    SourceStatus source;
+    source.partition = s;
+    source.index = s;
+    source.source = "transactions";
+    source.dead_letters = {{{"future", ""}, 2 + s}, {{"expression", "customer"}, 1}};
+    source.null_keys = 3;
+    source.tombstones = 4;
+    source.idle = true;
+    status.sources.push_back(source);
+  }
+  status.sources[1].log_end_offset = 50;
+  status.sources[1].lag = 20;
+  const auto json = Json::parse(job_response(job, status, "cannot list /data").body);
+  EXPECT_EQ(json["state"], "FAILED");
+  EXPECT_EQ(json["error"], "gone");
+  EXPECT_EQ(json["discovery_error"], "cannot list /data");
+  const auto& second = json["sources"][1];
+  EXPECT_EQ(second["index"], 1);
+  EXPECT_EQ(second["bad_records"], 4);
+  EXPECT_EQ(second["dead_letters"],
+            Json::parse(R"([{"reason":"expression","view":"customer","records":1},
+                            {"reason":"future","view":"","records":3}])"));
+  EXPECT_EQ(second["null_keys"], 3);
+  EXPECT_EQ(second["tombstones"], 4);
+  EXPECT_EQ(second["idle"], true);
+  EXPECT_EQ(second["log_end_offset"], 50);
+  EXPECT_EQ(second["lag"], 20);
+  EXPECT_TRUE(json["sources"][0]["lag"].is_null());
+  EXPECT_TRUE(json["sources"][0]["log_end_offset"].is_null());
+  EXPECT_EQ(json["bad_records"], 7);
+  EXPECT_EQ(json["null_keys"], 6);
+  EXPECT_EQ(json["tombstones"], 8);
+  EXPECT_EQ(json["lag"], 20);
+  EXPECT_EQ(json["dead_letters"][1],
+            Json::parse(R"({"source":"transactions","reason":"future","view":"","records":5})"));
+  EXPECT_EQ(json["views"], Json::parse(R"([{"name":"customer","too_late_rows":11}])"));
+  CoordinatorState state;
+  state.jobs[JobId{1}] = {std::make_shared<const JobRecord>(job),
+                          std::make_shared<const JobGrants>()};
+  EXPECT_EQ(Json::parse(jobs_response(state).body)["jobs"][0]["error"], "gone");
 }
 
 TEST(Rest, ShowsEveryErrorOfAJob) {

@@ -39,6 +39,17 @@ class FakeMember : public Actor {
   bool fenced_ = false;
 };
 
+// Topics and directories as a test says they are.
+class FakeCatalog : public SourceCatalog {
+ public:
+  Status bind(proto::Source* source) override;
+  Status discover(proto::Source* source) override;
+
+  std::map<std::string, uint32_t> topics;  // partitions; binding another one is an error
+  std::vector<std::string> files;          // all that match the patterns of whatever source
+  std::string error;                       // of discover
+};
+
 class TestCluster {
  public:
   explicit TestCluster(uint64_t seed, CoordinatorConfig config = {}, SimConfig sim_config = {});

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "shared/plan/source_partitions.h"
 #include "tests/unit/worker/data_plane_fixture.h"
 
 namespace tidemill {
@@ -71,6 +72,29 @@ TEST(ClusterState, KeepsThePlansOfJobsThatGoOn) {
   ASSERT_TRUE(second.ok()) << second.error().message();
   EXPECT_EQ((*second)->jobs.at(JobId(5)).plan, (*first)->jobs.at(JobId(5)).plan);
   EXPECT_NE((*second)->jobs.at(JobId(6)).plan, (*first)->jobs.at(JobId(5)).plan);
+}
+
+// A topic that gets partitions, or a file that appears: the plan is longer, and so are the grants.
+TEST(ClusterState, TakesAPlanWhoseSourcesHaveGrown) {
+  const auto first = ClusterState::from_proto(small_view(), nullptr);
+  proto::ClusterView next = small_view();
+  next.set_version(8);
+  auto* plan = next.mutable_jobs(0)->mutable_plan();
+  plan->mutable_sources(0)->mutable_generator()->set_partitions(3);
+  number_source_partitions(plan);
+  auto* grant = next.mutable_jobs(0)->add_sources();
+  grant->set_node(10);
+  grant->set_epoch(300);
+  const auto second = ClusterState::from_proto(next, first->get());
+  ASSERT_TRUE(second.ok()) << second.error().message();
+  const JobInView& job = (*second)->jobs.at(JobId(5));
+  EXPECT_EQ(job.plan->source_partitions(), 3u);
+  ASSERT_EQ(job.sources.size(), 3u);
+  EXPECT_EQ(job.sources[2].epoch, Epoch(300));
+  // The former view is as it was: whoever still uses it sees the former plan.
+  EXPECT_EQ((*first)->jobs.at(JobId(5)).plan->source_partitions(), 2u);
+  const auto third = ClusterState::from_proto(next, second->get());
+  EXPECT_EQ((*third)->jobs.at(JobId(5)).plan, job.plan);
 }
 
 TEST(ClusterState, RefusesAnInconsistentMessage) {

@@ -84,6 +84,21 @@ TEST(MergeReport, TheHorizonIsTheLeastOfThoseThatOwnSomething) {
   EXPECT_EQ(sum.horizon_us(), -300);
 }
 
+TEST(MergeReport, WhatCameTooLateAddsUpByView) {
+  proto::JobReport a, b, sum;
+  a.add_too_late_by_view(1);
+  b.add_too_late_by_view(10);
+  b.add_too_late_by_view(20);
+  merge_report({}, &sum);  // a reader's report
+  EXPECT_EQ(sum.too_late_by_view_size(), 0);
+  merge_report(a, &sum);
+  merge_report(b, &sum);
+  merge_report(a, &sum);
+  ASSERT_EQ(sum.too_late_by_view_size(), 2);
+  EXPECT_EQ(sum.too_late_by_view(0), 12u);
+  EXPECT_EQ(sum.too_late_by_view(1), 20u);
+}
+
 TEST(MergeReport, ReadersAreListed) {
   proto::JobReport part, sum;
   part.add_readers()->set_epoch(3);

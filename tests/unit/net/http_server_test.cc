@@ -183,6 +183,19 @@ TEST(HttpServer, AnswersAClient) {
   EXPECT_EQ(got->body, "POST /v1/x?a=b%20c application/json {\"a\":1}");
 }
 
+TEST(HttpServer, SaysWhichMethodsAPathTakes) {
+  const auto server = start({}, [](const HttpRequest&, const HttpResponder& respond) {
+    HttpResponse response = http_error(405, "POST it");
+    response.allow = "POST";
+    respond(response);
+  });
+  RawClient client(server->port());
+  client.send("GET /x HTTP/1.1\r\nHost: x\r\n\r\n");
+  const std::string got = client.answer();
+  EXPECT_EQ(status_of(got), 405);
+  EXPECT_NE(got.find("\r\nAllow: POST\r\n"), std::string::npos) << got;
+}
+
 TEST(HttpServer, PipelinedRequestsOfManyClientsAreAnsweredInOrder) {
   BackgroundAnswers background;
   const auto server = start({}, [&](HttpRequest request, HttpResponder respond) {

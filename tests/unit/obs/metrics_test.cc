@@ -30,6 +30,18 @@ TEST(Metrics, EscapesLabelsAndHelp) {
             "# HELP g a\\\\b\\n\"q\"\n# TYPE g gauge\ng{k=\"x\\\"y\\\\z\\n\"} 1\n");
 }
 
+TEST(Metrics, GaugesOfOneAnswer) {
+  GaugeText text;
+  text.family("a", "A.");
+  text.sample({{"z", "1"}, {"b", "\""}}, 2);
+  text.sample({{"z", "2"}, {"b", ""}}, 0.5);
+  text.family("b", "B\n");
+  text.sample({}, 3);
+  EXPECT_EQ(text.text(),
+            "# HELP a A.\n# TYPE a gauge\na{z=\"1\",b=\"\\\"\"} 2\na{z=\"2\",b=\"\"} 0.5\n"
+            "# HELP b B\\n\n# TYPE b gauge\nb 3\n");
+}
+
 TEST(Metrics, SpecialValues) {
   MetricsRegistry registry;
   registry.gauge("a", "").set(std::numeric_limits<double>::infinity());

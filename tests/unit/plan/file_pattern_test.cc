@@ -22,6 +22,24 @@ TEST(FilePattern, FindsRegularFilesInByteOrder) {
   EXPECT_FALSE(expand_pattern("", base.path()).ok());
 }
 
+TEST(FilePattern, NoMatchIsNoErrorForFilesThatMayAppear) {
+  const test::JobDirectory base({"[x]/a.csv"});
+  const std::string pattern = absolute_pattern("*.ndjson", base.path() + "/[x]");
+  EXPECT_EQ(pattern, base.path() + "/\\[x\\]/*.ndjson");
+  const auto none = matching_files(pattern);
+  ASSERT_TRUE(none.ok());
+  EXPECT_TRUE(none->empty());
+  std::ofstream(base.path() + "/[x]/b.ndjson") << "\n";
+  EXPECT_EQ(*matching_files(pattern), std::vector<std::string>{base.path() + "/[x]/b.ndjson"});
+  EXPECT_EQ(absolute_pattern("/in/*.csv", base.path()), "/in/*.csv");
+  EXPECT_FALSE(matching_files(base.path() + "/nowhere/*.csv").ok());
+}
+
+TEST(FilePattern, TellsCompressedFilesByTheirEnding) {
+  EXPECT_TRUE(is_compressed("in/a.csv.gz"));
+  EXPECT_FALSE(is_compressed("in/a.csv"));
+}
+
 TEST(FilePattern, TakesTheBaseDirectoryAsAName) {
   const test::JobDirectory base({"[x]/a.csv", "x/b.csv"});
   const auto found = expand_pattern("*.csv", base.path() + "/[x]");

@@ -6,6 +6,7 @@
 
 #include "shared/base/hash.h"
 #include "shared/plan/plan.h"
+#include "shared/plan/source_partitions.h"
 #include "shared/plan/yaml_job.h"
 
 namespace tidemill {
@@ -17,6 +18,15 @@ job: j
 sources:
   one: {stream: {generator: {partitions: 3}}}
   two: {stream: {generator: {partitions: 2}}}
+  live:
+    schema: {id: int64, at: timestamp, k: string}
+    event_time: at
+    stream:
+      kafka: {brokers: "a:1", topic: t, format: csv, start: 2018-04-01, client: {client.id: me}}
+  grown:
+    schema: {at: timestamp, k: string}
+    event_time: at
+    stream: {files: /nowhere.csv, follow: true}
 views:
   customer:
     source: one
@@ -29,6 +39,13 @@ views:
     source: two
     entity: [customer_id, terminal_id]
     aggregations: [{function: count, windows: [1h]}]
+  lists:
+    source: live
+    entity: [k]
+    order_by: [id]
+    aggregations:
+      - {function: last_n, n: 3, column: at, where: id > 0, windows: [1h, lifetime], offset: 2h}
+      - {function: count_distinct, column: id, where: id > 1, windows: [lifetime]}
 services: {s: {features: [customer.*]}}
 )",
                                       "/");
@@ -65,11 +82,65 @@ TEST(PlanFromProto, RewritesTextsFromTheExpressions) {
   EXPECT_EQ((*Plan::from_proto(plan))->proto().tables(0).filters(0).text(), "amount > 0.0");
 }
 
+TEST(PlanFromProto, GivesOrderAndLists) {
+  const auto plan = Plan::from_proto(good());
+  ASSERT_TRUE(plan.ok()) << plan.error().message();
+  const ViewSpec& lists = *(*plan)->view("lists");
+  const FeatureSpec& last = lists.features[1];
+  EXPECT_EQ(last.name, "at_last_n_lifetime");
+  EXPECT_EQ(last.function, Function::kLastN);
+  EXPECT_TRUE(last.list);
+  EXPECT_TRUE(last.lifetime);
+  EXPECT_EQ(last.n, 3u);
+  EXPECT_EQ(last.type, ColumnType::kTimestamp);
+  const proto::Table& table = (*plan)->proto().tables(static_cast<int>(lists.table));
+  ASSERT_EQ(last.order.size(), 2u);
+  EXPECT_EQ(table.columns(static_cast<int>(last.order[0])).text(), "id");
+  EXPECT_EQ(table.columns(static_cast<int>(last.order[1])).text(), "at");
+  const TableSchema& schema = (*plan)->tables()->at(lists.table);
+  EXPECT_EQ(schema.retention, 3 * 3600 * kMicrosPerSecond);
+  ASSERT_EQ(schema.lifetime.size(), 2u);
+  EXPECT_EQ(schema.lifetime[1].function, Function::kCountDistinct);
+  EXPECT_EQ(schema.lifetime[1].n, 10'000u);
+  ASSERT_EQ(schema.views.size(), 1u);
+  EXPECT_EQ(schema.views[0].view, 2u);
+  EXPECT_TRUE(schema.views[0].lifetime);
+  EXPECT_EQ(schema.views[0].filters, (std::vector<uint32_t>{0, 1}));
+}
+
+// A submitted job: its topic was asked for its partitions, and a file was found.
+TEST(PlanFromProto, TakesPartitionsThatAreFoundLater) {
+  proto::JobPlan plan = good();
+  EXPECT_EQ((*Plan::from_proto(plan))->source_partitions(), 5u);
+  plan.mutable_sources(2)->mutable_kafka()->add_start_offsets(7);
+  EXPECT_FALSE(Plan::from_proto(plan).ok());
+  number_source_partitions(&plan);
+  plan.mutable_sources(3)->mutable_files()->add_paths("/nowhere.csv");
+  plan.mutable_sources(3)->mutable_files()->add_identities()->set_head_bytes(1024);
+  plan.mutable_sources(2)->mutable_kafka()->add_start_offsets(0);
+  number_source_partitions(&plan);
+  const auto grown = Plan::from_proto(plan);
+  ASSERT_TRUE(grown.ok()) << grown.error().message();
+  ASSERT_EQ((*grown)->source_partitions(), 8u);
+  uint32_t index = 9;
+  EXPECT_EQ((*grown)->source_of(5, &index).name(), "live");
+  EXPECT_EQ((*grown)->source_of(6, &index).name(), "live");
+  EXPECT_EQ(index, 1u);
+  EXPECT_EQ((*grown)->source_of(7, &index).name(), "grown");
+}
+
 using Break = void (*)(proto::JobPlan*);
+
+// Of the view "lists".
+proto::Feature* feature(proto::JobPlan* plan, int i) {
+  return plan->mutable_views(2)->mutable_features(i);
+}
+
+proto::KafkaInput* kafka(proto::JobPlan* plan) { return plan->mutable_sources(2)->mutable_kafka(); }
 
 TEST(PlanFromProto, RefusesWhatIsInconsistent) {
   const std::vector<Break> breaks = {
-      [](proto::JobPlan* p) { p->set_format_version(2); },
+      [](proto::JobPlan* p) { p->set_format_version(1); },
       [](proto::JobPlan* p) { p->set_job("a b"); },
       [](proto::JobPlan* p) { p->set_key_partitions(0); },
       [](proto::JobPlan* p) { p->set_key_partitions(4097); },
@@ -79,9 +150,12 @@ TEST(PlanFromProto, RefusesWhatIsInconsistent) {
       [](proto::JobPlan* p) { p->clear_tables(); },
       [](proto::JobPlan* p) { p->clear_views(); },
       [](proto::JobPlan* p) { p->mutable_sources(1)->set_name("one"); },
-      [](proto::JobPlan* p) { p->mutable_sources(1)->set_first_partition(2); },
-      [](proto::JobPlan* p) { p->mutable_sources(0)->set_partitions(0xFFFFFFFF); },
-      [](proto::JobPlan* p) { p->mutable_sources(0)->set_partitions(4); },
+      [](proto::JobPlan* p) { p->mutable_source_partitions(1)->set_source(9); },
+      [](proto::JobPlan* p) { p->mutable_source_partitions(1)->set_index(7); },
+      [](proto::JobPlan* p) { p->mutable_source_partitions()->RemoveLast(); },
+      [](proto::JobPlan* p) { *p->add_source_partitions() = p->source_partitions(4); },
+      [](proto::JobPlan* p) { p->mutable_sources(0)->mutable_generator()->set_partitions(4); },
+      [](proto::JobPlan* p) { p->mutable_sources(0)->set_max_future_us(1); },
       [](proto::JobPlan* p) { p->mutable_sources(0)->clear_input(); },
       [](proto::JobPlan* p) {
         p->mutable_sources(0)->mutable_files()->set_format(proto::FilesInput::CSV);
@@ -139,6 +213,51 @@ TEST(PlanFromProto, RefusesWhatIsInconsistent) {
       [](proto::JobPlan* p) { p->mutable_views(0)->mutable_features(0)->clear_function(); },
       [](proto::JobPlan* p) { p->mutable_views(0)->mutable_features(0)->clear_closed(); },
       [](proto::JobPlan* p) { p->mutable_views(0)->mutable_features(0)->set_type(proto::INT64); },
+      [](proto::JobPlan* p) { feature(p, 0)->set_lifetime(true); },
+      [](proto::JobPlan* p) { feature(p, 1)->set_lifetime(false); },
+      [](proto::JobPlan* p) { feature(p, 1)->set_window_us(1); },
+      [](proto::JobPlan* p) { feature(p, 1)->set_list(false); },
+      [](proto::JobPlan* p) { feature(p, 2)->set_list(true); },
+      [](proto::JobPlan* p) { feature(p, 1)->set_n(0); },
+      [](proto::JobPlan* p) { feature(p, 1)->set_n(1001); },
+      [](proto::JobPlan* p) { feature(p, 2)->set_n(15); },
+      [](proto::JobPlan* p) { feature(p, 2)->set_n(100'001); },
+      [](proto::JobPlan* p) { feature(p, 2)->set_column(-1); },
+      [](proto::JobPlan* p) { feature(p, 2)->set_type(proto::STRING); },
+      [](proto::JobPlan* p) {
+        feature(p, 1)->set_function(static_cast<proto::Feature::Function>(19));
+      },
+      [](proto::JobPlan* p) { p->mutable_views(0)->mutable_features(0)->set_n(1); },
+      [](proto::JobPlan* p) { p->mutable_views(2)->set_order(0, 2); },
+      [](proto::JobPlan* p) { p->mutable_views(2)->add_order(0); },
+      [](proto::JobPlan* p) { p->mutable_views(2)->clear_order(); },
+      [](proto::JobPlan* p) { kafka(p)->set_brokers("a"); },
+      [](proto::JobPlan* p) { kafka(p)->set_brokers("a:1,"); },
+      [](proto::JobPlan* p) { kafka(p)->set_topic("^t.*"); },
+      [](proto::JobPlan* p) { kafka(p)->clear_group(); },
+      [](proto::JobPlan* p) { kafka(p)->clear_format(); },
+      [](proto::JobPlan* p) { kafka(p)->set_format(proto::KafkaInput::JSON); },
+      [](proto::JobPlan* p) { kafka(p)->clear_csv_fields(); },
+      [](proto::JobPlan* p) { kafka(p)->set_csv_fields(0, 3); },
+      [](proto::JobPlan* p) { kafka(p)->set_csv_fields(0, 2); },
+      [](proto::JobPlan* p) { kafka(p)->clear_start(); },
+      [](proto::JobPlan* p) { kafka(p)->set_start(proto::KafkaInput::LATEST); },
+      [](proto::JobPlan* p) { (*kafka(p)->mutable_client())["group.id"] = "g"; },
+      [](proto::JobPlan* p) { (*kafka(p)->mutable_client())["client.id"] = "${"; },
+      [](proto::JobPlan* p) { p->mutable_sources(2)->set_max_future_us(-1); },
+      [](proto::JobPlan* p) { p->mutable_sources(3)->mutable_files()->clear_patterns(); },
+      [](proto::JobPlan* p) { p->mutable_sources(3)->mutable_files()->set_follow(false); },
+      [](proto::JobPlan* p) { p->mutable_sources(3)->mutable_files()->set_patterns(0, "a.csv"); },
+      [](proto::JobPlan* p) {
+        p->mutable_sources(3)->mutable_files()->set_patterns(0, "/a.csv.gz");
+      },
+      [](proto::JobPlan* p) { p->mutable_sources(3)->mutable_files()->set_replay_speed(1); },
+      [](proto::JobPlan* p) { p->mutable_sources(3)->mutable_files()->add_identities(); },
+      [](proto::JobPlan* p) {
+        p->mutable_sources(3)->mutable_files()->add_paths("/a.csv");
+        p->mutable_sources(3)->mutable_files()->add_identities()->set_head_bytes(1025);
+        number_source_partitions(p);
+      },
       [](proto::JobPlan* p) { p->mutable_services(0)->set_features(0, "customer.nothing"); },
       [](proto::JobPlan* p) { p->mutable_services(0)->clear_features(); },
       [](proto::JobPlan* p) { *p->add_services() = p->services(0); }};

@@ -57,11 +57,45 @@ TEST(TableLayout, AViewThatCanFailIsAlone) {
   ASSERT_TRUE(Plan::from_proto(plan).ok());
 }
 
+std::vector<std::string> order_of(const proto::JobPlan& plan, int view) {
+  std::vector<std::string> out;
+  const proto::Table& table = plan.tables(static_cast<int>(plan.views(view).table()));
+  for (const uint32_t column : plan.views(view).order()) {
+    out.push_back(table.columns(static_cast<int>(column)).text());
+  }
+  return out;
+}
+
+TEST(TableLayout, AnOrderThatCanFailIsAloneAndKeepsItsColumns) {
+  const proto::JobPlan plan = compile(R"(
+  a: {source: tx, entity: [customer_id],
+      aggregations: [{function: sum, column: amount, windows: [1h]}, {function: last, column: terminal_id, windows: [1h]}]}
+  b: {source: tx, entity: [customer_id], order_by: [0 - transaction_id, terminal_id],
+      aggregations: [{function: last, column: is_fraud, windows: [1h]}]}
+  c: {source: tx, entity: [customer_id], order_by: [transaction_id],
+      aggregations: [{function: last, column: amount, windows: [1h, lifetime]}]}
+)");
+  ASSERT_EQ(plan.tables_size(), 2);
+  EXPECT_EQ(plan.views(0).table(), plan.views(2).table());
+  EXPECT_NE(plan.views(0).table(), plan.views(1).table());
+  const proto::Table& alone = plan.tables(static_cast<int>(plan.views(1).table()));
+  EXPECT_EQ(alone.columns_size(), 3);
+  EXPECT_EQ(order_of(plan, 0), (std::vector<std::string>{"amount", "terminal_id"}));
+  EXPECT_EQ(order_of(plan, 1),
+            (std::vector<std::string>{"0 - transaction_id", "terminal_id", "is_fraud"}));
+  EXPECT_EQ(order_of(plan, 2), (std::vector<std::string>{"transaction_id", "amount"}));
+  ASSERT_TRUE(Plan::from_proto(plan).ok());
+}
+
 TEST(TableLayout, ASecondLayoutChangesNothing) {
   proto::JobPlan plan = compile(R"(
   a: {source: tx, entity: [customer_id], aggregations: [{function: count, windows: [1h]}]}
   b: {source: tx, entity: [customer_id],
       aggregations: [{name: twice, function: sum, column: amount * 2, windows: [1h]}]}
+  c: {source: tx, entity: [customer_id], order_by: [transaction_id, is_fraud],
+      aggregations: [{function: last, column: amount, windows: [1h]}]}
+  d: {source: tx, entity: [customer_id], order_by: [transaction_id + 1, is_fraud],
+      aggregations: [{function: last, column: amount, windows: [lifetime]}]}
 )");
   const std::string before = plan.SerializeAsString();
   separate_views_that_can_fail(&plan);

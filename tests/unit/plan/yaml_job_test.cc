@@ -37,7 +37,7 @@ sources:
 views: {v: {source: tx, entity: k, aggregations: [{function: count, windows: 1h}]}}
 )";
   const proto::JobPlan plan = compiled(yaml, base.path());
-  EXPECT_EQ(plan.format_version(), 1u);
+  EXPECT_EQ(plan.format_version(), 2u);
   EXPECT_EQ(plan.key_partitions(), 128u);
   EXPECT_EQ(plan.allowed_lateness_us(), 3600 * kMicrosPerSecond);
   EXPECT_EQ(plan.leading_edge(), proto::JobPlan::EVENT);
@@ -98,10 +98,13 @@ services: {s: {features: [v.spread_1w]}}
   EXPECT_EQ(tx.files().replay_speed(), 60);
   ASSERT_EQ(tx.files().paths_size(), 3);
   EXPECT_EQ(tx.files().paths(2), base.path() + "/more/c.data");
-  EXPECT_EQ(tx.partitions(), 3u);
+  EXPECT_EQ(tx.max_future_us(), 0);
   const proto::Source& gen = plan.sources(1);
-  EXPECT_EQ(gen.first_partition(), 3u);
-  EXPECT_EQ(gen.partitions(), 2u);
+  ASSERT_EQ(plan.source_partitions_size(), 5);
+  EXPECT_EQ(plan.source_partitions(2).source(), 0u);
+  EXPECT_EQ(plan.source_partitions(2).index(), 2u);
+  EXPECT_EQ(plan.source_partitions(3).source(), 1u);
+  EXPECT_EQ(plan.source_partitions(3).index(), 0u);
   EXPECT_EQ(gen.generator().events(), 9u);
   EXPECT_EQ(gen.generator().burst_factor(), 4);
   EXPECT_EQ(format_timestamp(gen.generator().start_time_us()), "2019-01-01T00:00:00Z");
@@ -176,6 +179,218 @@ views:
   }
   EXPECT_EQ(features[6].function(), proto::Feature::VAR_SAMP);
   EXPECT_EQ(features[7].function(), proto::Feature::STDDEV_SAMP);
+}
+
+TEST(YamlJob, ReadsFunctionsWithParameters) {
+  const proto::JobPlan plan = compiled(with_views(R"(
+views:
+  v:
+    source: tx
+    entity: [customer_id]
+    aggregations:
+      - {function: first, column: is_fraud, windows: [1h]}
+      - {function: last, column: terminal_id, windows: [1h]}
+      - {function: first_n, n: 1, column: event_time, windows: [1h]}
+      - {function: last_n, n: 1000, column: transaction_id, windows: [1h]}
+      - {function: first_distinct_n, n: 3, column: amount, windows: [1h]}
+      - {function: last_distinct_n, n: 4, column: terminal_id, windows: [1h]}
+      - {function: count_distinct, column: terminal_id, windows: [1h]}
+      - {function: count_distinct, exact_up_to: 16, column: is_fraud, windows: [1h]}
+      - {function: top_k, k: 5, column: terminal_id, windows: [1h]}
+      - {function: bottom_k, k: 6, column: event_time, windows: [1h]}
+)"));
+  struct Expected {
+    const char* name;
+    proto::Feature::Function function;
+    proto::ColumnType type;
+    bool list;
+    uint32_t n;
+  };
+  const std::vector<Expected> expected = {
+      {"is_fraud_first_1h", proto::Feature::FIRST, proto::BOOL, false, 0},
+      {"terminal_id_last_1h", proto::Feature::LAST, proto::STRING, false, 0},
+      {"event_time_first_n_1h", proto::Feature::FIRST_N, proto::TIMESTAMP, true, 1},
+      {"transaction_id_last_n_1h", proto::Feature::LAST_N, proto::INT64, true, 1000},
+      {"amount_first_distinct_n_1h", proto::Feature::FIRST_DISTINCT_N, proto::DOUBLE, true, 3},
+      {"terminal_id_last_distinct_n_1h", proto::Feature::LAST_DISTINCT_N, proto::STRING, true, 4},
+      {"terminal_id_count_distinct_1h", proto::Feature::COUNT_DISTINCT, proto::INT64, false, 10000},
+      {"is_fraud_count_distinct_1h", proto::Feature::COUNT_DISTINCT, proto::INT64, false, 16},
+      {"terminal_id_top_k_1h", proto::Feature::TOP_K, proto::STRING, true, 5},
+      {"event_time_bottom_k_1h", proto::Feature::BOTTOM_K, proto::TIMESTAMP, true, 6}};
+  const auto& features = plan.views(0).features();
+  ASSERT_EQ(static_cast<size_t>(features.size()), expected.size());
+  for (size_t i = 0; i < expected.size(); ++i) {
+    const proto::Feature& feature = features[static_cast<int>(i)];
+    EXPECT_EQ(feature.name(), expected[i].name);
+    EXPECT_EQ(feature.function(), expected[i].function) << feature.name();
+    EXPECT_EQ(feature.type(), expected[i].type) << feature.name();
+    EXPECT_EQ(feature.list(), expected[i].list) << feature.name();
+    EXPECT_EQ(feature.n(), expected[i].n) << feature.name();
+  }
+}
+
+TEST(YamlJob, ReadsLifetimeWindows) {
+  const proto::JobPlan plan = compiled(with_views(R"(
+views:
+  v:
+    source: tx
+    entity: [customer_id]
+    aggregations:
+      - {function: count, windows: [1h, lifetime], offset: 2h, closed: left}
+  w: {source: tx, entity: [terminal_id], aggregations: [{function: count, windows: lifetime}]}
+)"));
+  const proto::Feature& bounded = plan.views(0).features(0);
+  const proto::Feature& lifetime = plan.views(0).features(1);
+  EXPECT_FALSE(bounded.lifetime());
+  EXPECT_EQ(lifetime.name(), "count_lifetime");
+  EXPECT_TRUE(lifetime.lifetime());
+  EXPECT_EQ(lifetime.window_us(), 0);
+  EXPECT_EQ(lifetime.offset_us(), 7200 * kMicrosPerSecond);
+  EXPECT_EQ(lifetime.closed(), proto::Feature::LEFT);
+  EXPECT_EQ(plan.tables(0).retention_us(), 3 * 3600 * kMicrosPerSecond);
+  // Of a lifetime window only the offset is retained as rows.
+  EXPECT_EQ(plan.tables(1).retention_us(), 0);
+}
+
+std::vector<std::string> order_of(const proto::JobPlan& plan, int view) {
+  std::vector<std::string> out;
+  const proto::Table& table = plan.tables(static_cast<int>(plan.views(view).table()));
+  for (const uint32_t column : plan.views(view).order()) {
+    out.push_back(table.columns(static_cast<int>(column)).text());
+  }
+  return out;
+}
+
+TEST(YamlJob, OrdersRowsByOrderByThenByTheOwnColumns) {
+  const proto::JobPlan plan = compiled(with_views(R"(
+views:
+  v:
+    source: tx
+    entity: [customer_id]
+    aggregations:
+      - {function: last, column: terminal_id, windows: [1h]}
+      - {function: count, windows: [1h]}
+      - {function: sum, column: amount, windows: [1h, 2h]}
+      - {function: first, column: terminal_id, windows: [1h]}
+  w:
+    source: tx
+    entity: [customer_id]
+    order_by: [transaction_id, AMOUNT, cast(is_fraud as int)]
+    aggregations:
+      - {function: last, column: is_fraud, windows: [1h]}
+      - {function: max, column: amount, windows: [1h]}
+  x: {source: tx, entity: [customer_id], order_by: is_fraud, aggregations: [{function: count, windows: [1h]}]}
+)"));
+  EXPECT_EQ(order_of(plan, 0), (std::vector<std::string>{"terminal_id", "amount"}));
+  EXPECT_EQ(order_of(plan, 1), (std::vector<std::string>{"transaction_id", "amount",
+                                                         "cast(is_fraud as int32)", "is_fraud"}));
+  EXPECT_EQ(order_of(plan, 2), std::vector<std::string>{"is_fraud"});
+}
+
+const char kOverKafka[] = R"(
+job: live
+sources:
+  tx:
+    schema: {id: int64, at: timestamp, k: string}
+    event_time: at
+    stream: {kafka: )";
+
+proto::JobPlan over_kafka(const std::string& kafka, const std::string& more = "") {
+  return compiled(kOverKafka + kafka + "}\n" + more +
+                  "\nviews: {v: {source: tx, entity: k, aggregations: [{function: count, windows: "
+                  "1h}]}}\n");
+}
+
+TEST(YamlJob, ReadsATopicWithDefaults) {
+  const proto::JobPlan plan = over_kafka("{brokers: \"127.0.0.1:9092\", topic: tx}");
+  const proto::Source& source = plan.sources(0);
+  EXPECT_EQ(source.kafka().brokers(), "127.0.0.1:9092");
+  EXPECT_EQ(source.kafka().topic(), "tx");
+  EXPECT_EQ(source.kafka().format(), proto::KafkaInput::JSON);
+  EXPECT_EQ(source.kafka().csv_fields_size(), 0);
+  EXPECT_EQ(source.kafka().start(), proto::KafkaInput::EARLIEST);
+  EXPECT_EQ(source.kafka().group(), "tidemill.live");
+  EXPECT_EQ(source.kafka().client_size(), 0);
+  EXPECT_EQ(source.max_future_us(), 600 * kMicrosPerSecond);
+  EXPECT_EQ(source.not_after_us(), 0);
+  // Partitions are known once the job is submitted and the topic asked.
+  EXPECT_EQ(source.kafka().start_offsets_size(), 0);
+  EXPECT_EQ(plan.source_partitions_size(), 0);
+  EXPECT_EQ(plan.leading_edge(), proto::JobPlan::WALL);
+}
+
+TEST(YamlJob, ReadsEveryKeyOfATopic) {
+  const proto::JobPlan plan = over_kafka(
+      "{brokers: \"a:1,[::1]:9092\", topic: tx.v-1_, format: csv, columns: [k, at], "
+      "start: 2018-04-01, group: mine, client: {security.protocol: sasl_ssl, "
+      "sasl.password: \"${KAFKA_PASSWORD}\", fetch.wait.max.ms: 10}}",
+      "    max_future: 1h\nleading_edge: event");
+  const proto::Source& source = plan.sources(0);
+  const proto::KafkaInput& kafka = source.kafka();
+  EXPECT_EQ(kafka.brokers(), "a:1,[::1]:9092");
+  EXPECT_EQ(kafka.topic(), "tx.v-1_");
+  EXPECT_EQ(kafka.format(), proto::KafkaInput::CSV);
+  ASSERT_EQ(kafka.csv_fields_size(), 2);
+  EXPECT_EQ(kafka.csv_fields(0), 2u);
+  EXPECT_EQ(kafka.csv_fields(1), 1u);
+  EXPECT_EQ(kafka.start(), proto::KafkaInput::TIMESTAMP);
+  EXPECT_EQ(format_timestamp(kafka.start_time_us()), "2018-04-01T00:00:00Z");
+  EXPECT_EQ(kafka.group(), "mine");
+  EXPECT_EQ(kafka.client().size(), 3u);
+  EXPECT_EQ(kafka.client().at("sasl.password"), "${KAFKA_PASSWORD}");
+  EXPECT_EQ(source.max_future_us(), 3600 * kMicrosPerSecond);
+  EXPECT_EQ(plan.leading_edge(), proto::JobPlan::EVENT);
+}
+
+TEST(YamlJob, CsvRecordsHaveTheFieldsOfTheSchema) {
+  const proto::JobPlan plan =
+      over_kafka("{brokers: \"a:1\", topic: tx, format: csv, start: latest}");
+  const proto::KafkaInput& kafka = plan.sources(0).kafka();
+  EXPECT_EQ(std::vector<uint32_t>(kafka.csv_fields().begin(), kafka.csv_fields().end()),
+            (std::vector<uint32_t>{0, 1, 2}));
+  EXPECT_EQ(kafka.start(), proto::KafkaInput::LATEST);
+  EXPECT_EQ(kafka.start_time_us(), 0);
+}
+
+proto::JobPlan over_files(const test::JobDirectory& base, const std::string& stream) {
+  return compiled(
+      "job: j\nsources: {tx: {schema: {at: timestamp, k: int64}, event_time: at, stream: {" +
+          stream +
+          "}}}\nviews: {v: {source: tx, entity: k, aggregations: [{function: count, windows: "
+          "1h}]}}",
+      base.path());
+}
+
+TEST(YamlJob, FollowsFiles) {
+  const test::JobDirectory base({"in/b.csv", "in/a.csv"});
+  const proto::JobPlan plan = over_files(base, "files: [in/*.csv, later/x.csv], follow: true");
+  const proto::FilesInput& files = plan.sources(0).files();
+  EXPECT_TRUE(files.follow());
+  EXPECT_EQ(files.format(), proto::FilesInput::CSV);
+  ASSERT_EQ(files.patterns_size(), 2);
+  EXPECT_EQ(files.patterns(0), base.path() + "/in/*.csv");
+  EXPECT_EQ(files.patterns(1), base.path() + "/later/x.csv");
+  ASSERT_EQ(files.paths_size(), 2);
+  EXPECT_EQ(files.paths(0), base.path() + "/in/a.csv");
+  EXPECT_EQ(plan.source_partitions_size(), 2);
+  EXPECT_EQ(plan.leading_edge(), proto::JobPlan::EVENT);
+  // Nothing matches yet.
+  const proto::JobPlan none = over_files(base, "files: in/*.ndjson, follow: true");
+  EXPECT_EQ(none.sources(0).files().format(), proto::FilesInput::NDJSON);
+  EXPECT_EQ(none.sources(0).files().paths_size(), 0);
+  EXPECT_EQ(none.source_partitions_size(), 0);
+  const proto::JobPlan still = over_files(base, "files: in/*.csv, follow: false, replay: 2x");
+  EXPECT_FALSE(still.sources(0).files().follow());
+  EXPECT_EQ(still.sources(0).files().patterns_size(), 0);
+}
+
+TEST(YamlJob, TellsTheFormatOfCompressedFiles) {
+  const test::JobDirectory base({"a.csv.gz", "b.csv", "c.ndjson.gz", "d.jsonl.gz"});
+  const proto::JobPlan csv = over_files(base, "files: [a.csv.gz, b.csv]");
+  EXPECT_EQ(csv.sources(0).files().format(), proto::FilesInput::CSV);
+  EXPECT_EQ(csv.sources(0).files().paths_size(), 2);
+  const proto::JobPlan ndjson = over_files(base, "files: [c.ndjson.gz, d.jsonl.gz]");
+  EXPECT_EQ(ndjson.sources(0).files().format(), proto::FilesInput::NDJSON);
 }
 
 TEST(YamlJob, LimitsItsSize) {

@@ -5,6 +5,7 @@
 
 #include "shared/base/hash.h"
 #include "shared/plan/entity_key.h"
+#include "shared/plan/source_partitions.h"
 #include "tests/unit/serving/test_store.h"
 
 namespace tidemill::test {
@@ -95,11 +96,14 @@ TEST_F(ReadGatewayTest, HealthNeedsNoView) {
 
 TEST_F(ReadGatewayTest, PathsAndMethods) {
   const std::string no_path =
-      "no such path: there are POST /v1/features, GET /v1/jobs/<job>/keys and GET /health";
+      "no such path: there are POST /v1/features, GET /v1/jobs/<job>/keys, GET /health, and for "
+      "Feast POST /get-online-features, also under /jobs/<job>";
   expect_error(t_.call("GET", "/"), 404, no_path);
   expect_error(t_.call("GET", "/v1/jobs/cards"), 404, no_path);
   expect_error(t_.call("POST", "/v1/features/"), 404, no_path);
   expect_error(t_.call("GET", "/v1/features"), 405, "/v1/features takes POST");
+  EXPECT_EQ(t_.call("GET", "/v1/features")->allow, "POST");
+  EXPECT_EQ(t_.call("DELETE", "/health")->allow, "GET");
   expect_error(t_.call("POST", "/v1/jobs/cards/keys"), 405, "/v1/jobs/cards/keys takes GET");
 }
 
@@ -283,6 +287,71 @@ TEST_F(ReadGatewayTest, OffsetsSayWhatTheAnswerWasComputedFrom) {
   EXPECT_EQ(held["version"], (json{1, 2}));
   EXPECT_EQ(held["offset_vector"],
             (json::parse(R"([[0,"-infinity"],[17,"2018-04-01T00:00:01Z"]])")));
+}
+
+// Source partitions are added while a job runs; what was held stays.
+TEST_F(ReadGatewayTest, APlanThatGrowsLosesNothing) {
+  fill_two();
+  proto::JobPlan grown = job()->proto();
+  grown.mutable_sources(0)->mutable_generator()->set_partitions(3);
+  number_source_partitions(&grown);
+  t_.show({*Plan::from_proto(grown)});
+  const std::string body =
+      R"({"job":"cards","features":["customer.*"],"entities":{"customer_id":["a"]},"offsets":true})";
+  json got = answer(body);
+  EXPECT_EQ(got["results"][0]["values"], json{2});
+  EXPECT_EQ(got["offsets"]["customer"][0]["offset_vector"],
+            (json::parse(R"([[0,"-infinity"],[17,"2018-04-01T00:00:01Z"],[0,"-infinity"]])")));
+  FramePart rows = TestStore::part(partition_of("a"), PartKind::kRows, 3, 3);
+  rows.from_version = 2;
+  rows.payload = {block_of({{"a", kStart + 2 * kSecond, 4}})};
+  rows.advances = {{SourcePartitionId(2), {5, kStart + 2 * kSecond, false}}};
+  t_.send_part(rows);
+  got = answer(body);
+  EXPECT_EQ(got["as_of"], "2018-04-01T00:00:02Z");
+  EXPECT_EQ(got["results"][0]["values"], json{3});
+  EXPECT_EQ(got["offsets"]["customer"][0]["offset_vector"][2],
+            (json::parse(R"([5,"2018-04-01T00:00:02Z"])")));
+}
+
+// Shards compute a large request piece by piece.
+TEST_F(ReadGatewayTest, ManyRowsInOneRequest) {
+  t_.show({job()});
+  for (uint32_t k = 0; k < 4; ++k) {
+    std::vector<TestRow> rows;
+    for (int i = 0; i < 6'000; i += 2) {
+      const std::string key = std::to_string(i);
+      if (partition_of(key) == KeyPartitionId(k)) rows.push_back({key, kStart, i + 0.5});
+    }
+    t_.fill(KeyPartitionId(k), {block_of(rows)}, kStart);
+  }
+  json request{{"job", "cards"}, {"features", {"customer.*"}}};
+  for (int i = 0; i < 6'000; ++i) {
+    request["entities"]["customer_id"].push_back(std::to_string(i));
+  }
+  const json got = answer(request.dump());
+  ASSERT_EQ(got["results"][1]["values"].size(), 6'000u);
+  for (int i = 0; i < 6'000; ++i) {
+    const json want = i % 2 == 0 ? json(i + 0.5) : json();
+    ASSERT_EQ(got["results"][1]["values"][i], want) << i;
+    ASSERT_EQ(got["results"][1]["statuses"][i], i % 2 == 0 ? "PRESENT" : "NOT_FOUND");
+  }
+}
+
+TEST(ReadGatewayLimits, AreThoseOfTheStoresOptions) {
+  TestStore t(2, {.rows = 3, .values = 4});
+  t.show({job()});
+  const auto ask = [&](int rows, std::vector<std::string> features) {
+    json request{{"job", "cards"}, {"features", features}};
+    for (int i = 0; i < rows; ++i) request["entities"]["customer_id"].push_back("c");
+    return t.call("POST", "/v1/features", request.dump());
+  };
+  EXPECT_EQ(ask(3, {"customer.count_1h"})->status, 200);
+  EXPECT_EQ(json::parse(ask(4, {"customer.count_1h"})->body)["error"]["message"],
+            "entities.customer_id: has more than 3 rows; split the request");
+  EXPECT_EQ(ask(2, {"customer.*"})->status, 200);
+  EXPECT_EQ(json::parse(ask(3, {"customer.*"})->body)["error"]["message"],
+            "features: at most 4 values (rows times features) in one request; split it");
 }
 
 TEST_F(ReadGatewayTest, KeysAreAFewThatAreHeld) {

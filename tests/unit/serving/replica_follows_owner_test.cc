@@ -130,7 +130,7 @@ class Pair {
   uint64_t epoch_ = 0;
   std::unique_ptr<KeyPartition> owner_;
   ReplicaSession session_;
-  Replica replica_{plan_, KeyPartitionId(0)};
+  Replica replica_{plan_->tables(), KeyPartitionId(0)};
   RegisterReplicas::Entry registering_;
   std::deque<FramePart> to_replica_;
   std::deque<ReplicaState> to_owner_;

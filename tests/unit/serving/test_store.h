@@ -33,13 +33,15 @@ class FakeOwner : public Actor {
 
 class TestStore {
  public:
-  explicit TestStore(uint16_t shards = 2) : sim(1) {
-    store = sim.add_process({"store", "sim://store", kStoreNode, shards}, [shards](ProcessHost& h) {
+  explicit TestStore(uint16_t shards = 2, ReadLimits limits = {}) : sim(1) {
+    store = sim.add_process({"store", "sim://store", kStoreNode, shards}, [shards,
+                                                                           limits](ProcessHost& h) {
       for (uint16_t s = 0; s < shards; ++s) {
         h.spawn({s, kStoreShardIndex}, [](Runtime& r) { return std::make_unique<StoreShard>(r); });
       }
-      h.spawn(kReadGateway,
-              [shards](Runtime& r) { return std::make_unique<ReadGateway>(r, shards); });
+      h.spawn(kReadGateway, [shards, limits](Runtime& r) {
+        return std::make_unique<ReadGateway>(r, shards, limits);
+      });
     });
     owner = sim.add_process({"owner", "sim://owner", kOwnerNode, 1}, [](ProcessHost& h) {
       h.spawn(kOwnerActor, [](Runtime&) { return std::make_unique<FakeOwner>(); });

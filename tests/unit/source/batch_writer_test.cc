@@ -28,7 +28,7 @@ TEST(BatchWriter, AnUncommittedRowLeavesNothing) {
   EventBatch batch;
   BatchWriter writer(source.schema(), 10, 5, &batch);
   writer.set_int(0, 1);
-  writer.bad(10, "because", "text");
+  writer.bad(10, BadReason::kUnparsable, "because", "text");
   for (size_t column = 0; column < 6; ++column) writer.set_null(column);
   writer.set_int(0, 2);
   writer.commit(11);

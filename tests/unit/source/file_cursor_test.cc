@@ -13,7 +13,7 @@ const std::string kHeader = "id,at,name,amount,ok,n\n";
 const std::string kCsvLine = "1,2018-04-01T00:00:31Z,ann,1.5,true,7\n";
 
 std::string error_of(const proto::Source& source, uint32_t partition, uint64_t offset) {
-  const auto cursor = SourceCursor::open(source, partition, offset);
+  const auto cursor = SourceCursor::open(source, partition, offset, {});
   return cursor.ok() ? "opened" : cursor.error().message();
 }
 
@@ -53,7 +53,7 @@ TEST(FileCursor, RefusesOffsetsWhereNoRecordStarts) {
 
 TEST(FileCursor, AShrunkenFileFailsLoudly) {
   const TemporaryFile file(kLine + kLine + kLine);
-  auto cursor = SourceCursor::open(sample_source(kNdjson, file.path()), 0, 0);
+  auto cursor = SourceCursor::open(sample_source(kNdjson, file.path()), 0, 0, {});
   ASSERT_TRUE(cursor.ok());
   EventBatch batch;
   ASSERT_TRUE((*cursor)->read(2, 1000, &batch).ok());
@@ -69,7 +69,7 @@ TEST(FileCursor, AShrunkenFileFailsLoudly) {
 
 TEST(FileCursor, StaysFinishedAtTheEnd) {
   const TemporaryFile file(kLine);
-  auto cursor = SourceCursor::open(sample_source(kNdjson, file.path()), 0, kLine.size());
+  auto cursor = SourceCursor::open(sample_source(kNdjson, file.path()), 0, kLine.size(), {});
   ASSERT_TRUE(cursor.ok());
   EventBatch batch;
   for (int i = 0; i < 2; ++i) {
@@ -78,6 +78,53 @@ TEST(FileCursor, StaysFinishedAtTheEnd) {
     EXPECT_EQ(batch.begin_offset, kLine.size());
     EXPECT_EQ(batch.end_offset, kLine.size());
     EXPECT_TRUE(batch.finished);
+  }
+}
+
+TEST(FileCursor, WhatIsNotTheFileOfBeforeHasChanged) {
+  const TemporaryFile json(kLine + kLine);
+  const proto::Source source = sample_source(kNdjson, json.path());
+  for (const uint64_t offset : {uint64_t{3}, 2 * kLine.size() + 1}) {
+    const auto cursor = SourceCursor::open(source, 0, offset, {});
+    ASSERT_FALSE(cursor.ok());
+    EXPECT_EQ(cursor.error().code(), ErrorCode::kSourceChanged);
+  }
+  auto cursor = SourceCursor::open(source, 0, 0, {});
+  ASSERT_TRUE(cursor.ok());
+  EventBatch batch;
+  ASSERT_TRUE((*cursor)->read(2, 1000, &batch).ok());
+  EXPECT_TRUE(batch.at_end);
+  json.write(kLine);
+  const Status status = (*cursor)->read(2, 1000, &batch);
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.error().code(), ErrorCode::kSourceChanged);
+}
+
+// Strings are made plain in the text that was read; what is given is how they are in the file.
+TEST(FileCursor, LargeRecordsAreGivenAsTheyAreUpTo64KiB) {
+  std::string quotes, escapes;
+  for (int i = 0; i < 50'000; ++i) quotes += "a\"\"b", escapes += "a\\\"b";
+  const std::string csv = "1,2018-04-01T00:00:31Z,\"" + quotes + "\",1.5,true,";
+  const std::string json = "{\"at\":\"2018-04-01T00:00:31Z\",\"name\":\"" + escapes + "\",\"n\":";
+  const struct {
+    proto::FilesInput::Format format;
+    std::string head, good, bad;
+  } cases[] = {{kCsv, kHeader, csv + "7", csv + "x"}, {kNdjson, "", json + "7}", json + "x}"}};
+  for (const auto& c : cases) {
+    for (const char* end : {"\n", "\r\n", "\n\r\n\n"}) {
+      const TemporaryFile file(c.head + c.good + end + c.bad + end);
+      auto cursor = SourceCursor::open(sample_source(c.format, file.path()), 0, 0, {});
+      ASSERT_TRUE(cursor.ok());
+      EventBatch batch;
+      ASSERT_TRUE((*cursor)->read(10, 1 << 20, &batch).ok());
+      ASSERT_EQ(batch.rows(), 1U);
+      ASSERT_EQ(batch.bad.size(), 1U);
+      uint64_t size = 0;
+      EXPECT_TRUE((*cursor)->record_bytes(batch, 0, &size) == c.good.substr(0, kBadRecordBytes));
+      EXPECT_EQ(size, c.good.size());
+      EXPECT_TRUE(batch.bad[0].bytes == c.bad.substr(0, kBadRecordBytes));
+      EXPECT_EQ(batch.bad[0].size, c.bad.size());
+    }
   }
 }
 

@@ -49,6 +49,30 @@ TEST(Generator, FilesHoldWhatTheCursorGives) {
   }
 }
 
+TEST(Generator, ItsRecordsAreThoseOfItsFiles) {
+  const proto::GeneratorInput input = sample_generator();
+  const std::string text = text_of(input, 1, false);
+  std::vector<std::string> lines;
+  for (size_t at = 0; at < text.size(); at += lines.back().size() + 1) {
+    lines.push_back(text.substr(at, text.find('\n', at) - at));
+  }
+  auto cursor = SourceCursor::open(generator_source(input), 1, 1000, {});
+  ASSERT_TRUE(cursor.ok());
+  EventBatch batch;
+  ASSERT_TRUE((*cursor)->read(2000, 1 << 20, &batch).ok());
+  EXPECT_TRUE(batch.finished && batch.at_end);
+  ASSERT_GT(batch.bad.size(), 10U);
+  for (size_t row = 0; row < batch.rows(); ++row) {
+    uint64_t size = 0;
+    ASSERT_EQ((*cursor)->record_bytes(batch, row, &size), lines[batch.offsets[row]]);
+    ASSERT_EQ(size, lines[batch.offsets[row]].size());
+  }
+  for (const BadRecord& bad : batch.bad) {
+    ASSERT_EQ(bad.bytes, lines[bad.offset]);
+    ASSERT_EQ(bad.size, lines[bad.offset].size());
+  }
+}
+
 RC_GTEST_PROP(TimestampWriter, WritesWhatFormatTimestampGives, ()) {
   TimestampWriter writer;
   for (int i = 0; i < 20; ++i) {
@@ -191,7 +215,7 @@ TEST(Generator, TakesItsColumnsByName) {
   source.set_event_time_field(0);
   EXPECT_TRUE(read_all(source, 0, {}).ok());
   source.mutable_schema(1)->set_name("id");
-  const auto cursor = SourceCursor::open(source, 0, 0);
+  const auto cursor = SourceCursor::open(source, 0, 0, {});
   ASSERT_FALSE(cursor.ok());
   EXPECT_NE(cursor.error().message().find("the generator has no column 'id' of type INT64; it has: "
                                           "transaction_id INT64"),
@@ -224,7 +248,7 @@ TEST(Generator, RefusesNumbersThatMakeNoSense) {
         << generator.error().message();
   }
   EXPECT_FALSE(TransactionGenerator::create(sample_generator(), 2).ok());
-  EXPECT_FALSE(SourceCursor::open(generator_source(sample_generator()), 0, 3001).ok());
+  EXPECT_FALSE(SourceCursor::open(generator_source(sample_generator()), 0, 3001, {}).ok());
 }
 
 TEST(Generator, WithoutEndItGoesOnToItsLastEvent) {

@@ -116,14 +116,14 @@ TEST(Ndjson, ABadRecordLeavesItsNeighboursAlone) {
 TEST(Ndjson, TheLastRecordWithoutANewlineDoesNotSeeWhatWasReadBefore) {
   const std::string open_object = "{" + kTime + ",\"x\":{\"y\":[1]}";
   const TemporaryFile file("{" + kTime + ",\"name\":\"}}}}}}}}}}\"}\n" + open_object);
-  auto cursor = SourceCursor::open(sample_source(kNdjson, file.path()), 0, 0);
+  auto cursor = SourceCursor::open(sample_source(kNdjson, file.path()), 0, 0, {});
   ASSERT_TRUE(cursor.ok());
   EventBatch batch;
   ASSERT_TRUE((*cursor)->read(1, 1 << 20, &batch).ok());
   EXPECT_EQ(batch.rows(), 1U);
   ASSERT_TRUE((*cursor)->read(1, 1 << 20, &batch).ok());
   ASSERT_EQ(batch.bad.size(), 1U);
-  EXPECT_EQ(batch.bad[0].reason + " | " + batch.bad[0].head, one(open_object)[0]);
+  EXPECT_EQ(batch.bad[0].message + " | " + batch.bad[0].bytes, one(open_object)[0]);
 }
 
 TEST(Ndjson, AnEmptyFileIsFinished) {

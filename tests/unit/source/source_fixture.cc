@@ -1,8 +1,10 @@
 #include "tests/unit/source/source_fixture.h"
 
 #include <unistd.h>
+#include <zlib.h>
 
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 
 namespace tidemill::test {
@@ -50,8 +52,7 @@ void add_batch(const EventBatch& batch, Events* events) {
   for (const BadRecord& bad : batch.bad) {
     EXPECT_GE(bad.offset, batch.begin_offset);
     EXPECT_LT(bad.offset, batch.end_offset);
-    EXPECT_LE(bad.head.size(), 200U);
-    EXPECT_TRUE(events->bad.emplace(bad.offset, bad.reason + " | " + bad.head).second);
+    EXPECT_TRUE(events->bad.emplace(bad.offset, bad.message + " | " + bad.bytes).second);
   }
 }
 
@@ -76,6 +77,50 @@ TemporaryFile::~TemporaryFile() { ::unlink(path_.c_str()); }
 void TemporaryFile::write(std::string_view content) const {
   std::ofstream out(path_, std::ios::binary | std::ios::trunc);
   out.write(content.data(), static_cast<std::streamsize>(content.size()));
+}
+
+TemporaryDirectory::TemporaryDirectory() {
+  path_ = testing::TempDir() + "tidemill_source_XXXXXX";
+  EXPECT_NE(::mkdtemp(path_.data()), nullptr);
+}
+
+TemporaryDirectory::~TemporaryDirectory() {
+  std::error_code ignored;
+  std::filesystem::remove_all(path_, ignored);
+}
+
+void TemporaryDirectory::write(const std::string& name, std::string_view content) const {
+  std::ofstream out(path(name), std::ios::binary | std::ios::trunc);
+  out.write(content.data(), static_cast<std::streamsize>(content.size()));
+  EXPECT_TRUE(out.good());
+}
+
+void TemporaryDirectory::append(const std::string& name, std::string_view content) const {
+  std::ofstream out(path(name), std::ios::binary | std::ios::app);
+  out.write(content.data(), static_cast<std::streamsize>(content.size()));
+  EXPECT_TRUE(out.good());
+}
+
+void TemporaryDirectory::rename(const std::string& from, const std::string& to) const {
+  EXPECT_EQ(::rename(path(from).c_str(), path(to).c_str()), 0);
+}
+
+void TemporaryDirectory::remove(const std::string& name) const {
+  EXPECT_EQ(::unlink(path(name).c_str()), 0);
+}
+
+std::string gzip(std::string_view text) {
+  z_stream stream{};
+  EXPECT_EQ(::deflateInit2(&stream, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
+  std::string out(::deflateBound(&stream, text.size()) + 64, '\0');
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
+  stream.avail_in = static_cast<uInt>(text.size());
+  stream.next_out = reinterpret_cast<Bytef*>(out.data());
+  stream.avail_out = static_cast<uInt>(out.size());
+  EXPECT_EQ(::deflate(&stream, Z_FINISH), Z_STREAM_END);
+  out.resize(stream.total_out);
+  ::deflateEnd(&stream);
+  return out;
 }
 
 proto::Source sample_source(proto::FilesInput::Format format, const std::string& path) {
@@ -129,7 +174,7 @@ proto::GeneratorInput sample_generator() {
 
 Result<Events> read_all(const proto::Source& source, uint64_t offset, ReadSize size,
                         uint32_t partition) {
-  auto cursor = SourceCursor::open(source, partition, offset);
+  auto cursor = SourceCursor::open(source, partition, offset, {});
   if (!cursor.ok()) return cursor.error();
   Events events;
   events.begin = offset;

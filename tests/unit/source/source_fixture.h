@@ -30,6 +30,27 @@ class TemporaryFile {
   std::string path_;
 };
 
+// A directory that is gone, with what is in it, with the object.
+class TemporaryDirectory {
+ public:
+  TemporaryDirectory();
+  ~TemporaryDirectory();
+  TemporaryDirectory(const TemporaryDirectory&) = delete;
+  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
+
+  std::string path(const std::string& name) const { return path_ + "/" + name; }
+  void write(const std::string& name, std::string_view content) const;
+  void append(const std::string& name, std::string_view content) const;
+  void rename(const std::string& from, const std::string& to) const;
+  void remove(const std::string& name) const;
+
+ private:
+  std::string path_;
+};
+
+// `text` in gzip format, as one member.
+std::string gzip(std::string_view text);
+
 // Columns id int64, at timestamp (the event time), name string, amount double, ok bool, n int32.
 proto::Source sample_source(proto::FilesInput::Format format, const std::string& path);
 // Card transactions from a generator.

@@ -223,5 +223,78 @@ TEST(ExactSum, OrdinaryDataStaysInPlace) {
   EXPECT_GT(sum.heap_bytes(), 0u);
 }
 
+std::vector<uint8_t> encoded(const ExactSum& sum) {
+  ByteWriter out;
+  sum.encode(&out);
+  return out.take();
+}
+
+RC_GTEST_PROP(ExactSum, EqualSumsMakeEqualBytesThatSayTheSame, ()) {
+  Random random(*rc::gen::arbitrary<uint64_t>());
+  for (int turn = 0; turn < 20; ++turn) {
+    std::vector<double> values(1 + random() % 10);
+    const uint64_t kind = random() % 3;
+    for (double& x : values) {
+      x = kind == 0 ? any_double(&random) : static_cast<double>(random() % 100) / 4;
+      if (kind == 2 && random() % 2 == 0) x = -0.0;
+    }
+    Sums in_order, reversed, by_parts;
+    for (const double x : values) in_order.add(x);
+    // Once as wide as it gets, and back.
+    for (const double x : {0x1p1023, 5e-324}) reversed.add(x);
+    for (const double x : {-0x1p1023, -5e-324}) reversed.sum.add(x);
+    for (size_t i = values.size(); i-- > 0;) {
+      reversed.add(values[i]);
+      Sums part;
+      part.add(values[i]);
+      by_parts.merge(part);
+    }
+    if (kind != 2) RC_ASSERT(encoded(in_order.sum) == encoded(reversed.sum));
+    RC_ASSERT(encoded(in_order.sum) == encoded(by_parts.sum));
+    RC_ASSERT(encoded(in_order.squares) == encoded(by_parts.squares));
+    Sums back;
+    back.count = in_order.count;
+    const auto sum = encoded(in_order.sum), squares = encoded(in_order.squares);
+    ByteReader sum_in(sum), squares_in(squares);
+    RC_ASSERT(ExactSum::decode(&sum_in, false, &back.sum));
+    RC_ASSERT(ExactSum::decode(&squares_in, true, &back.squares));
+    RC_ASSERT(sum_in.remaining() == 0u);
+    RC_ASSERT(encoded(back.sum) == sum);
+    RC_ASSERT(ExactSum::possible(back.sum, back.squares, back.count));
+    RC_ASSERT(check(back, values) == "");
+    back.merge(in_order);
+    values.insert(values.end(), values.begin(), values.end());
+    RC_ASSERT(check(back, values) == "");
+  }
+}
+
+TEST(ExactSum, BytesThatItDoesNotWriteAreRefused) {
+  const auto refused = [](uint8_t flags, int16_t exponent, const std::vector<uint64_t>& words,
+                          bool squares = false) {
+    ByteWriter bytes;
+    bytes.put(flags);
+    bytes.put(exponent);
+    bytes.put(static_cast<uint8_t>(words.size()));
+    for (const uint64_t word : words) bytes.put(word);
+    ExactSum out;
+    ByteReader in(bytes.bytes());
+    return !ExactSum::decode(&in, squares, &out);
+  };
+  EXPECT_FALSE(refused(24, 0, {}));
+  EXPECT_FALSE(refused(24, -1074, {1}));
+  EXPECT_FALSE(refused(24 | 64, 0, {3, 1})) << "negative";
+  EXPECT_TRUE(refused(24, 1, {})) << "a zero with an exponent";
+  EXPECT_TRUE(refused(24 | 64, 0, {})) << "a negative zero";
+  EXPECT_TRUE(refused(24, 0, {2})) << "even";
+  EXPECT_TRUE(refused(24, 0, {1, 0})) << "a word too many";
+  EXPECT_TRUE(refused(24 | 32, 0, {1})) << "an unknown flag";
+  EXPECT_TRUE(refused(24, -1075, {1})) << "finer than any double";
+  EXPECT_FALSE(refused(24, -2148, {1}, true));
+  EXPECT_TRUE(refused(24 | 64, 0, {1}, true)) << "a negative square";
+  EXPECT_FALSE(refused(24, 1085, {1}));
+  EXPECT_TRUE(refused(24, 1086, {1})) << "more than all rows could make";
+  EXPECT_TRUE(refused(24, 0, std::vector<uint64_t>(68, 1)));
+}
+
 }  // namespace
 }  // namespace tidemill::testing

@@ -4,6 +4,9 @@
 #include <boost/multiprecision/cpp_int.hpp>
 #include <cmath>
 #include <limits>
+#include <set>
+
+#include "shared/base/hash.h"
 
 namespace tidemill::testing {
 namespace {
@@ -170,6 +173,10 @@ FeatureValue fold_integers(const std::vector<int64_t>& values, const FeatureSpec
 bool in_window(TimeUs time, const FeatureSpec& feature, TimeUs as_of) {
   const __int128 right = static_cast<__int128>(as_of) - feature.offset;
   const __int128 left = right - feature.window;
+  if (feature.lifetime) {
+    const bool closed = feature.closed == Closed::kRight || feature.closed == Closed::kBoth;
+    return time < right || (closed && time == right);
+  }
   switch (feature.closed) {
     case Closed::kRight:
       return left < time && time <= right;
@@ -180,6 +187,124 @@ bool in_window(TimeUs time, const FeatureSpec& feature, TimeUs as_of) {
     default:
       return left < time && time < right;
   }
+}
+
+bool cell_below(const Cell& a, const Cell& b) {  // nulls last
+  if (std::holds_alternative<std::monostate>(a)) return false;
+  if (std::holds_alternative<std::monostate>(b)) return true;
+  if (const auto* x = std::get_if<double>(&a)) return below(*x, std::get<double>(b));
+  return a < b;
+}
+
+// The cells of a column that count, in the order of their rows: time, then the view's columns.
+std::vector<Cell> ordered_cells(const std::vector<Row>& rows, const FeatureSpec& feature,
+                                TimeUs as_of) {
+  std::vector<const Row*> kept;
+  const auto column = static_cast<size_t>(feature.column);
+  for (const Row& row : rows) {
+    if (!in_window(row.time, feature, as_of)) continue;
+    if (feature.filter >= 0 && !row.filters[static_cast<size_t>(feature.filter)]) continue;
+    if (!std::holds_alternative<std::monostate>(row.cells[column])) kept.push_back(&row);
+  }
+  std::stable_sort(kept.begin(), kept.end(), [&](const Row* a, const Row* b) {
+    if (a->time != b->time) return a->time < b->time;
+    for (const uint32_t c : feature.order) {
+      if (cell_below(a->cells[c], b->cells[c])) return true;
+      if (cell_below(b->cells[c], a->cells[c])) return false;
+    }
+    return false;
+  });
+  std::vector<Cell> out;
+  for (const Row* row : kept) out.push_back(row->cells[column]);
+  return out;
+}
+
+// The first n that differ from all before them.
+std::vector<Cell> distinct_cells(const std::vector<Cell>& cells, size_t n) {
+  std::vector<Cell> out;
+  for (const Cell& cell : cells) {
+    if (out.size() == n) break;
+    const auto same = [&](const Cell& c) { return !cell_below(c, cell) && !cell_below(cell, c); };
+    if (std::none_of(out.begin(), out.end(), same)) out.push_back(cell);
+  }
+  return out;
+}
+
+// MurmurHash3's finalizer over the bits of a number, in the order of doubles where it is one.
+uint64_t hash_of_cell(const Cell& cell) {
+  if (const auto* text = std::get_if<std::string>(&cell)) return hash_bytes(*text, 0);
+  uint64_t x = 0;
+  if (const auto* d = std::get_if<double>(&cell)) {
+    x = std::bit_cast<uint64_t>(*d);
+    if ((x >> 63) != 0) x ^= 0x7fff'ffff'ffff'ffff;
+    if (std::isnan(*d)) x = 0x7fff'ffff'ffff'ffff;
+  } else if (const auto* b = std::get_if<bool>(&cell)) {
+    x = *b ? 1 : 0;
+  } else {
+    x = static_cast<uint64_t>(std::get<int64_t>(cell));
+  }
+  x = (x ^ (x >> 33)) * 0xff51afd7ed558ccdu;
+  x = (x ^ (x >> 33)) * 0xc4ceb9fe1a85ec53u;
+  return x ^ (x >> 33);
+}
+
+int64_t distinct_count(const std::vector<Cell>& cells, uint32_t n) {
+  std::set<uint64_t> hashes;
+  for (const Cell& cell : cells) hashes.insert(hash_of_cell(cell));
+  if (hashes.size() <= n) return static_cast<int64_t>(hashes.size());
+  const uint64_t nth = *std::next(hashes.begin(), n - 1);
+  const Big most = std::numeric_limits<int64_t>::max();
+  const Big estimate = nth == 0 ? Big(n) : Big((Big(n - 1) << 64) / nth);
+  return static_cast<int64_t>(std::max(Big(n), std::min(most, estimate)));
+}
+
+ScalarValue scalar_of(const Cell& cell) {
+  if (const auto* d = std::get_if<double>(&cell)) return *d;
+  if (const auto* i = std::get_if<int64_t>(&cell)) return *i;
+  if (const auto* b = std::get_if<bool>(&cell)) return *b;
+  return std::get<std::string>(cell);
+}
+
+FeatureValue scalar_value(const Cell& cell) {
+  return std::visit([](auto&& x) { return FeatureValue(x); }, scalar_of(cell));
+}
+
+FeatureValue fold_ordered(std::vector<Cell> cells, const FeatureSpec& feature) {
+  if (feature.function == Function::kCountDistinct) return distinct_count(cells, feature.n);
+  if (cells.empty()) return std::monostate();
+  const size_t n = std::min<size_t>(feature.n, cells.size());
+  bool backwards = false;
+  switch (feature.function) {
+    case Function::kFirst:
+      return scalar_value(cells.front());
+    case Function::kLast:
+      return scalar_value(cells.back());
+    case Function::kFirstN:
+      cells.resize(n);
+      break;
+    case Function::kLastN:
+      cells.erase(cells.begin(), cells.end() - static_cast<ptrdiff_t>(n));
+      break;
+    case Function::kFirstDistinctN:
+      cells = distinct_cells(cells, feature.n);
+      break;
+    case Function::kLastDistinctN:
+      std::reverse(cells.begin(), cells.end());
+      cells = distinct_cells(cells, feature.n);
+      backwards = true;
+      break;
+    default: {
+      const bool top = feature.function == Function::kTopK;
+      std::sort(cells.begin(), cells.end(), [&](const Cell& a, const Cell& b) {
+        return top ? cell_below(b, a) : cell_below(a, b);
+      });
+      cells.resize(n);
+    }
+  }
+  if (backwards) std::reverse(cells.begin(), cells.end());
+  ListValue out;
+  for (const Cell& cell : cells) out.push_back(scalar_of(cell));
+  return out;
 }
 
 }  // namespace
@@ -214,6 +339,9 @@ double reference_stddev(const std::vector<double>& values, bool sample) {
 
 FeatureValue reference_value(const std::vector<Row>& rows, const TableSchema& schema,
                              const FeatureSpec& feature, TimeUs as_of) {
+  if (feature.function >= Function::kFirst) {
+    return fold_ordered(ordered_cells(rows, feature, as_of), feature);
+  }
   int64_t count = 0;
   std::vector<double> doubles;
   std::vector<int64_t> ints;
@@ -241,6 +369,14 @@ FeatureValue reference_value(const std::vector<Row>& rows, const TableSchema& sc
 
 bool same_value(const FeatureValue& a, const FeatureValue& b) {
   if (a.index() != b.index()) return false;
+  if (const auto* list = std::get_if<ListValue>(&a)) {
+    const auto whole = [](const ScalarValue& scalar) {
+      return std::visit([](const auto& x) { return FeatureValue(x); }, scalar);
+    };
+    return std::equal(list->begin(), list->end(), std::get<ListValue>(b).begin(),
+                      std::get<ListValue>(b).end(),
+                      [&](const auto& x, const auto& y) { return same_value(whole(x), whole(y)); });
+  }
   const auto* x = std::get_if<double>(&a);
   if (x == nullptr) return a == b;
   const double y = std::get<double>(b);
@@ -257,6 +393,13 @@ std::string show(const FeatureValue& value) {
   if (const auto* i = std::get_if<int64_t>(&value)) return std::to_string(*i);
   if (const auto* b = std::get_if<bool>(&value)) return *b ? "true" : "false";
   if (const auto* s = std::get_if<std::string>(&value)) return *s;
+  if (const auto* list = std::get_if<ListValue>(&value)) {
+    std::string out = "[";
+    for (const ScalarValue& scalar : *list) {
+      out += std::visit([](const auto& x) { return show(FeatureValue(x)); }, scalar) + ", ";
+    }
+    return out + "]";
+  }
   return "null";
 }
 

@@ -4,6 +4,8 @@
 #include <rapidcheck.h>
 #include <rapidcheck/gtest.h>
 
+#include <cmath>
+
 #include "shared/window/window_read.h"
 
 namespace tidemill::testing {
@@ -12,7 +14,7 @@ namespace {
 // A row log of one double column and its bookkeeping.
 class Log {
  public:
-  Log() : layout_(schema()) {}
+  explicit Log(const TableSchema& schema = one_double()) : layout_(schema), base_(schema) {}
   ~Log() { log_.clear(context()); }
 
   void append(TimeUs time, double value) {
@@ -35,9 +37,12 @@ class Log {
     feature.function = Function::kSum;
     feature.column = 0;
     feature.window = window;
+    return read(feature, as_of);
+  }
+  FeatureValue read(const FeatureSpec& feature, TimeUs as_of) {
     const FeatureSpec* features[] = {&feature};
     std::vector<FeatureValue> out;
-    reader_.read(layout_, &log_, features, as_of, &registry_, &stats_, &out);
+    reader_.read(context(), &log_, features, as_of, &registry_, &out);
     return out[0];
   }
   void free_before(TimeUs limit) {
@@ -47,16 +52,18 @@ class Log {
   void clear() { log_.clear(context()); }
   const WindowStats& stats() const { return stats_; }
   const RowLog& log() const { return log_; }
-  LogContext context() const { return {layout_, limit_, &stats_}; }
-
- private:
-  static TableSchema schema() {
+  LogContext context() const {
+    return {layout_, limit_, &stats_, base_.empty() ? nullptr : &base_};
+  }
+  static TableSchema one_double() {
     TableSchema out;
     out.columns = {ColumnType::kDouble};
     return out;
   }
 
+ private:
   ChunkLayout layout_;
+  BasePlan base_;
   TimeUs limit_ = kMinTime;
   mutable WindowStats stats_;
   RowLog log_;
@@ -191,6 +198,42 @@ RC_GTEST_PROP(RowLog, KeepsAllRowsInOrderAndItsBooks, ()) {
   RC_ASSERT(log.rows() == model);
   RC_ASSERT(log.log().row_count() == count);
   RC_ASSERT(log.stats().rows == count);
+  log.clear();
+  RC_ASSERT(log.stats().rows == 0u);
+  RC_ASSERT(log.stats().bytes == 0u);
+}
+
+// With everything that a log can allocate: caches of all kinds and a base with sets and rows.
+RC_GTEST_PROP(RowLog, KeepsItsBooksWhileItFolds, ()) {
+  TableSchema schema = Log::one_double();
+  for (int function = 1; function <= 18; ++function) {
+    FeatureSpec feature;
+    feature.function = static_cast<Function>(function);
+    feature.column = 0;
+    feature.n = 7;
+    feature.order = {0};
+    feature.type = ColumnType::kDouble;
+    feature.lifetime = true;
+    schema.lifetime.push_back(feature);
+  }
+  Log log(schema);
+  const auto count = *rc::gen::inRange<TimeUs>(1, 10'000);
+  const auto kept = *rc::gen::element<TimeUs>(10, 300, 5'000);
+  auto x = *rc::gen::arbitrary<uint64_t>() | 1;
+  for (TimeUs i = 0; i < count; ++i) {
+    x ^= x << 13;
+    x ^= x >> 7;
+    x ^= x << 17;
+    const TimeUs late = x % 10 == 0 ? static_cast<TimeUs>(x >> 40) % 6'000 : 0;
+    const double value = x % 50 == 1 ? std::ldexp(1.0, static_cast<int>(x >> 20) % 1000) : 1.5;
+    log.append(i - late, x % 3 == 0 ? static_cast<double>(x % 100) : value);
+    if (i % 100 == 0) log.free_before(i - kept);
+    if (i % 500 == 0) {
+      for (const FeatureSpec& feature : schema.lifetime) log.read(feature, i);
+    }
+  }
+  RC_ASSERT(log.stats().rows + log.stats().freed_rows == static_cast<uint64_t>(count));
+  RC_ASSERT(log.read(schema.lifetime[0], count) == FeatureValue(count));
   log.clear();
   RC_ASSERT(log.stats().rows == 0u);
   RC_ASSERT(log.stats().bytes == 0u);

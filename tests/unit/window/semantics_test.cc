@@ -69,8 +69,11 @@ TEST_F(Semantics, EmptyWindowsAndUnknownKeys) {
   EXPECT_EQ(value(feature(Function::kSum, 10), 500), FeatureValue());
   EXPECT_EQ(value(feature(Function::kCount, 10, -1), 500, "1", &found), FeatureValue(int64_t{0}));
   EXPECT_FALSE(found);
-  for (int function = 2; function <= 9; ++function) {
-    EXPECT_EQ(value(feature(static_cast<Function>(function), 10), 500, "1"), FeatureValue());
+  for (int function = 2; function <= kFunctions; ++function) {
+    const auto expected = static_cast<Function>(function) == Function::kCountDistinct
+                              ? FeatureValue(int64_t{0})
+                              : FeatureValue();
+    EXPECT_EQ(value(feature(static_cast<Function>(function), 10), 500, "1"), expected);
   }
 }
 

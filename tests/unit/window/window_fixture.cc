@@ -90,11 +90,23 @@ ColumnType value_type(Function function, ColumnType column) {
     case Function::kMin:
     case Function::kMax:
       return column;
+    case Function::kCountDistinct:
+      return ColumnType::kInt64;
     case Function::kSum:
       return column == ColumnType::kDouble ? column : ColumnType::kInt64;
     default:
-      return ColumnType::kDouble;
+      return function >= Function::kFirst ? column : ColumnType::kDouble;
   }
+}
+
+// Some columns in some order; the feature's own is among them, as in every plan.
+std::vector<uint32_t> random_order(const TableSchema& schema, int32_t column, Random* random) {
+  std::vector<uint32_t> out;
+  for (uint32_t c = 0; c < schema.columns.size(); ++c) {
+    if (static_cast<int32_t>(c) == column || below(random, 3) == 0) out.push_back(c);
+  }
+  for (size_t i = out.size(); i > 1; --i) std::swap(out[i - 1], out[below(random, i)]);
+  return out;
 }
 
 }  // namespace
@@ -188,7 +200,7 @@ std::vector<FeatureSpec> random_features(size_t count, const TableSchema& schema
   std::vector<FeatureSpec> out;
   while (out.size() < count) {
     FeatureSpec f;
-    f.function = static_cast<Function>(1 + below(random, 9));
+    f.function = static_cast<Function>(1 + below(random, kFunctions));
     f.column = static_cast<int32_t>(below(random, schema.columns.size() + 1)) - 1;
     f.filter = static_cast<int32_t>(below(random, schema.filters + 1)) - 1;
     f.window = static_cast<int64_t>(below(random, static_cast<uint64_t>(longest))) + 1;
@@ -198,7 +210,21 @@ std::vector<FeatureSpec> random_features(size_t count, const TableSchema& schema
     if (f.column < 0 && f.function != Function::kCount) continue;
     if (f.column >= 0)
       f.type = value_type(f.function, schema.columns[static_cast<size_t>(f.column)]);
+    if (f.function >= Function::kFirst) f.order = random_order(schema, f.column, random);
+    constexpr uint32_t kSizes[] = {1, 2, 5, 40, 1000};
+    if (f.function > Function::kLast) f.n = kSizes[below(random, std::size(kSizes))];
     out.push_back(f);
+  }
+  return out;
+}
+
+std::vector<FeatureSpec> random_lifetime_features(size_t count, const TableSchema& schema,
+                                                  Random* random) {
+  std::vector<FeatureSpec> out = random_features(count, schema, 1000, random);
+  for (FeatureSpec& f : out) {
+    f.lifetime = true;
+    f.window = 0;
+    f.offset = std::min(f.offset, schema.retention);
   }
   return out;
 }
@@ -207,7 +233,7 @@ std::vector<FeatureSpec> all_features(const TableSchema& schema,
                                       const std::vector<DurationUs>& windows,
                                       const std::vector<DurationUs>& offsets) {
   std::vector<FeatureSpec> out;
-  for (int function = 1; function <= 9; ++function) {
+  for (int function = 1; function <= kFunctions; ++function) {
     for (int32_t column = -1; column < static_cast<int32_t>(schema.columns.size()); ++column) {
       if (column < 0 && function != 1) continue;
       for (int32_t filter = -1; filter < static_cast<int32_t>(schema.filters); ++filter) {
@@ -221,6 +247,8 @@ std::vector<FeatureSpec> all_features(const TableSchema& schema,
               f.closed = static_cast<Closed>(closed);
               f.window = window;
               f.offset = offset;
+              f.n = 2;
+              if (column >= 0) f.order = {static_cast<uint32_t>(column)};
               f.type = column < 0
                            ? ColumnType::kInt64
                            : value_type(f.function, schema.columns[static_cast<size_t>(column)]);
@@ -250,7 +278,8 @@ std::string describe(const FeatureSpec& f) {
   return "function " + std::to_string(static_cast<int>(f.function)) + " column " +
          std::to_string(f.column) + " filter " + std::to_string(f.filter) + " window " +
          std::to_string(f.window) + " offset " + std::to_string(f.offset) + " closed " +
-         std::to_string(static_cast<int>(f.closed));
+         std::to_string(static_cast<int>(f.closed)) + " n " + std::to_string(f.n) +
+         (f.lifetime ? " lifetime" : "");
 }
 
 std::string difference(const std::vector<FeatureSpec>& features,

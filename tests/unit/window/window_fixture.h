@@ -15,6 +15,8 @@ inline constexpr TimeUs kStart = 1'522'540'800'000'000;  // 2018-04-01
 // Columns of table 0, in order; it has two filters.
 enum TestColumn : int32_t { kAmount, kCount64, kCount32, kFlag, kName, kStamp };
 
+inline constexpr int kFunctions = 18;
+
 TableSchema every_type_schema(DurationUs retention);
 TableSchema one_double_schema(DurationUs retention);  // table 1: a double, no filters
 TableSchemas test_schemas(DurationUs retention = 400 * kMicrosPerDay);
@@ -45,6 +47,9 @@ void append_rows(PartitionState* state, uint16_t table, const TableSchema& schem
 // `count` random features over the schema.
 std::vector<FeatureSpec> random_features(size_t count, const TableSchema& schema,
                                          DurationUs longest, Random* random);
+// The same with lifetime windows.
+std::vector<FeatureSpec> random_lifetime_features(size_t count, const TableSchema& schema,
+                                                  Random* random);
 // Every function × column × closed × filter over the windows and offsets.
 std::vector<FeatureSpec> all_features(const TableSchema& schema,
                                       const std::vector<DurationUs>& windows,

@@ -9,8 +9,10 @@
 namespace tidemill::test {
 
 inline SourcePosition any_position() {
-  return {*rc::gen::arbitrary<uint64_t>(), *rc::gen::arbitrary<int64_t>(),
-          *rc::gen::arbitrary<bool>()};
+  return {*rc::gen::arbitrary<uint64_t>(),
+          *rc::gen::arbitrary<int64_t>(),
+          *rc::gen::arbitrary<bool>(),
+          {*rc::gen::arbitrary<uint64_t>(), *rc::gen::arbitrary<uint64_t>()}};
 }
 
 inline OffsetVector any_offsets() {

@@ -38,7 +38,7 @@ RC_GTEST_PROP(Position, ReadsBack, ()) {
   const SourcePosition p = test::any_position();
   ByteWriter out;
   put_position(p, &out);
-  RC_ASSERT(out.size() == 17u);
+  RC_ASSERT(out.size() == 33u);
   ByteReader in(out.bytes());
   RC_ASSERT(get_position(&in) == p);
   RC_ASSERT(in.ok());

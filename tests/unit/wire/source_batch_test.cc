@@ -104,6 +104,7 @@ SourceBatchHeader any_header() {
           0,
           any_position(),
           *rc::gen::arbitrary<int64_t>(),
+          *rc::gen::arbitrary<bool>(),
           *rc::gen::arbitrary<bool>()};
 }
 
@@ -118,6 +119,7 @@ RC_GTEST_PROP(SourceBatch, ReadsBackPartByPart, ()) {
   RC_ASSERT(got->header.link_seq == link_seq);
   RC_ASSERT(got->header.read_wall_us == header.read_wall_us);
   RC_ASSERT(got->header.main_read == header.main_read);
+  RC_ASSERT(got->header.idle == header.idle);
   RC_ASSERT(got->parts.size() == parts.size());
   for (size_t i = 0; i < parts.size(); ++i) {
     RC_ASSERT(got->parts[i].key_partition == parts[i].key_partition);
@@ -146,12 +148,12 @@ RC_GTEST_PROP(SourceBatch, HostileBytesAreRefusedOrStayInside, ()) {
 
 // The layout that docs/formats/data_plane.md draws.
 TEST(SourceBatch, LiesAsDocumented) {
-  SourceBatchHeader header{JobId(1), SourcePartitionId(2), Epoch(3), 0, {5, 6, true}, 7, true};
+  SourceBatchHeader header{JobId(1), SourcePartitionId(2), Epoch(3), 0, {5, 6, true, {14, 15}}, 7, true, true};
   const Buffer bytes = write(header,
                              {{KeyPartitionId(8), 9, 10, std::vector<uint8_t>(16, 0xee)},
                               {KeyPartitionId(11), 12, 13, {}}},
                              4);
-  ASSERT_EQ(bytes.size(), 64u + 2 * 32 + 16);
+  ASSERT_EQ(bytes.size(), 80u + 2 * 32 + 16);
   const auto at = [&](size_t i) { return static_cast<int>(bytes.data()[i]); };
   EXPECT_EQ(at(0), 1);
   EXPECT_EQ(at(4), 2);
@@ -160,18 +162,21 @@ TEST(SourceBatch, LiesAsDocumented) {
   EXPECT_EQ(at(24), 5);
   EXPECT_EQ(at(32), 6);
   EXPECT_EQ(at(40), 1);
-  EXPECT_EQ(at(41), 1);
-  EXPECT_EQ(at(48), 7);
-  EXPECT_EQ(at(56), 2);
-  EXPECT_EQ(at(64), 8);
-  EXPECT_EQ(at(72), 9);
-  EXPECT_EQ(at(80), 10);
-  EXPECT_EQ(at(88), 128);
-  EXPECT_EQ(at(92), 16);
-  EXPECT_EQ(at(96), 11);
-  EXPECT_EQ(at(120), 144);
-  EXPECT_EQ(at(124), 0);
-  EXPECT_EQ(at(128), 0xee);
+  EXPECT_EQ(at(41), 14);
+  EXPECT_EQ(at(49), 15);
+  EXPECT_EQ(at(57), 1);
+  EXPECT_EQ(at(58), 1);
+  EXPECT_EQ(at(64), 7);
+  EXPECT_EQ(at(72), 2);
+  EXPECT_EQ(at(80), 8);
+  EXPECT_EQ(at(88), 9);
+  EXPECT_EQ(at(96), 10);
+  EXPECT_EQ(at(104), 144);
+  EXPECT_EQ(at(108), 16);
+  EXPECT_EQ(at(112), 11);
+  EXPECT_EQ(at(136), 160);
+  EXPECT_EQ(at(140), 0);
+  EXPECT_EQ(at(144), 0xee);
 }
 
 TEST(SourceBatch, SaysWhatIsWrong) {
@@ -182,12 +187,12 @@ TEST(SourceBatch, SaysWhatIsWrong) {
     return SourceBatch::decode(Buffer(std::move(bytes))).error().message();
   };
   const std::string outside = "SourceBatch: a part lies outside the message";
-  EXPECT_EQ(decode(56, 5), "SourceBatch: short or too many parts");
-  EXPECT_EQ(decode(56, UINT32_MAX), "SourceBatch: short or too many parts");
-  EXPECT_EQ(decode(88, 92), outside);  // not at a multiple of 8
-  EXPECT_EQ(decode(88, 200), outside);
-  EXPECT_EQ(decode(92, 24), outside);
-  EXPECT_EQ(decode(92, UINT32_MAX), outside);
+  EXPECT_EQ(decode(72, 5), "SourceBatch: short or too many parts");
+  EXPECT_EQ(decode(72, UINT32_MAX), "SourceBatch: short or too many parts");
+  EXPECT_EQ(decode(104, 108), outside);  // not at a multiple of 8
+  EXPECT_EQ(decode(104, 216), outside);
+  EXPECT_EQ(decode(108, 24), outside);
+  EXPECT_EQ(decode(108, UINT32_MAX), outside);
 }
 
 }  // namespace

@@ -60,7 +60,8 @@ views:
     return std::move(loader).value();
   }
   void load(BatchLoader* loader, size_t records, LoadedBatch* batch) {
-    const auto loaded = loader->load(sim_.runtime(process_), records, 1 << 20, batch);
+    const auto writer = std::move(*letters_.open("", {}, {}, {}));
+    const auto loaded = loader->load(sim_.runtime(process_), records, 1 << 20, &*writer, batch);
     ASSERT_TRUE(loaded.ok()) << loaded.error().message();
   }
   // "table:key" of every row of every key partition's blocks, each in the partition of its hash.
@@ -94,6 +95,7 @@ views:
 
   std::filesystem::path directory_;
   std::shared_ptr<const Plan> plan_;
+  test::MemoryDeadLetters letters_;
   Simulation sim_;
   SimProcessId process_;
 };
@@ -109,7 +111,7 @@ TEST_F(BatchLoaderTest, RoutesEveryRowThatItsTableKeeps) {
   ASSERT_EQ(batch.events.bad.size(), 1u);
   ASSERT_EQ(batch.failed.size(), 1u);
   EXPECT_EQ(batch.failed[0].offset, batch.events.offsets[2]);
-  EXPECT_FALSE(batch.failed[0].reason.empty());
+  EXPECT_FALSE(batch.failed[0].message.empty());
 }
 
 TEST_F(BatchLoaderTest, PositionsAreThoseOfTheLogsPrefix) {
@@ -172,7 +174,7 @@ TEST_F(BatchLoaderTest, AMissingFileIsAnError) {
   std::filesystem::remove(directory_ / "in.csv");
   auto loader = BatchLoader::open(plan_, 0, {});
   LoadedBatch batch;
-  EXPECT_TRUE(!loader.ok() || !(*loader)->load(sim_.runtime(process_), 1, 1 << 20, &batch).ok());
+  EXPECT_TRUE(!loader.ok() || !(*loader)->load(sim_.runtime(process_), 1, 1 << 20, nullptr, &batch).ok());
 }
 
 }  // namespace

@@ -74,13 +74,46 @@ Buffer broken_block() {
 
 SourceBatch batch_of(const BatchOptions& o, const Buffer& blocks) {
   SourceBatchWriter writer({JobId(1), SourcePartitionId(o.source), Epoch(o.reader_epoch), 0, o.end,
-                            o.read_wall_us, o.main_read},
+                            o.read_wall_us, o.main_read, o.idle},
                            1);
   writer.begin_part(KeyPartitionId(0), o.session, o.seq);
   writer.blocks()->put_bytes(blocks.bytes());
   auto batch = SourceBatch::decode(writer.finish(1));
   ASSERT(batch.ok());
   return *batch;
+}
+
+namespace {
+
+class MemoryDeadLetterWriter : public DeadLetterWriter {
+ public:
+  explicit MemoryDeadLetterWriter(MemoryDeadLetters* storage) : storage_(storage) { count(); }
+  Status append(std::span<const DeadLetter> letters) override {
+    if (storage_->failing) return retryable_error("no space for dead letters");
+    for (const DeadLetter& letter : letters) {
+      ++storage_->appended;
+      storage_->letters.try_emplace({letter.offset, letter.view}, letter);
+    }
+    count();
+    return {};
+  }
+  const DeadLetterCounts& counts() const override { return counts_; }
+
+ private:
+  void count() {
+    counts_.clear();
+    for (const auto& [key, letter] : storage_->letters) ++counts_[{letter.reason, letter.view}];
+  }
+
+  MemoryDeadLetters* storage_;
+  DeadLetterCounts counts_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<DeadLetterWriter>> MemoryDeadLetters::open(const std::string&, JobId,
+                                                                  SourcePartitionId, Epoch) {
+  return std::unique_ptr<DeadLetterWriter>(std::make_unique<MemoryDeadLetterWriter>(this));
 }
 
 int64_t count_at(const Plan& plan, const PartitionState& state, const std::string& key,

@@ -2,10 +2,12 @@
 // replicas, written by hand.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "shared/dead_letter/dead_letter.h"
 #include "shared/plan/plan.h"
 #include "shared/window/partition_state.h"
 #include "shared/wire/frames.h"
@@ -41,9 +43,22 @@ struct BatchOptions {
   SourcePosition end;
   int64_t read_wall_us = 0;
   bool main_read = true;
+  bool idle = false;
 };
 // A batch with one part, for key partition 0.
 SourceBatch batch_of(const BatchOptions& options, const Buffer& blocks);
+
+// Dead letters in memory; what a later epoch opens finds what earlier ones left. `failing`: appends
+// fail.
+class MemoryDeadLetters : public DeadLetterStorage {
+ public:
+  Result<std::unique_ptr<DeadLetterWriter>> open(const std::string& job_name, JobId job,
+                                                 SourcePartitionId source_partition,
+                                                 Epoch epoch) override;
+  std::map<std::pair<uint64_t, std::string>, DeadLetter> letters;  // by (offset, view)
+  size_t appended = 0;                                             // repeats counted
+  bool failing = false;
+};
 
 // The key's count_1h at `as_of`; -1 if the key has no rows.
 int64_t count_at(const Plan& plan, const PartitionState& state, const std::string& key,

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "shared/plan/source_partitions.h"
 #include "tests/unit/worker/data_plane_fixture.h"
 
 namespace tidemill {
@@ -189,6 +190,40 @@ TEST_F(KeyPartitionTest, TheHorizonRisesWithTheSlowestSource) {
 }
 
 // Two sources: max_out_of_orderness 10s, allowed_lateness 1h.
+TEST_F(KeyPartitionTest, AnIdleSourceHoldsNothingBackUntilItGoesOn) {
+  apply({.source = 0, .end = {1, kStart + 9 * kHour, false}}, {});
+  apply({.source = 1, .end = {1, kStart + 5 * kHour, false}}, {});
+  ASSERT_EQ(partition_.horizon(), kStart + 4 * kHour - 10 * kSecond);
+  const uint64_t version = partition_.version();
+  apply({.source = 1, .seq = 1, .end = {1, kStart + 5 * kHour, false}, .idle = true}, {});
+  EXPECT_EQ(partition_.horizon(), kStart + 8 * kHour - 10 * kSecond);
+  EXPECT_EQ(partition_.version(), version + 1);  // replicas are told
+  EXPECT_EQ(partition_.unsent().back().horizon, partition_.horizon());
+  apply({.source = 1, .seq = 2, .end = {1, kStart + 5 * kHour, false}, .idle = true}, {});
+  EXPECT_EQ(partition_.version(), version + 1);  // nothing new
+  apply({.source = 1, .seq = 3, .end = {2, kStart + 5 * kHour, false}}, {});
+  EXPECT_EQ(partition_.horizon(), kStart + 8 * kHour - 10 * kSecond);  // only rises
+}
+
+TEST_F(KeyPartitionTest, ASourcePartitionThatIsAddedStartsAtItsBeginning) {
+  apply({.source = 0, .end = {7, kStart + kHour, false}}, block_of({{"a"}}));
+  apply({.source = 1, .end = {7, kStart + kHour, false}}, {});
+  const TimeUs horizon = partition_.horizon();
+  proto::JobPlan grown = small_plan()->proto();
+  grown.mutable_sources(0)->mutable_generator()->set_partitions(3);
+  number_source_partitions(&grown);
+  partition_.grow(*Plan::from_proto(grown));
+  ASSERT_EQ(partition_.offsets().size(), 3u);
+  EXPECT_EQ(partition_.offsets()[0].offset, 7u);
+  EXPECT_EQ(partition_.offsets()[2], SourcePosition());
+  partition_.sessions()[2] = partition_.sessions()[0];
+  partition_.sessions()[2].next_seq = 0;
+  apply({.source = 2, .end = {1, kStart + 2 * kHour, false}}, block_of({{"a"}}));
+  EXPECT_EQ(partition_.offsets()[2].offset, 1u);
+  EXPECT_EQ(partition_.rows_applied(), 2u);
+  EXPECT_EQ(partition_.horizon(), horizon);
+}
+
 TEST(HorizonOf, IsTheSlowestActiveSourceLessLateness) {
   constexpr int64_t kLate = kHour + 10 * kSecond;
   const TimeUs t = kStart;
@@ -197,6 +232,7 @@ TEST(HorizonOf, IsTheSlowestActiveSourceLessLateness) {
     OffsetVector offsets;
     int64_t wall_us;
     TimeUs want;
+    std::vector<bool> idle = {false, false};
   };
   const std::vector<Case> cases{
       {"nobody has said anything", {{}, {}}, kWall, kMinTime},
@@ -210,10 +246,17 @@ TEST(HorizonOf, IsTheSlowestActiveSourceLessLateness) {
       {"its clock behind one of them", {{1, t, false}, {1, t + 9, false}}, t + 5, t - kLate},
       {"as far back as time goes", {{1, kMinTime + 1, false}, {1, t, false}}, kWall, kMinTime},
       {"no sources", {}, kWall, kMinTime},
+      {"an idle one does not",
+       {{1, t, false}, {1, t + kHour, false}},
+       kWall,
+       t + kHour - kLate,
+       {true, false}},
+      {"nor an idle one that said nothing", {{}, {1, t, false}}, kWall, t - kLate, {true, false}},
+      {"one idle, one finished", {{1, t, false}, {1, t, true}}, kWall, kMinTime, {true, false}},
   };
   const auto plan = small_plan();
   for (const Case& c : cases) {
-    EXPECT_EQ(horizon_of(*plan, c.offsets, c.wall_us), c.want) << c.what;
+    EXPECT_EQ(horizon_of(*plan, c.offsets, c.idle, c.wall_us), c.want) << c.what;
   }
 }
 
@@ -229,9 +272,11 @@ views:
   v: {source: a, entity: [customer_id], aggregations: [{function: count, windows: [1h]}]}
   w: {source: b, entity: [customer_id], aggregations: [{function: count, windows: [1h]}]}
 )");
-  EXPECT_EQ(horizon_of(*plan, {{1, kStart, false}, {1, kStart, false}}, kWall),
+  const std::vector<bool> none_idle{false, false};
+  EXPECT_EQ(horizon_of(*plan, {{1, kStart, false}, {1, kStart, false}}, none_idle, kWall),
             kStart - 60 * kSecond);
-  EXPECT_EQ(horizon_of(*plan, {{1, kStart, true}, {1, kStart, false}}, kWall), kStart - kSecond);
+  EXPECT_EQ(horizon_of(*plan, {{1, kStart, true}, {1, kStart, false}}, none_idle, kWall),
+            kStart - kSecond);
 }
 
 }  // namespace

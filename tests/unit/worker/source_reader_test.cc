@@ -74,11 +74,26 @@ class SourceReaderTest : public testing::Test {
     plan.mutable_sources(0)->mutable_generator()->set_events(events);
     return *Plan::from_proto(plan);
   }
+  static std::shared_ptr<const Plan> plan_with_bad_records(uint64_t events) {
+    proto::JobPlan plan = small_plan()->proto();
+    plan.mutable_sources(0)->mutable_generator()->set_events(events);
+    plan.mutable_sources(0)->mutable_generator()->set_malformed_share(0.1);
+    return *Plan::from_proto(plan);
+  }
+  // The greatest offset that a session has been told of.
+  uint64_t told() {
+    uint64_t out = 0;
+    for (const auto& [session, end] : host().end) out = std::max(out, end.offset);
+    return out;
+  }
   void start(WorkerConfig config, const std::shared_ptr<const Plan>& plan = small_plan()) {
     config.read_records = 3;
-    reader_ = sim_.add_process({"reader", "sim://r", kReaderNode, 1}, [config](ProcessHost& h) {
-      h.spawn(kReaders, [config](Runtime& r) { return std::make_unique<ReaderHost>(r, config); });
-    });
+    reader_ =
+        sim_.add_process({"reader", "sim://r", kReaderNode, 1}, [this, config](ProcessHost& h) {
+          h.spawn(kReaders, [this, config](Runtime& r) {
+            return std::make_unique<ReaderHost>(r, config, letters_);
+          });
+        });
     host_ = sim_.add_process({"host", "sim://h", kHostNode, 1}, [](ProcessHost& h) {
       h.spawn(kHost, [](Runtime& r) { return std::make_unique<FakeHost>(r); });
     });
@@ -110,6 +125,7 @@ class SourceReaderTest : public testing::Test {
     return n;
   }
 
+  std::shared_ptr<MemoryDeadLetters> letters_ = std::make_shared<MemoryDeadLetters>();
   Simulation sim_{5};
   SimProcessId reader_, host_;
 };
@@ -147,7 +163,7 @@ TEST_F(SourceReaderTest, ASessionStartsWhereItIsOpened) {
   start({});
   open({0, 1, 2, 3}, 1);
   ASSERT_TRUE(finished(1));
-  open({0, 1, 2, 3}, 10, {4, kStart, false});
+  open({0, 1, 2, 3}, 10, {4, kStart, false, {}});
   for (uint64_t s = 10; s <= 13; ++s) ASSERT_TRUE(finished(s));
   EXPECT_EQ(rows_of(10, 13), kEvents - 4);
 }
@@ -183,6 +199,39 @@ TEST_F(SourceReaderTest, ARepeatedOpeningDoesNotStartAnew) {
   sim_.run_for(1'000'000);  // FakeHost sees that the numbers stay dense
   EXPECT_EQ(rows_of(1, 4), kEvents);
   EXPECT_TRUE(host().closed.empty());
+}
+
+TEST_F(SourceReaderTest, BadRecordsAreDeadLettersOnceWhoeverReadsThemAgain) {
+  start({}, plan_with_bad_records(300));
+  open({0, 1, 2, 3}, 1);
+  ASSERT_TRUE(finished(1));
+  const size_t bad = letters_->letters.size();
+  EXPECT_GT(bad, 10u);
+  EXPECT_EQ(rows_of(1, 4), 300 - bad);
+  EXPECT_EQ(letters_->appended, bad);
+  for (const auto& [key, letter] : letters_->letters) {
+    EXPECT_EQ(letter.source, "transactions");
+    EXPECT_EQ(letter.reason, BadReason::kUnparsable);
+    EXPECT_FALSE(letter.message.empty());
+  }
+  open({0, 1, 2, 3}, 10);  // a catch-up read leaves them to the main read
+  ASSERT_TRUE(finished(10));
+  EXPECT_EQ(letters_->appended, bad);
+}
+
+TEST_F(SourceReaderTest, NothingIsForwardedBeforeItsDeadLettersAreDurable) {
+  letters_->failing = true;
+  start({}, plan_with_bad_records(300));
+  open({0, 1, 2, 3}, 1);
+  sim_.run_for(3'000'000);
+  const uint64_t stuck_at = told();
+  EXPECT_LT(stuck_at, 100u);
+  EXPECT_TRUE(letters_->letters.empty());
+  letters_->failing = false;
+  ASSERT_TRUE(finished(1));
+  ASSERT_FALSE(letters_->letters.empty());
+  EXPECT_GE(letters_->letters.begin()->first.first, stuck_at);
+  EXPECT_EQ(rows_of(1, 4), 300 - letters_->letters.size());
 }
 
 TEST_F(SourceReaderTest, WithoutCreditItWaitsAndThenClosesItsSessions) {

@@ -1,0 +1,131 @@
+#include "serving/feature_read.h"
+
+#include <algorithm>
+
+#include "serving/entity_keys.h"
+#include "shared/base/hash.h"
+#include "shared/plan/entity_key.h"
+
+namespace tidemill {
+namespace {
+
+// Keys that a shard computes in one turn: others' messages get theirs in between.
+constexpr size_t kKeysPerRequest = 512;
+
+FeatureStatus to_status(ReadAnswer::Status status) {
+  switch (status) {
+    case ReadAnswer::Status::kPresent:
+      return FeatureStatus::kPresent;
+    case ReadAnswer::Status::kNotFound:
+      return FeatureStatus::kNotFound;
+    case ReadAnswer::Status::kNotReady:
+      break;
+  }
+  return FeatureStatus::kNotReady;
+}
+
+}  // namespace
+
+Status FeatureRead::add_feature(const ViewSpec& view, const FeatureSpec& spec, std::string name,
+                                const ReadLimits& limits) {
+  if (response.results.size() >= kMaxFeatureNames) {
+    return user_error("features: at most " + std::to_string(kMaxFeatureNames) +
+                      " in one request, patterns expanded");
+  }
+  if ((response.results.size() + 1) * rows > limits.values) {
+    return user_error("features: at most " + std::to_string(limits.values) +
+                      " values (rows times features) in one request; split it");
+  }
+  auto group =
+      std::find_if(groups.begin(), groups.end(), [&](const Group& g) { return g.view == &view; });
+  if (group == groups.end()) group = groups.insert(groups.end(), Group{&view, {}, {}, {}});
+  group->specs.push_back(&spec);
+  group->columns.push_back(response.results.size());
+  FeatureColumn& column = response.results.emplace_back();
+  column.name = std::move(name);
+  column.type = spec.type;
+  column.values.resize(rows);
+  column.statuses.resize(rows, FeatureStatus::kNotReady);
+  column.freshness_ms.resize(rows);
+  column.resolution_us.resize(rows);
+  return {};
+}
+
+Status FeatureRead::add_keys(Group* group, const std::vector<const EntityColumn*>& columns) {
+  const TableSchema& schema = (*plan->tables())[group->view->table];
+  group->keys.reserve(rows);
+  for (uint32_t row = 0; row < rows; ++row) {
+    auto key = encode_entity_key(*group->view, schema.key_types, columns, row);
+    if (!key) return key.error();
+    const uint64_t hash = hash_entity_key(*key, schema.entity_seed);
+    const KeyPartitionId k(key_partition_of(hash, plan->key_partitions()));
+    group->keys.push_back({row, k, hash, std::move(key).value()});
+  }
+  if (offsets) {
+    if (!response.offsets) response.offsets.emplace();
+    ViewOffsets& view = response.offsets->emplace_back();
+    view.view = group->view->name;
+    view.rows.resize(rows);
+  }
+  return {};
+}
+
+FeatureRead::Pieces FeatureRead::requests(uint64_t id, uint16_t shards) const {
+  Pieces out;
+  for (uint32_t g = 0; g < groups.size(); ++g) {
+    std::map<uint16_t, ReadRequest*> open;
+    for (const ReadRequest::Key& key : groups[g].keys) {
+      const uint16_t shard = store_shard_of(key.key_partition, shards);
+      ReadRequest*& request = open[shard];
+      if (request == nullptr || request->keys.size() == kKeysPerRequest) {
+        request = out[shard].emplace_back(std::make_unique<ReadRequest>()).get();
+        request->request = id;
+        request->group = g;
+        request->job = job;
+        request->table = groups[g].view->table;
+        request->features = groups[g].specs;
+        request->plan = plan;
+        request->as_of = response.as_of;
+        request->offsets = offsets;
+      }
+      request->keys.push_back(key);
+    }
+  }
+  return out;
+}
+
+void FeatureRead::take(ReadAnswer found) {
+  const Group& group = groups[found.group];
+  for (ReadAnswer::Key& key : found.keys) {
+    if (key.status == ReadAnswer::Status::kNotReady) continue;  // as it is initially
+    for (size_t i = 0; i < group.columns.size(); ++i) {
+      FeatureColumn& column = response.results[group.columns[i]];
+      column.values[key.row] = std::move(key.values[i]);
+      column.statuses[key.row] = to_status(key.status);
+      column.freshness_ms[key.row] = key.freshness_ms;
+      column.resolution_us[key.row] = 0;
+    }
+    if (response.offsets) {
+      RowOffsets row{key.key_partition.value, key.epoch.value, key.version, {}};
+      for (const SourcePosition& p : key.offset_vector) {
+        row.offset_vector.push_back({p.offset, p.max_event_time});
+      }
+      (*response.offsets)[found.group].rows[key.row] = std::move(row);
+    }
+  }
+}
+
+void FeatureRead::forget() {
+  for (FeatureColumn& column : response.results) {
+    std::fill(column.statuses.begin(), column.statuses.end(), FeatureStatus::kNotReady);
+    std::fill(column.values.begin(), column.values.end(), FeatureValue());
+    std::fill(column.freshness_ms.begin(), column.freshness_ms.end(), std::nullopt);
+    std::fill(column.resolution_us.begin(), column.resolution_us.end(), std::nullopt);
+  }
+  if (!response.offsets) return;
+  for (ViewOffsets& view : *response.offsets) {
+    std::fill(view.rows.begin(), view.rows.end(), std::nullopt);
+  }
+}
+
+}  // namespace tidemill

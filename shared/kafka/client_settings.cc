@@ -1,0 +1,151 @@
+#include "shared/kafka/client_settings.h"
+
+#include <librdkafka/rdkafka.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <map>
+#include <memory>
+#include <string_view>
+
+namespace tidemill {
+namespace {
+
+struct Refused {
+  std::string_view name;
+  std::string_view why;
+};
+
+constexpr std::string_view kOffsets = "offsets come from the job's own state";
+constexpr std::string_view kLog = "Tidemill decides it, so that no record is lost or read twice";
+constexpr std::string_view kNobody = "nobody would receive what it reports";
+constexpr std::string_view kCode = "it runs code on every machine of the cluster";
+
+constexpr auto kRefused = std::to_array<Refused>({
+    {"bootstrap.servers", "write it as 'brokers'"},
+    {"metadata.broker.list", "write it as 'brokers'"},
+    {"group.id", "write it as 'group'"},
+    {"group.instance.id", kOffsets},
+    {"enable.auto.commit", kOffsets},
+    {"auto.commit.enable", kOffsets},
+    {"auto.commit.interval.ms", kOffsets},
+    {"enable.auto.offset.store", kOffsets},
+    {"offset.store.method", kOffsets},
+    {"offset.store.path", kOffsets},
+    {"offset.store.sync.interval.ms", kOffsets},
+    {"auto.offset.reset", "write it as 'start'"},
+    {"enable.partition.eof", kLog},
+    {"check.crcs", kLog},
+    {"allow.auto.create.topics", kLog},
+    {"enable.idempotence", kLog},
+    {"enable.gapless.guarantee", kLog},
+    {"transactional.id", kLog},
+    {"acks", kLog},
+    {"request.required.acks", kLog},
+    {"log.queue", kNobody},
+    {"enabled_events", kNobody},
+    {"statistics.interval.ms", kNobody},
+    {"plugin.library.paths", kCode},
+    {"sasl.kerberos.kinit.cmd", kCode},
+    {"test.mock.num.brokers", "it replaces the brokers by a mock"},
+});
+
+using Conf = std::unique_ptr<rd_kafka_conf_t, decltype(&rd_kafka_conf_destroy)>;
+
+bool is_name_char(char c, bool first) {
+  const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+  return letter || (!first && c >= '0' && c <= '9');
+}
+
+// "" or why `name` cannot be chosen by a user.
+std::string refusal(const std::string& name) {
+  const auto* found = std::find_if(kRefused.begin(), kRefused.end(),
+                                   [&](const Refused& r) { return r.name == name; });
+  if (found == kRefused.end()) return {};
+  return "the client setting '" + name + "' cannot be set: " + std::string(found->why);
+}
+
+// rd_kafka_conf_get() does not know settings that have no value yet, as sasl.password.
+bool is_known(const std::string& name) {
+  const Conf scratch(rd_kafka_conf_new(), &rd_kafka_conf_destroy);
+  std::array<char, 512> why{};
+  return rd_kafka_conf_set(scratch.get(), name.c_str(), "", why.data(), why.size()) !=
+         RD_KAFKA_CONF_UNKNOWN;
+}
+
+Status check_setting(rd_kafka_conf_t* conf, const std::string& name, const std::string& value) {
+  if (std::string why = refusal(name); !why.empty()) return user_error(why);
+  if (!is_known(name)) {
+    return user_error("the Kafka client has no setting '" + name +
+                      "'; its settings are those of librdkafka");
+  }
+  auto expanded = expand_variables(value, [](const char*) { return ""; });
+  if (!expanded.ok()) return expanded.error().within("client setting '" + name + "'");
+  if (value.find("${") != std::string::npos) return {};  // known where it connects
+  std::array<char, 512> why{};
+  if (rd_kafka_conf_set(conf, name.c_str(), value.c_str(), why.data(), why.size()) ==
+      RD_KAFKA_CONF_OK) {
+    return {};
+  }
+  return user_error("client setting '" + name + "': " + why.data());
+}
+
+// In the order of their names, so that the same settings always give the same text.
+std::map<std::string, std::string> sorted(const proto::KafkaInput& input) {
+  return {input.client().begin(), input.client().end()};
+}
+
+}  // namespace
+
+Result<std::string> expand_variables(const std::string& value,
+                                     const char* (*lookup)(const char* name)) {
+  std::string out;
+  for (size_t at = 0; at < value.size();) {
+    if (value.compare(at, 2, "${") != 0) {
+      out += value[at++];
+      continue;
+    }
+    size_t end = at + 2;
+    while (end < value.size() && is_name_char(value[end], end == at + 2)) ++end;
+    if (end == at + 2 || end == value.size() || value[end] != '}') {
+      return user_error("'${' is not followed by the name of an environment variable and '}'");
+    }
+    const std::string name = value.substr(at + 2, end - at - 2);
+    const char* found = lookup(name.c_str());
+    if (found == nullptr) {
+      return user_error("the environment variable " + name +
+                        " is not set; set it for every process that connects to Kafka: the "
+                        "coordinator and the workers");
+    }
+    out += found;
+    at = end + 1;
+  }
+  return out;
+}
+
+Status check_client_settings(const proto::KafkaInput& input) {
+  const Conf conf(rd_kafka_conf_new(), &rd_kafka_conf_destroy);
+  std::string wrong;
+  for (const auto& [name, value] : sorted(input)) {
+    Status checked = check_setting(conf.get(), name, value);
+    if (!checked.ok()) wrong += (wrong.empty() ? "" : "; ") + checked.error().message();
+  }
+  if (wrong.empty()) return {};
+  return user_error(wrong);
+}
+
+Result<std::vector<KafkaSetting>> expand_client_settings(const proto::KafkaInput& input) {
+  if (Status checked = check_client_settings(input); !checked.ok()) return checked.error();
+  std::vector<KafkaSetting> settings;
+  for (const auto& [name, value] : sorted(input)) {
+    auto expanded = expand_variables(value, [](const char* n) -> const char* {
+      return std::getenv(n);  // NOLINT(concurrency-mt-unsafe): nothing here changes it
+    });
+    if (!expanded.ok()) return expanded.error().within("client setting '" + name + "'");
+    settings.emplace_back(name, std::move(*expanded));
+  }
+  return settings;
+}
+
+}  // namespace tidemill

@@ -1,0 +1,105 @@
+#include "shared/plan/kafka_settings.h"
+
+#include <algorithm>
+#include <charconv>
+#include <string>
+
+#include "shared/expr/parse_tree.h"
+#include "shared/expr/suggest.h"
+#include "shared/plan/limits.h"
+
+namespace tidemill {
+namespace {
+
+bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+bool is_graphic(char c) { return c > 0x20 && c < 0x7F; }
+
+bool is_address(std::string_view address) {
+  const size_t colon = address.rfind(':');
+  if (colon == std::string_view::npos || colon == 0) return false;
+  const std::string_view host = address.substr(0, colon);
+  const std::string_view port = address.substr(colon + 1);
+  if (!std::all_of(host.begin(), host.end(), is_graphic)) return false;
+  const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
+  if (host.find_first_of(":/") != std::string_view::npos && !bracketed) return false;
+  uint32_t number = 0;
+  const auto [end, ec] = std::from_chars(port.data(), port.data() + port.size(), number);
+  return ec == std::errc() && end == port.data() + port.size() && number >= 1 && number <= 65535;
+}
+
+Status check_value(std::string_view value) {
+  if (value.size() > limits::kClientSettingBytes || value.find('\0') != std::string_view::npos ||
+      !is_valid_utf8(value)) {
+    return user_error("a setting's value is text of at most " +
+                      std::to_string(limits::kClientSettingBytes) + " bytes");
+  }
+  for (size_t at = value.find("${"); at != std::string_view::npos; at = value.find("${", at)) {
+    at += 2;
+    const size_t end = value.find('}', at);
+    const std::string_view name = value.substr(at, end - at);
+    const bool named = end != std::string_view::npos && !name.empty() && !is_digit(name[0]) &&
+                       std::all_of(name.begin(), name.end(),
+                                   [](char c) { return is_letter(c) || is_digit(c) || c == '_'; });
+    if (!named) {
+      return user_error(
+          "'${' begins the name of an environment variable: write ${NAME}, of letters, digits and "
+          "'_'");
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Status check_kafka_brokers(std::string_view brokers) {
+  bool good = !brokers.empty() && brokers.size() <= limits::kBrokersBytes;
+  for (size_t at = 0; good && at <= brokers.size();) {
+    const size_t end = std::min(brokers.find(',', at), brokers.size());
+    good = is_address(brokers.substr(at, end - at));
+    at = end + 1;
+  }
+  if (good) return {};
+  return user_error("'" + clipped(brokers, 80) +
+                    "' is not a list of brokers: write host:port, separated by ',' without spaces");
+}
+
+Status check_kafka_topic(std::string_view topic) {
+  const bool good = !topic.empty() && topic.size() <= limits::kTopicBytes && topic != "." &&
+                    topic != ".." && std::all_of(topic.begin(), topic.end(), [](char c) {
+                      return is_letter(c) || is_digit(c) || c == '.' || c == '_' || c == '-';
+                    });
+  if (good) return {};
+  return user_error("'" + clipped(topic, 80) + "' is not a topic: a topic is 1 to " +
+                    std::to_string(limits::kTopicBytes) +
+                    " letters, digits, '.', '_' or '-', and is read by its name, not by a pattern");
+}
+
+Status check_kafka_group(std::string_view group) {
+  if (!group.empty() && group.size() <= limits::kGroupBytes &&
+      std::all_of(group.begin(), group.end(), is_graphic)) {
+    return {};
+  }
+  return user_error("'" + clipped(group, 80) + "' is not a consumer group: 1 to " +
+                    std::to_string(limits::kGroupBytes) + " characters of ASCII without spaces");
+}
+
+Status check_kafka_client_setting(std::string_view name, std::string_view value) {
+  const bool is_setting = !name.empty() && name.size() <= limits::kNameBytes &&
+                          std::all_of(name.begin(), name.end(), [](char c) {
+                            return is_letter(c) || is_digit(c) || c == '.' || c == '_' || c == '-';
+                          });
+  if (!is_setting) {
+    return user_error("'" + clipped(name, 80) +
+                      "' is not a setting of librdkafka, such as security.protocol");
+  }
+  for (const OwnedKafkaSetting& owned : kOwnedKafkaSettings) {
+    if (owned.name != name) continue;
+    return user_error("'" + std::string(name) + "' cannot be set: " + std::string(owned.instead));
+  }
+  return check_value(value);
+}
+
+}  // namespace tidemill

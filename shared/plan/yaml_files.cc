@@ -1,0 +1,139 @@
+#include <array>
+#include <set>
+
+#include "shared/expr/scalars.h"
+#include "shared/expr/suggest.h"
+#include "shared/plan/file_pattern.h"
+#include "shared/plan/limits.h"
+#include "shared/plan/yaml_inputs.h"
+
+namespace tidemill {
+namespace {
+
+proto::FilesInput::Format format_of(std::string_view name) {
+  if (is_compressed(name)) name.remove_suffix(kCompressedEnding.size());
+  if (name.ends_with(".csv")) return proto::FilesInput::CSV;
+  if (name.ends_with(".ndjson") || name.ends_with(".jsonl")) return proto::FilesInput::NDJSON;
+  return proto::FilesInput::FORMAT_UNSPECIFIED;
+}
+
+class FilesCompiler {
+ public:
+  FilesCompiler(YamlFields* fields, JobContext* job, proto::Source* source)
+      : fields_(*fields),
+        job_(*job),
+        files_(*fields->find("files")),
+        input_(*source->mutable_files()) {}
+
+  void compile() {
+    input_.set_follow(fields_.boolean("follow", false));
+    const size_t before = job_.errors->size();
+    const auto patterns = scalars_of(files_, fields_.path_of("files"), job_.errors);
+    if (patterns.empty() && job_.errors->size() == before) {
+      fields_.error(files_, "files", "expected a file name pattern, or a list of them");
+    }
+    std::set<std::string> paths;
+    std::set<std::string> names;  // that say the format
+    for (const YamlNode* pattern : patterns) {
+      const std::string key = item_key(files_, *pattern, "files");
+      if (input_.follow() && add_pattern(*pattern, key)) names.insert(pattern->scalar);
+      add_paths(*pattern, key, &paths);
+    }
+    for (const std::string& path : paths) input_.add_paths(path);
+    compile_format(input_.follow() ? names : paths);
+    if (const YamlNode* stray = fields_.find("replay"); stray != nullptr && input_.follow()) {
+      fields_.error(*stray, "replay",
+                    "a followed file is read as it grows, not replayed: leave one of the two out");
+    } else {
+      input_.set_replay_speed(compile_replay(&fields_));
+    }
+  }
+
+ private:
+  // False, with an error, if files that match it cannot be followed.
+  bool add_pattern(const YamlNode& node, const std::string& key) {
+    const std::string& pattern = node.scalar;
+    if (pattern.empty() || pattern.ends_with('/')) {
+      fields_.error(node, key, "expected a file name pattern, found '" + pattern + "'");
+    } else if (is_compressed(pattern)) {
+      fields_.error(node, key, kCompressed);
+    } else if (static_cast<size_t>(input_.patterns_size()) == limits::kFilePatterns) {
+      fields_.error(node, key,
+                    "at most " + std::to_string(limits::kFilePatterns) +
+                        " patterns can be followed in one source");
+    } else {
+      input_.add_patterns(absolute_pattern(pattern, job_.base_dir));
+      return true;
+    }
+    return false;
+  }
+
+  void add_paths(const YamlNode& node, const std::string& key, std::set<std::string>* paths) {
+    Result<std::vector<std::string>> found =
+        input_.follow() ? matching_files(absolute_pattern(node.scalar, job_.base_dir))
+                        : expand_pattern(node.scalar, job_.base_dir);
+    if (!found.ok()) return fields_.error(node, key, found.error().message());
+    for (std::string& path : *found) {
+      if (input_.follow() && is_compressed(path) && !is_compressed(node.scalar)) {
+        return fields_.error(node, key,
+                             "'" + path.substr(path.rfind('/') + 1) + "' matches: " + kCompressed);
+      }
+      paths->insert(std::move(path));
+    }
+  }
+
+  void compile_format(const std::set<std::string>& names) {
+    constexpr std::array<proto::FilesInput::Format, 2> kFormats{proto::FilesInput::CSV,
+                                                                proto::FilesInput::NDJSON};
+    if (fields_.find("format") != nullptr) {
+      input_.set_format(kFormats[fields_.choice("format", {"csv", "ndjson"}, 0)]);
+      return;
+    }
+    for (const std::string& name : names) {
+      const auto format = format_of(name);
+      const bool differs =
+          input_.format() != proto::FilesInput::FORMAT_UNSPECIFIED && input_.format() != format;
+      if (format == proto::FilesInput::FORMAT_UNSPECIFIED || differs) {
+        fields_.error(files_, "files",
+                      (differs ? "the files have several formats, such as that of '"
+                               : "cannot tell the format of '") +
+                          name.substr(name.rfind('/') + 1) +
+                          "'; write format: csv or format: ndjson");
+        return;
+      }
+      input_.set_format(format);
+    }
+  }
+
+  static constexpr char kCompressed[] =
+      "a compressed file does not grow, so it cannot be followed; read it by a source of its own, "
+      "without follow";
+
+  YamlFields& fields_;
+  JobContext& job_;
+  const YamlNode& files_;
+  proto::FilesInput& input_;
+};
+
+}  // namespace
+
+void compile_files(YamlFields* fields, JobContext* job, proto::Source* source) {
+  FilesCompiler(fields, job, source).compile();
+}
+
+double compile_replay(YamlFields* fields) {
+  const std::optional<std::string> text = fields->text("replay");
+  if (!text.has_value() || *text == "max") return 0;
+  double speed = 0;
+  if (text->ends_with('x') && text_to_double(text->substr(0, text->size() - 1), &speed) &&
+      speed > 0 && speed <= limits::kReplaySpeed) {
+    return speed;
+  }
+  fields->error(*fields->find("replay"), "replay",
+                "expected max (as fast as possible) or a multiple of event time such as 60x, "
+                "found '" +
+                    clipped(*text, 60) + "'");
+  return 0;
+}
+
+}  // namespace tidemill

@@ -1,0 +1,23 @@
+// What an aggregation computes: the keys function, column (its type), n, k and exact_up_to.
+#pragma once
+
+#include <optional>
+
+#include "proto/plan.pb.h"
+#include "shared/plan/yaml_fields.h"
+
+namespace tidemill {
+
+// The function that the aggregation names; nothing, with an error, if there is none of that name.
+std::optional<proto::Feature::Function> compile_function(YamlFields* fields);
+
+// Sets the type and `list` of a feature whose function is set. `column` is its expression, nothing
+// if it has errors or is not there.
+void compile_type(YamlFields* fields, const std::optional<proto::Expr>& column,
+                  proto::Feature* feature);
+
+// Sets `n` of a feature whose function is set. A parameter that the function does not take is an
+// error.
+void compile_parameter(YamlFields* fields, proto::Feature* feature);
+
+}  // namespace tidemill

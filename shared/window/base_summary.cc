@@ -1,0 +1,273 @@
+#include "shared/window/base_summary.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "shared/base/assert.h"
+#include "shared/window/distinct_hashes.h"
+#include "shared/window/row_stream.h"
+
+namespace tidemill {
+namespace {
+
+constexpr uint32_t kSlackRows = 16;  // kept beyond the needed ones without trimming
+
+template <typename T>
+T* with_input(std::vector<T>* all, const SummaryInput& input) {
+  const auto found =
+      std::find_if(all->begin(), all->end(), [&](const T& t) { return t.input == input; });
+  if (found != all->end()) return &*found;
+  all->push_back({input, {}});
+  return &all->back();
+}
+
+template <typename T>
+size_t index_of(const std::vector<T>& all, const SummaryInput& input) {
+  const auto found =
+      std::find_if(all.begin(), all.end(), [&](const T& t) { return t.input == input; });
+  ASSERT(found != all.end());
+  return static_cast<size_t>(found - all.begin());
+}
+
+void add_list(const CollectionSpec& spec, std::vector<CollectionSpec>* lists) {
+  for (CollectionSpec& list : *lists) {
+    CollectionSpec same = spec;
+    same.n = list.n;
+    if (list != same) continue;
+    list.n = std::max(list.n, spec.n);
+    return;
+  }
+  lists->push_back(spec);
+}
+
+// The greatest or least of rows that are in canonical order, ties by that order.
+std::vector<RowRef> extreme_rows(const ChunkLayout& layout, const CollectionSpec& spec,
+                                 const std::vector<RowRef>& rows) {
+  std::vector<RowRef> out;
+  for (const RowRef& row : rows) {
+    const uint64_t mask = input_rows(layout, *row.chunk, spec.column, spec.filter);
+    if ((mask >> row.row & 1) != 0) out.push_back(row);
+  }
+  const bool least = spec.kind == CollectionKind::kLeast;
+  const auto column = static_cast<uint32_t>(spec.column);
+  std::stable_sort(out.begin(), out.end(), [&](const RowRef& a, const RowRef& b) {
+    const int order = layout.compare_values(a, b, column);
+    return least ? order < 0 : order > 0;
+  });
+  if (out.size() > spec.n) out.resize(spec.n);
+  return out;
+}
+
+std::vector<RowRef> list_rows(const ChunkLayout& layout, const CollectionSpec& spec,
+                              const std::vector<RowRef>& rows) {
+  if (!spec.by_time()) return extreme_rows(layout, spec, rows);
+  RowStream stream;
+  ValueSet seen;
+  std::vector<RowRef> run, out;
+  seen.reset(&layout, static_cast<uint32_t>(spec.column));
+  stream.begin(&layout, &spec, {});
+  stream.add_list(rows);
+  take_rows(&stream, spec, &seen, &run, &out);
+  return out;
+}
+
+// Merges what is new among the rows' hashes into a rising set of at most n + 1.
+void fold_hashes(const ChunkLayout& layout, const BasePlan::Hashes& plan, const ChunkRows& rows,
+                 std::vector<uint64_t>* set) {
+  uint64_t fresh[kChunkRows];
+  size_t count = 0;
+  const size_t most = static_cast<size_t>(plan.n) + 1;
+  const auto column = static_cast<uint32_t>(plan.input.column);
+  const uint64_t mask =
+      rows.mask & input_rows(layout, *rows.chunk, plan.input.column, plan.input.filter);
+  each_row(mask, [&](uint32_t i) {
+    const uint64_t hash = value_hash(layout, {rows.chunk, i}, column);
+    if (set->size() == most && hash > set->back()) return;
+    if (!std::binary_search(set->begin(), set->end(), hash)) fresh[count++] = hash;
+  });
+  if (count == 0) return;
+  std::sort(fresh, fresh + count);
+  count = static_cast<size_t>(std::unique(fresh, fresh + count) - fresh);
+  std::vector<uint64_t> merged(set->size() + count);
+  std::merge(set->begin(), set->end(), fresh, fresh + count, merged.begin());
+  if (merged.size() > most) merged.resize(most);
+  *set = std::move(merged);
+}
+
+}  // namespace
+
+BasePlan::BasePlan(const TableSchema& schema) {
+  for (const FeatureSpec& feature : schema.lifetime) {
+    ASSERT(feature.column < static_cast<int32_t>(schema.columns.size()));
+    ASSERT(feature.filter < static_cast<int32_t>(schema.filters));
+    const SummaryInput input{std::max(feature.column, -1), std::max(feature.filter, -1)};
+    if (!is_collection(feature.function)) {
+      with_input(&numbers, input)->families |= families_of(feature.function);
+      continue;
+    }
+    if (input.column < 0) continue;
+    const CollectionSpec spec = collection_of(feature);
+    if (spec.kind == CollectionKind::kHashes) {
+      uint32_t& n = with_input(&hashes, input)->n;
+      n = std::max(n, spec.n);
+    } else {
+      add_list(spec, &lists);
+    }
+  }
+}
+
+size_t BasePlan::numbers_of(const SummaryInput& input) const { return index_of(numbers, input); }
+
+size_t BasePlan::hashes_of(const SummaryInput& input) const { return index_of(hashes, input); }
+
+// A row is in the answer for several lists, and equal rows are as good as one another: of equal
+// rows as many are needed as the list that needs most of them.
+std::vector<RowRef> needed_rows(const BasePlan& plan, const ChunkLayout& layout,
+                                std::vector<RowRef> rows) {
+  const auto before = [&](const RowRef& a, const RowRef& b) { return layout.compare(a, b) < 0; };
+  std::sort(rows.begin(), rows.end(), before);
+  std::vector<uint32_t> needed(rows.size(), 0);  // by the first of equal rows
+  std::vector<uint32_t> of_list(rows.size());
+  for (const CollectionSpec& list : plan.lists) {
+    std::fill(of_list.begin(), of_list.end(), 0);
+    for (const RowRef& row : list_rows(layout, list, rows)) {
+      const auto first = std::lower_bound(rows.begin(), rows.end(), row, before);
+      const auto at = static_cast<size_t>(first - rows.begin());
+      needed[at] = std::max(needed[at], ++of_list[at]);
+    }
+  }
+  std::vector<RowRef> out;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    for (uint32_t copy = 0; copy < needed[i]; ++copy) out.push_back(rows[i + copy]);
+  }
+  return out;
+}
+
+BaseSummary::BaseSummary(const BasePlan& plan)
+    : numbers_(plan.numbers.size()), hashes_(plan.hashes.size()) {}
+
+uint64_t BaseSummary::bytes() const {
+  uint64_t out = sizeof(BaseSummary) + numbers_.capacity() * sizeof(Summary) +
+                 hashes_.capacity() * sizeof(hashes_[0]) + kept_.capacity() * sizeof(Chunk*);
+  for (const Summary& summary : numbers_) out += summary.heap_bytes();
+  for (const auto& set : hashes_) out += set.capacity() * sizeof(uint64_t);
+  return out;
+}
+
+void BaseSummary::fold(const BasePlan& plan, const ChunkLayout& layout, const ChunkRows& rows,
+                       uint64_t* bytes) {
+  *bytes -= this->bytes();
+  for (size_t i = 0; i < numbers_.size(); ++i) {
+    const BasePlan::Numbers& numbers = plan.numbers[i];
+    accumulate(layout, *rows.chunk, rows.mask, numbers.input, numbers.families, &numbers_[i]);
+  }
+  for (size_t i = 0; i < hashes_.size(); ++i) {
+    fold_hashes(layout, plan.hashes[i], rows, &hashes_[i]);
+  }
+  *bytes += this->bytes();
+}
+
+void BaseSummary::keep(const BasePlan& plan, const ChunkLayout& layout, Chunk* chunk,
+                       uint64_t* bytes) {
+  *bytes -= this->bytes();
+  kept_.push_back(chunk);
+  kept_rows_ += chunk->rows;
+  // A multiple of the needed rows may gather, so that a row costs no more when many are needed.
+  if (kept_rows_ > needed_rows_ + std::max(needed_rows_, kSlackRows)) trim(plan, layout, bytes);
+  *bytes += this->bytes();
+}
+
+void BaseSummary::kept_rows(std::vector<RowRef>* out) const {
+  for (const Chunk* chunk : kept_) {
+    for (uint32_t i = 0; i < chunk->rows; ++i) out->push_back({chunk, i});
+  }
+}
+
+void BaseSummary::trim(const BasePlan& plan, const ChunkLayout& layout, uint64_t* bytes) {
+  std::vector<RowRef> rows;
+  kept_rows(&rows);
+  const std::vector<RowRef> needed = needed_rows(plan, layout, std::move(rows));
+  std::vector<Chunk*> chunks;
+  for (size_t at = 0; at < needed.size(); at += kChunkRows) {
+    const size_t count = std::min<size_t>(kChunkRows, needed.size() - at);
+    chunks.push_back(layout.build(std::span(needed).subspan(at, count), bytes));
+  }
+  for (Chunk* chunk : kept_) ChunkLayout::free(chunk, bytes);
+  kept_ = std::move(chunks);
+  kept_rows_ = needed_rows_ = static_cast<uint32_t>(needed.size());
+}
+
+void BaseSummary::clear(uint64_t* bytes) {
+  for (Chunk* chunk : kept_) ChunkLayout::free(chunk, bytes);
+  kept_.clear();
+}
+
+void encode_base(const BasePlan& plan, const ChunkLayout& layout, const BaseSummary* base,
+                 std::span<const ChunkRows> rows, ByteWriter* out) {
+  const bool any = base != nullptr || !rows.empty();
+  out->put<uint8_t>(any ? 1 : 0);
+  if (!any) return;
+  for (size_t i = 0; i < plan.numbers.size(); ++i) {
+    const auto& [input, families] = plan.numbers[i];
+    Summary summary;
+    if (base != nullptr) summary.merge(base->numbers(i), families);
+    for (const ChunkRows& r : rows) {
+      accumulate(layout, *r.chunk, r.mask, input, families, &summary);
+    }
+    encode_summary(summary, families, out);
+  }
+  for (size_t i = 0; i < plan.hashes.size(); ++i) {
+    std::vector<uint64_t> set;
+    if (base != nullptr) set.assign(base->hashes(i).begin(), base->hashes(i).end());
+    for (const ChunkRows& r : rows) fold_hashes(layout, plan.hashes[i], r, &set);
+    out->put(static_cast<uint32_t>(set.size()));
+    for (const uint64_t hash : set) out->put(hash);
+  }
+  if (plan.lists.empty()) return;
+  std::vector<RowRef> kept;
+  if (base != nullptr) base->kept_rows(&kept);
+  for (const ChunkRows& r : rows) {
+    each_row(r.mask, [&](uint32_t i) { kept.push_back({r.chunk, i}); });
+  }
+  encode_rows(layout, needed_rows(plan, layout, std::move(kept)), out);
+}
+
+bool BaseImage::decode(const BasePlan& plan, const TableSchema& schema, ByteReader* in) {
+  const auto has_base = in->get<uint8_t>();
+  any = has_base == 1;
+  if (has_base > 1 || !in->ok()) return false;
+  if (!any) return true;
+  numbers.resize(plan.numbers.size());
+  for (size_t i = 0; i < numbers.size(); ++i) {
+    if (!decode_summary(in, plan.numbers[i].families, &numbers[i])) return false;
+  }
+  hashes.resize(plan.hashes.size());
+  for (size_t i = 0; i < hashes.size(); ++i) {
+    const auto count = in->get<uint32_t>();
+    if (count > uint64_t{plan.hashes[i].n} + 1 || in->remaining() / 8 < count) return false;
+    for (uint32_t h = 0; h < count; ++h) {
+      const auto hash = in->get<uint64_t>();
+      if (h > 0 && hash <= hashes[i].back()) return false;
+      hashes[i].push_back(hash);
+    }
+  }
+  return plan.lists.empty() ? in->ok() : rows.decode(schema, in).ok();
+}
+
+BaseSummary BaseImage::restore(const BasePlan& plan, const ChunkLayout& layout, uint64_t* bytes) {
+  BaseSummary out(plan);
+  out.numbers_ = std::move(numbers);
+  out.hashes_ = std::move(hashes);
+  for (auto& set : out.hashes_) set.shrink_to_fit();
+  for (uint32_t r = 0; r < rows.rows(); ++r) {
+    if (out.kept_.empty() || out.kept_.back()->rows == kChunkRows ||
+        layout.heavy(*out.kept_.back())) {
+      out.kept_.push_back(nullptr);
+    }
+    layout.push(&out.kept_.back(), rows.row(r), bytes);
+  }
+  out.kept_rows_ = out.needed_rows_ = rows.rows();
+  return out;
+}
+
+}  // namespace tidemill

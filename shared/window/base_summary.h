@@ -1,0 +1,92 @@
+// BaseSummary: what lifetime windows need to know of the rows of one key that have left it:
+// numbers, hashes of distinct values, and the rows that some list may still show. BasePlan says
+// which.
+//
+// A function of the multiset of rows folded: in which order and how many at a time does not show in
+// any answer, nor in the bytes of encode_base(). Its size is bounded by the plan's features.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "shared/base/bytes.h"
+#include "shared/window/collection.h"
+#include "shared/window/row_codec.h"
+#include "shared/window/summary.h"
+
+namespace tidemill {
+
+// What the bases of one table hold. immutable
+struct BasePlan {
+  struct Numbers {
+    SummaryInput input;
+    Families families;
+  };
+  struct Hashes {
+    SummaryInput input;
+    uint32_t n;  // the largest exact count asked for
+  };
+
+  explicit BasePlan(const TableSchema& schema);
+  bool empty() const { return numbers.empty() && hashes.empty() && lists.empty(); }
+  // Their indexes; the input must be one of a lifetime window of the table.
+  size_t numbers_of(const SummaryInput& input) const;
+  size_t hashes_of(const SummaryInput& input) const;
+
+  std::vector<Numbers> numbers;
+  std::vector<Hashes> hashes;
+  std::vector<CollectionSpec> lists;
+};
+
+class BaseSummary {
+ public:
+  explicit BaseSummary(const BasePlan& plan);
+  BaseSummary(BaseSummary&&) = default;  // clear() before it is dropped
+
+  // Adds the numbers and hashes of rows that leave the key.
+  void fold(const BasePlan& plan, const ChunkLayout& layout, const ChunkRows& rows,
+            uint64_t* bytes);
+  // Takes over a chunk of rows that were folded, for the lists.
+  void keep(const BasePlan& plan, const ChunkLayout& layout, Chunk* chunk, uint64_t* bytes);
+  void clear(uint64_t* bytes);
+
+  const Summary& numbers(size_t at) const { return numbers_[at]; }
+  std::span<const uint64_t> hashes(size_t at) const { return hashes_[at]; }
+  // Appends the rows kept, in no order. At least those that a list may need.
+  void kept_rows(std::vector<RowRef>* out) const;
+  uint64_t bytes() const;  // of this and all it has allocated, without chunks
+
+ private:
+  friend struct BaseImage;
+
+  void trim(const BasePlan& plan, const ChunkLayout& layout, uint64_t* bytes);
+
+  std::vector<Summary> numbers_;
+  std::vector<std::vector<uint64_t>> hashes_;  // rising, up to n + 1 each
+  std::vector<Chunk*> kept_;
+  uint32_t kept_rows_ = 0;
+  uint32_t needed_rows_ = 0;  // that the last trim() left
+};
+
+// The rows of `rows` that some list needs, in canonical order.
+std::vector<RowRef> needed_rows(const BasePlan& plan, const ChunkLayout& layout,
+                                std::vector<RowRef> rows);
+
+// The base, null if nothing was folded, as it is after folding `rows` too.
+void encode_base(const BasePlan& plan, const ChunkLayout& layout, const BaseSummary* base,
+                 std::span<const ChunkRows> rows, ByteWriter* out);
+
+// A decoded base; strings of its rows point into the reader's bytes.
+struct BaseImage {
+  bool any = false;  // a row was folded
+  std::vector<Summary> numbers;
+  std::vector<std::vector<uint64_t>> hashes;
+  RowsImage rows;
+
+  // False if the bytes are not what encode_base() writes.
+  bool decode(const BasePlan& plan, const TableSchema& schema, ByteReader* in);
+  // Leaves nothing in the image. `bytes` is raised by the chunks alone.
+  BaseSummary restore(const BasePlan& plan, const ChunkLayout& layout, uint64_t* bytes);
+};
+
+}  // namespace tidemill

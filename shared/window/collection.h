@@ -1,0 +1,101 @@
+// What first, last, the lists and count_distinct ask of a set of rows; and the parts they are
+// answered with: rows in an order, the greatest or least values, the smallest distinct hashes.
+//
+// Every answer is a function of the multiset of rows. Rows that are equal in event time and in all
+// columns of `order` are told apart by the table's own order (ChunkLayout::compare), so which of
+// them is kept does not depend on where they lie.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "shared/window/chunk.h"
+#include "shared/window/partition_state.h"
+
+namespace tidemill {
+
+enum class CollectionKind : uint8_t {
+  kFirst,          // rows, earliest first
+  kLast,           // rows, latest first
+  kFirstDistinct,  // the first row of each value, earliest first
+  kLastDistinct,   // the last row of each value, latest first
+  kGreatest,       // rows by value, greatest first
+  kLeast,          // rows by value, least first
+  kHashes,         // of distinct values
+};
+
+struct CollectionSpec {
+  CollectionKind kind{};
+  int32_t column = -1;
+  int32_t filter = -1;  // -1: every row
+  uint32_t n = 1;       // the most rows; of kHashes the largest exact count
+  std::vector<uint32_t> order;
+
+  bool by_time() const { return kind <= CollectionKind::kLastDistinct; }
+  bool latest_first() const {
+    return kind == CollectionKind::kLast || kind == CollectionKind::kLastDistinct;
+  }
+  bool distinct() const {
+    return kind == CollectionKind::kFirstDistinct || kind == CollectionKind::kLastDistinct;
+  }
+  friend bool operator==(const CollectionSpec&, const CollectionSpec&) = default;
+};
+
+bool is_collection(Function function);
+// Of a feature whose function is one; what does not matter to it is left out of `order`.
+CollectionSpec collection_of(const FeatureSpec& feature);
+
+// Bit i: row i passes the filter and is not null in the column.
+uint64_t input_rows(const ChunkLayout& layout, const Chunk& chunk, int32_t column, int32_t filter);
+
+ScalarValue scalar_at(const ChunkLayout& layout, const RowRef& row, uint32_t column);
+
+// Distinct values of one column, each with a row that holds it. Reused; shard-affine.
+class ValueSet {
+ public:
+  void reset(const ChunkLayout* layout, uint32_t column);
+  bool insert(const RowRef& row);  // false if the value is there
+  size_t size() const { return rows_.size(); }
+  const std::vector<RowRef>& rows() const { return rows_; }  // in order of insertion
+
+ private:
+  void grow();
+
+  const ChunkLayout* layout_ = nullptr;
+  uint32_t column_ = 0;
+  std::vector<RowRef> rows_;
+  std::vector<uint64_t> hashes_;  // by row
+  std::vector<uint32_t> index_;   // size is a power of two; row + 1, or 0
+};
+
+// The k greatest or least rows by value, with duplicates. Among equal values any rows. Reused.
+class ExtremeRows {
+ public:
+  void reset(const ChunkLayout* layout, const CollectionSpec& spec);
+  // Rows of `chunk` in `mask`, which pass the filter and are not null.
+  void add(const Chunk& chunk, uint64_t mask);
+  // Leaves the rows in the order of the list.
+  void finish(std::vector<RowRef>* out);
+
+ private:
+  struct Number {
+    int64_t key;  // negated for the least
+    RowRef row;
+  };
+  struct Text {
+    std::string_view key;
+    RowRef row;
+  };
+
+  void add_numbers(const Chunk& chunk, uint64_t mask);
+  void add_texts(const Chunk& chunk, uint64_t mask);
+
+  const ChunkLayout* layout_ = nullptr;
+  uint32_t column_ = 0;
+  size_t limit_ = 0;
+  bool least_ = false;
+  std::vector<Number> numbers_;  // heaps: the first is the next to go
+  std::vector<Text> texts_;
+};
+
+}  // namespace tidemill

@@ -1,0 +1,224 @@
+#include "shared/window/collection_read.h"
+
+#include <algorithm>
+
+#include "shared/base/assert.h"
+
+namespace tidemill {
+namespace {
+
+constexpr size_t kCachedGroupChunks = 8;  // smaller groups are read row by row
+
+bool whole(const ChunkGroup& group, const TimeRange& range) {
+  return range.first <= group.first() && group.last() <= range.last;
+}
+
+uint64_t row_count(const ChunkGroup& group) {
+  uint64_t rows = 0;
+  for (const SealedChunk& sealed : group.chunks) rows += sealed.chunk->rows;
+  return rows;
+}
+
+}  // namespace
+
+void CollectionReader::begin(const LogContext& context, const RowLog* log,
+                             InputRegistry* registry) {
+  layout_ = &context.layout;
+  log_ = log;
+  plan_ = context.base;
+  stats_ = context.stats;
+  registry_ = registry;
+  tail_known_ = false;
+  folded_known_ = false;
+}
+
+const std::vector<RowRef>& CollectionReader::tail_rows() {
+  if (tail_known_) return tail_;
+  tail_.clear();
+  if (log_->tail() != nullptr) layout_->sort(*log_->tail(), &tail_);
+  tail_known_ = true;
+  return tail_;
+}
+
+const std::vector<RowRef>& CollectionReader::folded_rows() {
+  if (folded_known_) return folded_;
+  folded_.clear();
+  if (log_->base() != nullptr) log_->base()->kept_rows(&folded_);
+  std::stable_sort(folded_.begin(), folded_.end(),
+                   [](const RowRef& a, const RowRef& b) { return a.time() < b.time(); });
+  folded_known_ = true;
+  return folded_;
+}
+
+FeatureValue CollectionReader::value(const FeatureSpec& feature, const TimeRange* range) {
+  const CollectionSpec spec = collection_of(feature);
+  const bool counts = spec.kind == CollectionKind::kHashes;
+  if (log_ == nullptr || range == nullptr || spec.column < 0) {
+    if (counts) return int64_t{0};
+    return std::monostate();
+  }
+  if (counts) return count_hashes(spec, *range, feature.lifetime);
+  if (spec.by_time()) {
+    take_by_time(spec, *range, feature.lifetime);
+  } else {
+    take_extremes(spec, *range, feature.lifetime);
+  }
+  return list_value(feature, spec);
+}
+
+FeatureValue CollectionReader::list_value(const FeatureSpec& feature,
+                                          const CollectionSpec& spec) const {
+  if (rows_.empty()) return std::monostate();
+  const auto column = static_cast<uint32_t>(spec.column);
+  if (feature.function == Function::kFirst || feature.function == Function::kLast) {
+    return std::visit([](auto&& scalar) { return FeatureValue(std::move(scalar)); },
+                      scalar_at(*layout_, rows_.front(), column));
+  }
+  ListValue out;
+  out.reserve(rows_.size());
+  for (const RowRef& row : rows_) out.push_back(scalar_at(*layout_, row, column));
+  if (spec.latest_first()) std::reverse(out.begin(), out.end());
+  return out;
+}
+
+void CollectionReader::take_by_time(const CollectionSpec& spec, const TimeRange& range,
+                                    bool lifetime) {
+  stream_.begin(layout_, &spec, range);
+  stream_.add_list(tail_rows());
+  // What was folded lies before every window's end, whatever the range says.
+  if (lifetime) stream_.add_list(folded_rows());
+  if (log_->sealed() != nullptr) {
+    GroupRows group_rows;
+    if (spec.distinct()) {
+      group_rows = [&](const ChunkGroup& group) {
+        const GroupCollection* collection = cached(group, spec);
+        return collection == nullptr ? nullptr : &collection->rows;
+      };
+    }
+    stream_.add_groups(log_->sealed()->groups, std::move(group_rows));
+  }
+  if (spec.distinct()) seen_.reset(layout_, static_cast<uint32_t>(spec.column));
+  take_rows(&stream_, spec, &seen_, &run_, &rows_);
+}
+
+// Calls add_group(collection) for what groups in the range have cached, and add_rows(chunk, mask)
+// for all other rows.
+template <typename AddRows, typename AddGroup>
+void CollectionReader::each_part(const CollectionSpec& spec, const TimeRange& range,
+                                 AddRows&& add_rows, AddGroup&& add_group) {
+  const auto add = [&](const Chunk& chunk, bool all) {
+    uint64_t mask = input_rows(*layout_, chunk, spec.column, spec.filter);
+    if (!all) mask &= ChunkLayout::time_mask(chunk, range.first, range.last);
+    if (mask != 0) add_rows(chunk, mask);
+  };
+  if (log_->tail() != nullptr) add(*log_->tail(), false);
+  if (log_->sealed() == nullptr) return;
+  for (const auto& group : log_->sealed()->groups) {
+    if (group->last() < range.first || range.last < group->first()) continue;
+    if (whole(*group, range)) {
+      if (const GroupCollection* collection = cached(*group, spec)) {
+        add_group(*collection);
+        continue;
+      }
+    }
+    for (const SealedChunk& sealed : group->chunks) {
+      if (sealed.last < range.first || range.last < sealed.first) continue;
+      add(*sealed.chunk, range.first <= sealed.first && sealed.last <= range.last);
+    }
+  }
+}
+
+void CollectionReader::take_extremes(const CollectionSpec& spec, const TimeRange& range,
+                                     bool lifetime) {
+  extremes_.reset(layout_, spec);
+  const auto add_row = [&](const RowRef& row) {
+    extremes_.add(*row.chunk, uint64_t{1} << row.row);
+  };
+  each_part(
+      spec, range, [&](const Chunk& chunk, uint64_t mask) { extremes_.add(chunk, mask); },
+      [&](const GroupCollection& group) {
+        for (const RowRef& row : group.rows) add_row(row);
+      });
+  if (lifetime) {
+    for (const RowRef& row : folded_rows()) {
+      const uint64_t mask = input_rows(*layout_, *row.chunk, spec.column, spec.filter);
+      if ((mask >> row.row & 1) != 0) add_row(row);
+    }
+  }
+  extremes_.finish(&rows_);
+}
+
+int64_t CollectionReader::count_hashes(const CollectionSpec& spec, const TimeRange& range,
+                                       bool lifetime) {
+  hashes_.reset(spec.n);
+  const auto column = static_cast<uint32_t>(spec.column);
+  each_part(
+      spec, range,
+      [&](const Chunk& chunk, uint64_t mask) { hashes_.add_rows(*layout_, chunk, mask, column); },
+      [&](const GroupCollection& group) {
+        for (const uint64_t hash : group.hashes) hashes_.add(hash);
+      });
+  if (lifetime && log_->base() != nullptr) {
+    const size_t at = plan_->hashes_of({spec.column, spec.filter});
+    for (const uint64_t hash : log_->base()->hashes(at)) hashes_.add(hash);
+  }
+  return hashes_.count();
+}
+
+// What the group contributes; null: its rows are to be read.
+const GroupCollection* CollectionReader::cached(const ChunkGroup& group,
+                                                const CollectionSpec& spec) {
+  if (group.chunks.size() < kCachedGroupChunks) return nullptr;
+  const uint32_t number = registry_->number_of(spec);
+  CollectionCache& cache = group.collections;
+  if (cache == nullptr || cache->size() <= number || !(*cache)[number].known) {
+    stats_->bytes -= cache_bytes(cache);
+    if (cache == nullptr) cache = std::make_unique<std::vector<GroupCollection>>();
+    if (cache->size() <= number) {
+      cache->reserve(number + 1);
+      cache->resize(number + 1);
+    }
+    fill(group, spec, &(*cache)[number]);
+    stats_->bytes += cache_bytes(cache);
+  }
+  const GroupCollection& collection = (*cache)[number];
+  return collection.rows_instead ? nullptr : &collection;
+}
+
+void CollectionReader::fill(const ChunkGroup& group, const CollectionSpec& spec,
+                            GroupCollection* out) const {
+  const auto column = static_cast<uint32_t>(spec.column);
+  std::vector<RowRef> rows;
+  std::vector<uint64_t> hashes;
+  if (spec.by_time()) {
+    RowStream stream;
+    ValueSet seen;
+    std::vector<RowRef> run;
+    seen.reset(layout_, column);
+    stream.begin(layout_, &spec, {});
+    stream.add_group(group);
+    take_rows(&stream, spec, &seen, &run, &rows);
+  } else if (spec.kind == CollectionKind::kHashes) {
+    DistinctHashes distinct;
+    distinct.reset(spec.n);
+    for (const SealedChunk& sealed : group.chunks) {
+      const uint64_t mask = input_rows(*layout_, *sealed.chunk, spec.column, spec.filter);
+      distinct.add_rows(*layout_, *sealed.chunk, mask, column);
+    }
+    distinct.finish(&hashes);
+  } else {
+    ExtremeRows extremes;
+    extremes.reset(layout_, spec);
+    for (const SealedChunk& sealed : group.chunks) {
+      extremes.add(*sealed.chunk, input_rows(*layout_, *sealed.chunk, spec.column, spec.filter));
+    }
+    extremes.finish(&rows);
+  }
+  out->known = true;
+  out->rows_instead = (rows.size() + hashes.size()) * 4 > row_count(group);
+  if (out->rows_instead) return;
+  out->rows.assign(rows.begin(), rows.end());
+  out->hashes.assign(hashes.begin(), hashes.end());
+}
+
+}  // namespace tidemill

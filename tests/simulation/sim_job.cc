@@ -1,0 +1,188 @@
+#include "tests/simulation/sim_job.h"
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <tuple>
+
+namespace tidemill::test {
+
+using nlohmann::json;
+
+namespace {
+
+constexpr int64_t kSecond = 1'000'000;
+constexpr int64_t kShareModulus = 37;
+constexpr size_t kExactUpTo = 16;
+
+constexpr const char* kJob = R"(
+job: sim
+key_partitions: 16
+allowed_lateness: 8s
+sources:
+  transactions:
+    max_out_of_orderness: 4s
+    stream:
+      generator: {partitions: 4, events: 2600, seed: %SEED%, customers: 60, terminals: 25,
+                  zipf_exponent: 0.8, events_per_second: 60, late_share: 0.1, late_by: 4s,
+                  tie_share: 0.1, malformed_share: 0.005, fraud_share: 0.05, replay: 12x}
+views:
+  customer:
+    source: transactions
+    entity: [customer_id]
+    aggregations:
+      - {function: count, windows: [5s, 40s]}
+      - {function: sum, column: amount, windows: [5s, 40s]}
+      - {function: mean, column: amount, windows: [40s]}
+      - {function: min, column: amount, windows: [40s]}
+      - {function: max, column: amount, windows: [5s]}
+      - {function: stddev, column: amount, windows: [40s]}
+      - {function: last_n, column: amount, n: 3, windows: [40s]}
+  customer_history:
+    source: transactions
+    entity: [customer_id]
+    order_by: [transaction_id]
+    aggregations:
+      - {function: count, windows: [lifetime]}
+      - {function: sum, column: amount, windows: [lifetime]}
+      - {function: stddev, column: amount, windows: [lifetime]}
+      - {function: min, column: amount, windows: [lifetime]}
+      - {function: top_k, column: amount, k: 3, windows: [20s, lifetime]}
+      - {function: first, column: terminal_id, windows: [20s, lifetime]}
+      - {function: last_n, column: terminal_id, n: 4, windows: [20s, lifetime]}
+      - {function: first_distinct_n, column: terminal_id, n: 3, windows: [20s, lifetime]}
+      - {function: last_distinct_n, column: terminal_id, n: 3, windows: [20s, lifetime]}
+      - {function: count_distinct, column: terminal_id, exact_up_to: 16, windows: [20s, lifetime]}
+  terminal_risk:
+    source: transactions
+    entity: [terminal_id]
+    aggregations:
+      - {name: nb_tx, function: count, windows: [20s], offset: 10s}
+      - {name: risk, function: mean, column: cast(is_fraud as double), windows: [20s], offset: 10s}
+  terminal_share:
+    source: transactions
+    entity: [terminal_id]
+    aggregations:
+      - {name: share, function: sum, column: 1000 / (transaction_id % 37), windows: [30s]}
+      - {name: nb_tx, function: count, windows: [30s]}
+)";
+
+std::vector<double> amounts(const FoldRows& rows) {
+  std::vector<double> out;
+  for (const FoldEvent* e : rows) out.push_back(e->amount);
+  return out;
+}
+
+std::vector<json> terminals(const FoldRows& rows) {
+  std::vector<json> out;
+  for (const FoldEvent* e : rows) out.push_back(e->terminal);
+  return out;
+}
+
+json least_amount(const FoldRows& rows) {
+  const auto values = amounts(rows);
+  return values.empty() ? json() : json(*std::min_element(values.begin(), values.end()));
+}
+
+json fraud_share(const FoldRows& rows) {
+  std::vector<double> values;
+  for (const FoldEvent* e : rows) values.push_back(e->is_fraud ? 1 : 0);
+  return fold_mean(values);
+}
+
+json shares(const FoldRows& rows) {
+  std::vector<double> values;
+  for (const FoldEvent* e : rows)
+    values.push_back(static_cast<double>(1000 / (e->id % kShareModulus)));
+  return fold_sum(values);
+}
+
+// `customer` has no order_by: rows of one time go by its one input column.
+json last_amounts(FoldRows rows) {
+  std::sort(rows.begin(), rows.end(), [](const FoldEvent* a, const FoldEvent* b) {
+    return std::tie(a->time, a->amount) < std::tie(b->time, b->amount);
+  });
+  const auto values = amounts(rows);
+  return fold_last_n({values.begin(), values.end()}, 3);
+}
+
+// By "view.feature"; the rows are by (event time, transaction id).
+using Fold = std::function<json(const FoldRows&)>;
+
+const std::map<std::string, Fold>& folds() {
+  static const Fold count = [](const FoldRows& rows) { return json(rows.size()); };
+  static const Fold sum = [](const FoldRows& rows) { return fold_sum(amounts(rows)); };
+  static const Fold stddev = [](const FoldRows& rows) { return fold_stddev(amounts(rows)); };
+  static const std::map<std::string, Fold> folds{
+      {"customer.count", count},
+      {"customer.amount_sum", sum},
+      {"customer.amount_mean", [](const FoldRows& rows) { return fold_mean(amounts(rows)); }},
+      {"customer.amount_min", least_amount},
+      {"customer.amount_max",
+       [](const FoldRows& rows) {
+         const json greatest = fold_top_k(amounts(rows), 1);
+         return greatest.empty() ? json() : greatest[0];
+       }},
+      {"customer.amount_stddev", stddev},
+      {"customer.amount_last_n", last_amounts},
+      {"customer_history.count", count},
+      {"customer_history.amount_sum", sum},
+      {"customer_history.amount_stddev", stddev},
+      {"customer_history.amount_min", least_amount},
+      {"customer_history.amount_top_k",
+       [](const FoldRows& rows) { return fold_top_k(amounts(rows), 3); }},
+      {"customer_history.terminal_id_first",
+       [](const FoldRows& rows) { return rows.empty() ? json() : json(rows[0]->terminal); }},
+      {"customer_history.terminal_id_last_n",
+       [](const FoldRows& rows) { return fold_last_n(terminals(rows), 4); }},
+      {"customer_history.terminal_id_first_distinct_n",
+       [](const FoldRows& rows) { return fold_first_distinct_n(terminals(rows), 3); }},
+      {"customer_history.terminal_id_last_distinct_n",
+       [](const FoldRows& rows) { return fold_last_distinct_n(terminals(rows), 3); }},
+      {"customer_history.terminal_id_count_distinct",
+       [](const FoldRows& rows) { return fold_count_distinct(terminals(rows), kExactUpTo); }},
+      {"terminal_risk.nb_tx", count},
+      {"terminal_risk.risk", fraud_share},
+      {"terminal_share.share", shares},
+      {"terminal_share.nb_tx", count},
+  };
+  return folds;
+}
+
+}  // namespace
+
+const std::array<SimView, 4> kSimViews{{
+    {"customer", "customer_id", &FoldEvent::customer, 0},
+    {"customer_history", "customer_id", &FoldEvent::customer, 0},
+    {"terminal_risk", "terminal_id", &FoldEvent::terminal, 10 * kSecond},
+    {kFallibleView, "terminal_id", &FoldEvent::terminal, 0},
+}};
+
+std::string sim_job_yaml(uint64_t seed) {
+  std::string yaml = kJob;
+  const std::string mark = "%SEED%";
+  yaml.replace(yaml.find(mark), mark.size(), std::to_string(seed));
+  return yaml;
+}
+
+bool fails_in_view(const FoldEvent& event) { return event.id % kShareModulus == 0; }
+
+FoldRows rows_of_view(const SimView& view, const FoldRows& events_of_key,
+                      const std::vector<uint64_t>& below) {
+  FoldRows rows = rows_until(events_of_key, below);
+  if (view.name == std::string(kFallibleView)) {
+    std::erase_if(rows, [](const FoldEvent* e) { return fails_in_view(*e); });
+  }
+  std::sort(rows.begin(), rows.end(), [](const FoldEvent* a, const FoldEvent* b) {
+    return std::tie(a->time, a->id) < std::tie(b->time, b->id);
+  });
+  return rows;
+}
+
+json fold_feature(const SimView& view, const std::string& feature, const FoldRows& rows) {
+  const auto fold = folds().find(std::string(view.name) + "." + feature);
+  ASSERT(fold != folds().end());
+  return fold->second(rows);
+}
+
+}  // namespace tidemill::test

@@ -1,0 +1,34 @@
+// The job of the simulation, and the value of each of its features by the fold. Views: `customer`
+// with windows that are freed, `customer_history` with lists and lifetime windows of the same rows,
+// `terminal_risk` behind an offset, and `terminal_share`, whose expression fails on some rows.
+#pragma once
+
+#include <array>
+#include <string>
+
+#include "tests/simulation/fold.h"
+
+namespace tidemill::test {
+
+std::string sim_job_yaml(uint64_t seed);
+
+struct SimView {
+  const char* name;
+  const char* join_key;
+  std::string FoldEvent::*key;
+  DurationUs offset;
+};
+
+inline constexpr const char* kFallibleView = "terminal_share";
+extern const std::array<SimView, 4> kSimViews;
+
+// The row is no row of the fallible view, and a dead letter instead.
+bool fails_in_view(const FoldEvent& event);
+
+// The rows that a view has of a key, by (event time, transaction id).
+FoldRows rows_of_view(const SimView& view, const FoldRows& events_of_key,
+                      const std::vector<uint64_t>& below);
+// Over the rows of its window; `feature` is its name without the window.
+nlohmann::json fold_feature(const SimView& view, const std::string& feature, const FoldRows& rows);
+
+}  // namespace tidemill::test

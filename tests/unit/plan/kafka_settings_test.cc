@@ -1,0 +1,62 @@
+#include "shared/plan/kafka_settings.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace tidemill {
+namespace {
+
+TEST(KafkaSettings, BrokersAreAddresses) {
+  for (const char* good : {"a:1", "127.0.0.1:9092", "a.b-c:65535,[::1]:9092", "a:1,b:2,c:3"}) {
+    EXPECT_TRUE(check_kafka_brokers(good).ok()) << good;
+  }
+  for (const char* bad : {"", "a", "a:", ":1", "a:0", "a:65536", "a:1x", "a:1,", ",a:1", "a:1, b:1",
+                          "::1:9092", "ssl://a:1", "a\t:1"}) {
+    EXPECT_FALSE(check_kafka_brokers(bad).ok()) << bad;
+  }
+  EXPECT_FALSE(check_kafka_brokers("a:1," + std::string(5000, 'b') + ":1").ok());
+}
+
+TEST(KafkaSettings, TopicsAndGroupsAreNames) {
+  for (const std::string& good :
+       {std::string("a"), std::string("A.b_c-1"), std::string(249, 'x')}) {
+    EXPECT_TRUE(check_kafka_topic(good).ok()) << good;
+  }
+  for (const std::string& bad : {std::string(), std::string("."), std::string(".."),
+                                 std::string("a b"), std::string("^a.*"), std::string(250, 'x')}) {
+    EXPECT_FALSE(check_kafka_topic(bad).ok()) << bad;
+  }
+  EXPECT_TRUE(check_kafka_group("tidemill.job").ok());
+  EXPECT_FALSE(check_kafka_group("").ok());
+  EXPECT_FALSE(check_kafka_group("a b").ok());
+  EXPECT_FALSE(check_kafka_group(std::string(256, 'x')).ok());
+}
+
+TEST(KafkaSettings, OwnedSettingsAreRefused) {
+  for (const OwnedKafkaSetting& owned : kOwnedKafkaSettings) {
+    const Status refused = check_kafka_client_setting(owned.name, "x");
+    ASSERT_FALSE(refused.ok()) << owned.name;
+    EXPECT_NE(refused.error().message().find(owned.instead), std::string::npos);
+  }
+  EXPECT_TRUE(check_kafka_client_setting("security.protocol", "sasl_ssl").ok());
+  EXPECT_FALSE(check_kafka_client_setting("", "x").ok());
+  EXPECT_FALSE(check_kafka_client_setting("a b", "x").ok());
+}
+
+TEST(KafkaSettings, ValuesMayNameTheEnvironment) {
+  const std::string certificate = "-----BEGIN CERTIFICATE-----\n" + std::string(10'000, 'x');
+  for (const std::string& good : {std::string(), std::string("${A}"), std::string("x${_a1}y${B}"),
+                                  std::string("$A $ {}"), certificate}) {
+    EXPECT_TRUE(check_kafka_client_setting("sasl.password", good).ok()) << good;
+  }
+  for (const std::string& bad :
+       {std::string("${"), std::string("${}"), std::string("${A"), std::string("${1}"),
+        std::string("${A-B}"), std::string("${A}${"), std::string("a\0b", 3), std::string("\xff"),
+        std::string(70'000, 'x')}) {
+    EXPECT_FALSE(check_kafka_client_setting("sasl.password", bad).ok()) << bad;
+  }
+}
+
+}  // namespace
+}  // namespace tidemill

@@ -1,0 +1,310 @@
+// Lifetime windows: whatever was folded when, by whom and how many rows at a time, every permitted
+// read and every image is that of the multiset of rows.
+#include <gtest/gtest.h>
+#include <rapidcheck.h>
+#include <rapidcheck/gtest.h>
+
+#include <cmath>
+#include <map>
+
+#include "shared/base/hash.h"
+#include "tests/unit/window/window_fixture.h"
+
+namespace tidemill::testing {
+namespace {
+
+// Few values and many ties, so that the views' orders leave much undecided.
+void coarsen(std::vector<Row>* rows) {
+  for (Row& row : *rows) {
+    row.time -= row.time % 4;
+    for (Cell& cell : row.cells) {
+      if (auto* i = std::get_if<int64_t>(&cell)) *i &= 1;
+      if (auto* d = std::get_if<double>(&cell)) *d = std::signbit(*d) ? -1.5 : 2.5;
+      if (auto* s = std::get_if<std::string>(&cell)) s->resize(s->size() % 2);
+    }
+  }
+}
+
+// A job of one table, random rows of a few keys, and what the horizon is after each part of them.
+class Story {
+ public:
+  Story(uint64_t seed, size_t most_rows) : random(seed) {
+    constexpr DurationUs kRetentions[] = {0, 1, 5'000, 300'000, 20'000'000, 2'000'000'000};
+    const DurationUs retention = kRetentions[random() % std::size(kRetentions)];
+    schema = every_type_schema(retention);
+    lifetime = random_lifetime_features(1 + random() % 12, schema, &random);
+    schema.lifetime = lifetime;
+    schema.views = {{0, retention, true, {}}, {1, retention / 2, false, {0}}};
+    schemas = std::make_shared<const std::vector<TableSchema>>(std::vector{schema});
+    const RowShape shape{static_cast<int>(random() % 3), static_cast<int>(random() % 3),
+                         static_cast<int>(random() % 2 * 20), static_cast<int>(random() % 3 * 30)};
+    const bool coarse = random() % 2 == 0;
+    const size_t keys = 1 + random() % 3;
+    for (size_t k = 0; k < keys; ++k) {
+      const std::string key = "key" + std::to_string(k);
+      by_key[key] = random_rows(1 + random() % most_rows, shape, schema, &random);
+      if (coarse) coarsen(&by_key[key]);
+      for (KeyedRow& row : keyed(by_key[key], key, schema)) {
+        leading = std::max(leading, row.row.time);
+        rows.push_back(std::move(row));
+      }
+    }
+    horizon = leading - static_cast<int64_t>(random() % 3 * 1'000'000);
+    windows = random_features(8, schema, std::max<DurationUs>(1, retention), &random);
+    for (FeatureSpec& f : windows) f.offset = std::min(f.offset, retention - f.window);
+    if (retention == 0) windows.clear();
+  }
+
+  PartitionState empty() const { return PartitionState(schemas); }
+
+  void shuffle() {
+    for (size_t i = rows.size(); i > 1; --i) std::swap(rows[i - 1], rows[random() % i]);
+  }
+  // A part of the rows at a time; between them the horizon rises, keys are read, and the state is
+  // restored from its bytes.
+  void play(PartitionState* state, size_t from, size_t to) {
+    TimeUs seen = kMinTime;
+    const size_t longest = 1 + random() % 100;
+    for (size_t at = from; at < to;) {
+      const size_t length = std::min(to - at, 1 + random() % longest);
+      const std::span part = std::span(rows).subspan(at, length);
+      append_rows(state, 0, schema, part);
+      for (const KeyedRow& row : part) seen = std::max(seen, row.row.time);
+      at += length;
+      if (random() % 3 == 0) {
+        state->raise_horizon(std::min(horizon, seen - static_cast<int64_t>(random() % 100'000)));
+      }
+      if (random() % 8 == 0) check_reads(*state, false);
+      if (random() % 16 == 0) restart(state);
+    }
+  }
+  void restart(PartitionState* state) const {
+    auto restored = PartitionState::deserialize(schemas, whole(*state));
+    RC_ASSERT(restored.ok());
+    *state = std::move(*restored);
+  }
+  // All rows are in, and the horizon is where it ends.
+  void check_reads(const PartitionState& state, bool compare) {
+    for (const auto& [key, key_rows] : by_key) {
+      const uint64_t hash = hash_entity_key(key, schema.entity_seed);
+      const TimeUs as_of = std::max(
+          horizon, random() % 2 == 0 ? leading : key_rows[random() % key_rows.size()].time);
+      for (const auto& features : {lifetime, windows}) {
+        bool found = false;
+        const auto values = compute(state, 0, key, hash, features, as_of, &found);
+        if (!compare) continue;
+        RC_ASSERT(found);
+        RC_ASSERT(difference(features, reference_all(key_rows, schema, features, as_of), values) ==
+                  "");
+      }
+    }
+  }
+
+  Random random;
+  TableSchema schema;
+  TableSchemas schemas;
+  std::vector<FeatureSpec> lifetime, windows;
+  std::vector<KeyedRow> rows;
+  std::map<std::string, std::vector<Row>> by_key;
+  TimeUs leading = kMinTime;
+  TimeUs horizon = kMinTime;  // at the end
+};
+
+// One state gets the rows in order, one in any order, one half of them as images, and all are read,
+// restarted and rid of old rows at any moment.
+void tell(uint64_t seed, size_t most_rows) {
+  Story story(seed, most_rows);
+  PartitionState in_order = story.empty(), shuffled = story.empty(), merged = story.empty();
+  const size_t middle = story.random() % (story.rows.size() + 1);
+  story.play(&in_order, 0, middle);
+  merged.raise_horizon(std::min(story.horizon, story.leading - 50'000));
+  append_rows(&merged, 0, story.schema, std::span(story.rows).first(middle / 2));
+  // Only an owner's horizon at or before the replica's leaves no hole in what the replica may be
+  // asked.
+  merged.raise_horizon(in_order.horizon());
+  for (const auto& image : images(in_order)) {
+    ByteReader reader(image);
+    RC_ASSERT(merged.apply_image(&reader, 7).ok());
+    RC_ASSERT(reader.remaining() == 0u);
+  }
+  story.play(&merged, middle, story.rows.size());
+  story.play(&in_order, middle, story.rows.size());
+  story.shuffle();
+  story.play(&shuffled, 0, story.rows.size());
+
+  std::vector<std::vector<uint8_t>> expected;
+  for (PartitionState* state : {&in_order, &shuffled, &merged}) {
+    state->raise_horizon(story.horizon);
+    story.check_reads(*state, true);
+    if (expected.empty()) expected = images(*state);
+    RC_ASSERT(images(*state) == expected);
+    RC_ASSERT(state->stats().keys == story.by_key.size());
+    RC_ASSERT(state->stats().too_late_rows == 0u);
+    story.restart(state);
+    RC_ASSERT(images(*state) == expected);
+    story.check_reads(*state, true);
+  }
+}
+
+RC_GTEST_PROP(Lifetime, DependsOnTheRowsAlone, ()) {
+  Random random(*rc::gen::arbitrary<uint64_t>());
+  for (int i = 0; i < 20; ++i) tell(random(), 60);
+  if (random() % 4 == 0) tell(random(), 700);
+}
+
+// All rows are folded in the end, however many; what is left is small and says the same.
+RC_GTEST_PROP(Lifetime, IsAllThatIsLeftOfOldKeys, ()) {
+  Story story(*rc::gen::arbitrary<uint64_t>(), 600);
+  PartitionState state = story.empty();
+  story.play(&state, 0, story.rows.size());
+  story.horizon = story.leading + story.schema.retention + 1;
+  for (int i = 0; i < 4; ++i) state.raise_horizon(story.horizon);
+  RC_ASSERT(state.stats().rows == 0u);
+  RC_ASSERT(state.stats().keys == story.by_key.size());
+  RC_ASSERT(state.stats().freed_rows <= story.rows.size());
+  story.windows.clear();
+  story.check_reads(state, true);
+  const auto before = images(state);
+  story.restart(&state);
+  RC_ASSERT(images(state) == before);
+  story.check_reads(state, true);
+}
+
+TEST(Lifetime, WorksByHand) {
+  TableSchema schema = one_double_schema(100);
+  FeatureSpec sum;
+  sum.function = Function::kSum;
+  sum.column = 0;
+  sum.type = ColumnType::kDouble;
+  sum.lifetime = true;
+  sum.offset = 50;
+  FeatureSpec last = sum;
+  last.function = Function::kLastN;
+  last.n = 3;
+  last.list = true;
+  last.order = {0};
+  last.offset = 0;
+  schema.lifetime = {sum, last};
+  PartitionState state(std::make_shared<const std::vector<TableSchema>>(std::vector{schema}));
+  const auto add = [&](TimeUs t, double x) {
+    append_rows(&state, 0, schema, keyed({{t, {x}, {}}}, "a", schema));
+  };
+  const auto read = [&](const FeatureSpec& f, TimeUs as_of) {
+    return compute(state, 0, "a", hash_entity_key("a", schema.entity_seed), {f}, as_of)[0];
+  };
+  add(1000, 1);
+  add(1010, 2);
+  EXPECT_EQ(read(sum, 1059), FeatureValue(1.0)) << "up to as_of - offset";
+  EXPECT_EQ(read(sum, 1060), FeatureValue(3.0));
+  sum.closed = Closed::kLeft;
+  EXPECT_EQ(read(sum, 1060), FeatureValue(1.0));
+  sum.closed = Closed::kRight;
+  state.raise_horizon(5000);
+  EXPECT_EQ(state.stats().rows, 0u);
+  EXPECT_EQ(state.stats().freed_rows, 2u);
+  EXPECT_EQ(read(sum, 5000), FeatureValue(3.0));
+  add(900, 10);  // below what the horizon keeps, and counts all the same
+  EXPECT_EQ(state.stats().too_late_rows, 0u);
+  EXPECT_EQ(read(sum, 5000), FeatureValue(13.0));
+  EXPECT_EQ(read(last, 5000), FeatureValue(ListValue{10.0, 1.0, 2.0}));
+  add(4990, 7);
+  EXPECT_EQ(read(last, 5000), FeatureValue(ListValue{1.0, 2.0, 7.0}));
+  EXPECT_EQ(read(sum, 5000), FeatureValue(13.0));
+  EXPECT_EQ(read(sum, 5040), FeatureValue(20.0));
+}
+
+// A key that gets rows for ever stays as small as its lists need it to be.
+TEST(Lifetime, BasesAreBounded) {
+  TableSchema schema = every_type_schema(1000);
+  Random random(3);
+  schema.lifetime = random_lifetime_features(0, schema, &random);
+  for (int32_t column = 0; column < 6; ++column) {
+    for (int function = 10; function <= kFunctions; ++function) {
+      FeatureSpec f;
+      f.function = static_cast<Function>(function);
+      f.column = column;
+      f.n = f.function == Function::kCountDistinct ? 100 : 10;
+      f.order = {static_cast<uint32_t>(column)};
+      f.lifetime = true;
+      schema.lifetime.push_back(f);
+    }
+  }
+  PartitionState state(std::make_shared<const std::vector<TableSchema>>(std::vector{schema}));
+  uint64_t most = 0;
+  for (int i = 0; i < 200; ++i) {
+    std::vector<Row> rows = random_rows(100, {.times = 2, .values = 1}, schema, &random);
+    for (Row& row : rows) row.time += i * 10'000'000;
+    append_rows(&state, 0, schema, keyed(rows, "a", schema));
+    state.raise_horizon(rows.back().time);
+    most = std::max(most, state.stats().bytes);
+  }
+  EXPECT_LE(state.stats().rows, 300u);
+  EXPECT_LE(most, 150'000u);
+}
+
+TEST(Lifetime, StatesOfOtherLifetimeWindowsAreRefused) {
+  TableSchema schema = every_type_schema(1000);
+  Random random(1);
+  schema.lifetime = random_lifetime_features(3, schema, &random);
+  const auto of = [](const TableSchema& s) {
+    return std::make_shared<const std::vector<TableSchema>>(std::vector{s});
+  };
+  const PartitionState state(of(schema));
+  EXPECT_TRUE(PartitionState::deserialize(of(schema), whole(state)).ok());
+  TableSchema other = schema;
+  other.lifetime[0].order.push_back(5);
+  EXPECT_FALSE(PartitionState::deserialize(of(other), whole(state)).ok());
+  other = schema;
+  other.lifetime.pop_back();
+  EXPECT_FALSE(PartitionState::deserialize(of(other), whole(state)).ok());
+  other = schema;
+  ++other.lifetime[1].n;
+  EXPECT_FALSE(PartitionState::deserialize(of(other), whole(state)).ok());
+}
+
+// A row of a view is too late for it once it is older than all the view's windows reach, whether
+// another view of the table still wants it or not.
+TEST(TooLate, IsCountedByView) {
+  TableSchema schema = every_type_schema(1000);
+  schema.views = {{2, 1000, false, {}}, {0, 100, false, {0}}, {3, 100, false, {0, 1}}};
+  PartitionState state(std::make_shared<const std::vector<TableSchema>>(std::vector{schema}));
+  const auto add = [&](TimeUs t, bool first, bool second) {
+    Row row{t, {1.0, int64_t{1}, int64_t{1}, true, std::string("x"), int64_t{1}}, {first, second}};
+    append_rows(&state, 0, schema, keyed({row}, "a", schema));
+  };
+  state.raise_horizon(5000);
+  add(4900, true, true);  // in time for all
+  EXPECT_EQ(state.stats().too_late_by_view, (std::vector<uint64_t>{0, 0, 0, 0}));
+  add(4899, true, false);
+  EXPECT_EQ(state.stats().too_late_by_view, (std::vector<uint64_t>{1, 0, 0, 1}));
+  add(4000, false, true);
+  EXPECT_EQ(state.stats().too_late_by_view, (std::vector<uint64_t>{1, 0, 0, 2}));
+  EXPECT_EQ(state.stats().too_late_rows, 0u);
+  EXPECT_EQ(state.stats().rows, 3u);
+  add(3999, false, false);
+  EXPECT_EQ(state.stats().too_late_by_view, (std::vector<uint64_t>{1, 0, 1, 2}));
+  EXPECT_EQ(state.stats().too_late_rows, 1u);
+  const auto restored = PartitionState::deserialize(
+      std::make_shared<const std::vector<TableSchema>>(std::vector{schema}), whole(state));
+  ASSERT_TRUE(restored.ok());
+  EXPECT_EQ(restored->stats().too_late_by_view, state.stats().too_late_by_view);
+  EXPECT_EQ(restored->stats().too_late_rows, 1u);
+}
+
+TEST(TooLate, NothingIsForAViewWithALifetimeWindow) {
+  TableSchema schema = every_type_schema(1000);
+  Random random(1);
+  schema.lifetime = random_lifetime_features(1, schema, &random);
+  schema.views = {{0, 100, true, {}}, {1, 1000, false, {}}};
+  PartitionState state(std::make_shared<const std::vector<TableSchema>>(std::vector{schema}));
+  state.raise_horizon(5000);
+  const Row row{
+      10, {1.0, int64_t{1}, int64_t{1}, true, std::string("x"), int64_t{1}}, {true, true}};
+  append_rows(&state, 0, schema, keyed({row}, "a", schema));
+  EXPECT_EQ(state.stats().too_late_by_view, (std::vector<uint64_t>{0, 1}));
+  EXPECT_EQ(state.stats().too_late_rows, 0u);
+  EXPECT_EQ(state.stats().keys, 1u);
+}
+
+}  // namespace
+}  // namespace tidemill::testing
