@@ -12,7 +12,7 @@ using nlohmann::json;
 
 constexpr const char* kDefaultCoordinator = "http://127.0.0.1:7070";
 constexpr const char* kDefaultDir = "./run";
-constexpr int kTimeoutMs = 20'000;
+constexpr int kChangeTimeoutMs = 130'000;  // a submission asks brokers, which may not answer
 
 std::string error_message(const Reply& reply) {
   if (reply.json.is_object() && reply.json.contains("error")) {
@@ -30,7 +30,8 @@ std::string as_url(std::string address) {
 
 Reply call_coordinator(const GlobalOptions& global, const std::string& method,
                        const std::string& path, const std::string& body) {
-  Reply reply = call(method, coordinator_url(global) + path, body);
+  Reply reply = call(method, coordinator_url(global) + path, body,
+                     method == "GET" ? kCallTimeoutMs : kChangeTimeoutMs);
   if (reply.exit == ExitCode::kUnreachable) {
     reply.message +=
         "\n  start a cluster with `tidemill up`, or name its coordinator with --coordinator URL "
@@ -46,9 +47,10 @@ ExitCode fail(ExitCode code, const std::string& message) {
   return code;
 }
 
-Reply call(const std::string& method, const std::string& url, const std::string& body) {
+Reply call(const std::string& method, const std::string& url, const std::string& body,
+           int timeout_ms) {
   Reply reply;
-  auto response = http_call(method, url, body, kTimeoutMs);
+  auto response = http_call(method, url, body, timeout_ms);
   if (!response.ok()) {
     reply.exit =
         response.error().code() == ErrorCode::kUser ? ExitCode::kUsage : ExitCode::kUnreachable;

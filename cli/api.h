@@ -19,7 +19,10 @@ struct Reply {
   bool ok() const { return exit == ExitCode::kOk; }
 };
 
-Reply call(const std::string& method, const std::string& url, const std::string& body = "");
+inline constexpr int kCallTimeoutMs = 20'000;
+
+Reply call(const std::string& method, const std::string& url, const std::string& body = "",
+           int timeout_ms = kCallTimeoutMs);
 
 // The coordinator's address without a slash at its end: --coordinator, $TIDEMILL_COORDINATOR, the
 // cluster of ./run/cluster.json, or http://127.0.0.1:7070.

@@ -11,6 +11,7 @@
 #include <system_error>
 #include <utility>
 
+#include "cli/generate_kafka.h"
 #include "cli/progress.h"
 #include "shared/base/result.h"
 #include "shared/base/time.h"
@@ -68,9 +69,6 @@ class NewFile {
 };
 
 Result<proto::GeneratorInput> to_input(const GenerateOptions& options) {
-  if (options.format != "csv" && options.format != "ndjson") {
-    return user_error("format is '" + options.format + "'; it is csv or ndjson");
-  }
   if (options.events == 0) return user_error("events is 0; write how many a file shall have");
   proto::GeneratorInput input;
   TimeUs start = 0;
@@ -96,6 +94,23 @@ Result<proto::GeneratorInput> to_input(const GenerateOptions& options) {
   input.set_malformed_share(options.malformed_share);
   input.set_fraud_share(options.fraud_share);
   return input;
+}
+
+// Fills in what depends on where the events go.
+Status complete_options(GenerateOptions* options) {
+  const bool files = options->kafka.empty();
+  const std::string json = files ? "ndjson" : "json";
+  if (options->format.empty()) options->format = files ? "csv" : "json";
+  if (options->format != "csv" && options->format != json) {
+    return user_error("format is '" + options->format + "'; it is csv or " + json);
+  }
+  if (files) {
+    return options->topic.empty() ? Status()
+                                  : user_error(
+                                        "--topic is given without --kafka; write the "
+                                        "brokers as --kafka HOST:PORT");
+  }
+  return options->topic.empty() ? user_error("--kafka is given without --topic") : Status();
 }
 
 Status write_partition(const GenerateOptions& options, const proto::GeneratorInput& input,
@@ -124,10 +139,8 @@ Status write_partition(const GenerateOptions& options, const proto::GeneratorInp
   return status.ok() ? file.complete() : status;
 }
 
-Status generate(const GenerateOptions& options) {
-  const auto input = to_input(options);
-  if (!input.ok()) return input.error();
-  const auto checked = TransactionGenerator::create(*input, 0);
+Status generate_files(const GenerateOptions& options, const proto::GeneratorInput& input) {
+  const auto checked = TransactionGenerator::create(input, 0);
   if (!checked.ok()) return checked.error();
   std::error_code error;
   std::filesystem::create_directories(options.out, error);
@@ -135,26 +148,39 @@ Status generate(const GenerateOptions& options) {
   const uint64_t total = options.events * options.partitions;
   Progress progress("generate", "events", total, !options.quiet);
   for (uint32_t partition = 0; partition < options.partitions; ++partition) {
-    Status status = write_partition(options, *input, partition, &progress);
+    Status status = write_partition(options, input, partition, &progress);
     if (!status.ok()) return status;
     progress.update((partition + 1) * options.events);
   }
   return {};
 }
 
+std::string summary(const GenerateOptions& options) {
+  const std::string wrote = "wrote " + std::to_string(options.events * options.partitions);
+  if (!options.kafka.empty()) {
+    return wrote + " events to " + std::to_string(options.partitions) + " partitions of topic '" +
+           options.topic + "'";
+  }
+  return wrote + " events to " + std::to_string(options.partitions) + " " + options.format +
+         " files in " + options.out;
+}
+
 }  // namespace
 
-int run_generate(const GenerateOptions& options) {
-  const Status status = generate(options);
+int run_generate(const GenerateOptions& asked) {
+  GenerateOptions options = asked;
+  Status status = complete_options(&options);
+  if (status.ok()) {
+    const auto input = to_input(options);
+    status = !input.ok()             ? Status(input.error())
+             : options.kafka.empty() ? generate_files(options, *input)
+                                     : generate_to_kafka(options, *input);
+  }
   if (!status.ok()) {
     std::fprintf(stderr, "tidemill generate: %s\n", status.error().message().c_str());
     return 1;
   }
-  if (!options.quiet) {
-    std::printf("wrote %llu events to %u %s files in %s\n",
-                static_cast<unsigned long long>(options.events * options.partitions),
-                options.partitions, options.format.c_str(), options.out.c_str());
-  }
+  if (!options.quiet) std::printf("%s\n", summary(options).c_str());
   return 0;
 }
 

@@ -15,6 +15,7 @@
 #include "cli/job_submit.h"
 #include "cli/up.h"
 #include "cli/validate.h"
+#include "shared/obs/log.h"
 
 namespace tidemill::cli {
 namespace {
@@ -156,7 +157,7 @@ void bind_validate(CLI::App& root, Commands* all) {
 }
 
 void bind_generate(CLI::App& root, Commands* all) {
-  CLI::App* app = root.add_subcommand("generate", "Write generated card transactions to files");
+  CLI::App* app = root.add_subcommand("generate", "Write generated card transactions to files or a topic");
   GenerateOptions& to = all->generate;
   const auto option = [app](const char* name, auto& value, const char* help) {
     return app->add_option(name, value, help)->capture_default_str();
@@ -165,16 +166,17 @@ void bind_generate(CLI::App& root, Commands* all) {
     option(name, value, help)->check(CLI::Range(0.0, 1.0));
   };
   option("--out", to.out, "Directory; made if it does not exist");
-  option("--format", to.format, "csv or ndjson")->check(CLI::IsMember({"csv", "ndjson"}));
+  app->add_option("--format", to.format, "csv or ndjson; to a topic csv or json")
+      ->check(CLI::IsMember({"csv", "ndjson", "json"}));
   option("--seed", to.seed, "The same seed gives the same events");
-  option("--partitions", to.partitions, "Files")->check(CLI::Range(1, 65'536));
-  option("--events", to.events, "Events per file");
+  option("--partitions", to.partitions, "Files, or partitions of the topic")->check(CLI::Range(1, 65'536));
+  option("--events", to.events, "Events per file or partition");
   option("--customers", to.customers, "Customers")->check(CLI::PositiveNumber);
   option("--terminals", to.terminals, "Terminals")->check(CLI::PositiveNumber);
   option("--zipf-exponent", to.zipf_exponent, "Skew of customers and terminals; 0: uniform")
       ->check(CLI::NonNegativeNumber);
   option("--start-time", to.start_time, "Event time of the first event (RFC 3339)");
-  option("--events-per-second", to.events_per_second, "In event time, over all files")
+  option("--events-per-second", to.events_per_second, "In event time, over all of them")
       ->check(CLI::PositiveNumber);
   share("--late-share", to.late_share, "Share of events that are dated back");
   option("--late-by", to.late_by, "By up to this, such as 1h");
@@ -185,8 +187,24 @@ void bind_generate(CLI::App& root, Commands* all) {
   share("--malformed-share", to.malformed_share, "Share of records that cannot be read");
   share("--fraud-share", to.fraud_share, "Share of fraudulent events");
   app->add_flag("--quiet", to.quiet, "No progress bar and no summary");
+  auto* kafka = app->add_option("--kafka", to.kafka, "Brokers, HOST:PORT,..: write to a topic");
+  app->add_option("--topic", to.topic, "The topic; made if it does not exist")->needs(kafka);
+  option("--partitions-key", to.partition_key,
+         "A record's partition: that of the generator, or by customer_id")
+      ->check(CLI::IsMember({"round-robin", "customer_id"}))
+      ->needs(kafka);
+  option("--timestamps", to.timestamps, "Of the records: event-time or now")
+      ->check(CLI::IsMember({"event-time", "now"}))
+      ->needs(kafka);
+  app->add_flag("--live", to.live, "Write no event before its time; those of the past at once")
+      ->needs(kafka);
+  app->add_option("--client", to.client, "A setting of librdkafka, NAME=VALUE; any number")
+      ->needs(kafka);
   app->callback([all] {
-    all->chosen = [all] { return static_cast<ExitCode>(run_generate(all->generate)); };
+    all->chosen = [all] {
+      set_log_level(LogLevel::kError);  // what the Kafka client says is in the error's message
+      return static_cast<ExitCode>(run_generate(all->generate));
+    };
   });
 }
 

@@ -6,6 +6,7 @@
 
 #include "coordinator/job_status.h"
 #include "coordinator/node_text.h"
+#include "shared/plan/limits.h"
 #include "shared/plan/source_partitions.h"
 
 namespace tidemill {
@@ -147,18 +148,21 @@ std::vector<JobId> Draft::grow_topics(const MembershipTable& members) {
   std::vector<JobId> out;
   for (auto& [id, entry] : state_.jobs) {
     if (entry.job->state != JobState::kRunning) continue;
-    const auto& plan = entry.job->plan->proto();
-    std::optional<proto::JobPlan> grown;
+    const auto plan = entry.job->plan;  // outlives the record that is replaced
     std::vector<const proto::ReaderReport*> readers;
-    for (int i = 0; i < plan.sources_size(); ++i) {
-      if (!plan.sources(i).has_kafka()) continue;
+    std::optional<proto::JobPlan> grown;
+    for (int i = 0; i < plan->proto().sources_size(); ++i) {
+      const proto::Source& source = plan->proto().sources(i);
+      if (!source.has_kafka()) continue;
       if (readers.empty()) readers = current_readers(entry, members);
-      const uint32_t known = partition_count(plan.sources(i));
-      const uint32_t now = reported_partitions(plan, static_cast<uint32_t>(i), readers);
+      const uint32_t known = partition_count(source);
+      const uint32_t now = reported_partitions(plan->proto(), static_cast<uint32_t>(i), readers);
       if (now <= known) continue;
-      if (!grown) grown = plan;
+      if (!grown) grown = plan->proto();
       auto* kafka = grown->mutable_sources(i)->mutable_kafka();
-      for (uint32_t index = known; index < now; ++index) kafka->add_start_offsets(0);
+      // Beyond the limit it is no plan, by however many.
+      const uint32_t most = std::min(now, limits::kSourcePartitions + 1);
+      for (uint32_t index = known; index < most; ++index) kafka->add_start_offsets(0);
     }
     if (!grown) continue;
     set_plan(&entry, std::move(*grown));
@@ -259,7 +263,7 @@ void Draft::set_plan(JobEntry* entry, proto::JobPlan plan) {
   number_source_partitions(&plan);
   auto checked = Plan::from_proto(std::move(plan));
   if (!checked) {
-    fail(entry, checked.error().message());
+    fail(entry, "sources have grown beyond what a job can read: " + checked.error().message());
     return;
   }
   auto job = *entry->job;

@@ -12,6 +12,9 @@
 namespace tidemill {
 namespace {
 
+// A job with several topics, whose brokers do not answer, is refused after some seconds for each.
+constexpr int kAnswerTimeoutMs = 120'000;
+
 int fail(const Error& error) {
   std::fprintf(stderr, "tidemill-coordinator: %s\n", error.message().c_str());
   return 1;
@@ -24,6 +27,7 @@ Result<HttpServerConfig> http_config(const CoordinatorOptions& options) {
   out.address = config->host;
   out.port = config->port;
   out.max_body_bytes = static_cast<size_t>(options.coordinator.max_job_bytes);
+  out.answer_timeout_ms = kAnswerTimeoutMs;
   return out;
 }
 

@@ -375,7 +375,10 @@ bool SourceReader::may_send(Read* read) {
     return false;
   }
   // A catch-up read writes no dead letters, so it must not mark past those that are written.
-  if (catching_up && read->ready->end.offset > letters_written_to_) return false;
+  if (catching_up && read->ready->end.offset > letters_written_to_ &&
+      !mutated(Mutation::kCatchUpPastDeadLetters)) {
+    return false;
+  }
   if (without_credit * 4 > total) return false;
   for (const ActorAddress& host : laggards) close_sessions(host, catching_up);
   return true;

@@ -7,16 +7,17 @@ namespace tidemill {
 
 enum class Mutation {
   kNone,
-  kIgnoreGap,              // a receiver does not notice a missing sequence number
-  kApplyTwice,             // a batch that arrives twice is applied twice
-  kUnnumberedMark,         // a mark without rows is accepted whatever its sequence number
-  kFrameOnWrongVersion,    // a replica applies a frame whose first version is not its own
-  kAcceptOldEpoch,         // an older epoch is not refused
-  kCloseImagesEarly,       // images are closed without the keys changed while they were sent
-  kDropLateByClock,        // a row is dropped because it is late against the leading edge
-  kOrderDependentSum,      // sums are added up as plain doubles
-  kMarkBeforeDeadLetters,  // a batch goes out although its dead letters could not be written
-  kRepeatDeadLetters,      // a reader writes what is durable from an earlier one again
+  kIgnoreGap,               // a receiver does not notice a missing sequence number
+  kApplyTwice,              // a batch that arrives twice is applied twice
+  kUnnumberedMark,          // a mark without rows is accepted whatever its sequence number
+  kFrameOnWrongVersion,     // a replica applies a frame whose first version is not its own
+  kAcceptOldEpoch,          // an older epoch is not refused
+  kCloseImagesEarly,        // images are closed without the keys changed while they were sent
+  kDropLateByClock,         // a row is dropped because it is late against the leading edge
+  kOrderDependentSum,       // sums are added up as plain doubles
+  kMarkBeforeDeadLetters,   // a batch goes out although its dead letters could not be written
+  kCatchUpPastDeadLetters,  // a catch-up read marks records whose dead letters are not written
+  kRepeatDeadLetters,       // a reader writes what is durable from an earlier one again
 };
 
 #ifdef TIDEMILL_MUTATIONS

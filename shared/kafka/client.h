@@ -38,7 +38,7 @@ class KafkaClient {
     std::vector<KafkaSetting> defaults = {};  // the user's settings go over these
     std::vector<KafkaSetting> users = {};
     std::vector<KafkaSetting> owned = {};  // and these over all
-    Deliveries* deliveries = nullptr;  // outlives the client
+    Deliveries* deliveries = nullptr;      // outlives the client
   };
 
   static Result<std::unique_ptr<KafkaClient>> create(const Config& config);

@@ -34,8 +34,8 @@ std::string refuse_offsets(const LogPosition& position, uint64_t low, uint64_t h
 }
 
 std::string refuse_record(const LogPosition& position, const RecordIdentity& last) {
-  return partition_of(position) + " holds another record at offset " +
-         std::to_string(last.offset) + " than the one that was read there (the job has read up to " +
+  return partition_of(position) + " holds another record at offset " + std::to_string(last.offset) +
+         " than the one that was read there (the job has read up to " +
          std::to_string(position.offset) +
          "): the topic was deleted and created again, or its log was truncated and written anew" +
          kAnew;

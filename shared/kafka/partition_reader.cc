@@ -61,19 +61,19 @@ class Reader : public KafkaPartitionReader {
   uint64_t first_missing_events_ = 0;  // the client had told of before
   uint64_t seen_missing_events_ = 0;
 
-  uint64_t offset_;      // of the next record to give
-  RecordIdentity last_;  // given before it
+  uint64_t offset_;                     // of the next record to give
+  RecordIdentity last_;                 // given before it
   std::vector<KafkaMessage> given_;     // by the last read
   std::vector<KafkaMessage> messages_;  // taken from the client, not yet given, from next_ on
   size_t next_ = 0;
-  size_t bytes_ = 0;         // of those
+  size_t bytes_ = 0;          // of those
   uint64_t take_offset_ = 0;  // behind them
-  int64_t eof_ms_ = 0;       // when the log's end was met at take_offset_; 0: it was not
+  int64_t eof_ms_ = 0;        // when the log's end was met at take_offset_; 0: it was not
   uint64_t end_seen_ = 0;
   size_t watches_ = 1;
-  bool doubt_ = false;       // something seems wrong; not said yet
-  bool held_ = false;        // it was; nothing is given until it is cleared up
-  bool restart_ = false;     // the client has given up on the partition
+  bool doubt_ = false;    // something seems wrong; not said yet
+  bool held_ = false;     // it was; nothing is given until it is cleared up
+  bool restart_ = false;  // the client has given up on the partition
 };
 
 Reader::~Reader() {
@@ -102,8 +102,8 @@ Status Reader::consume_start() {
 // client any more. So that client takes no other partitions.
 void Reader::consume_stop() {
   if (client_ == nullptr) return;
-  const bool stop = !topic_->gone(partition_) &&
-                    client_->missing_topic_events() == first_missing_events_;
+  const bool stop =
+      !topic_->gone(partition_) && client_->missing_topic_events() == first_missing_events_;
   if (stop) {
     rd_kafka_consume_stop(handle(), number());
     // Frees what was fetched and is now outdated.
@@ -195,8 +195,7 @@ bool Reader::more_is_coming() const {
 // A connection whose queues were all full sleeps for up to a second; 2.0.2 has no setting for
 // that. A question to the broker wakes it.
 void Reader::wake_connection() {
-  const auto answer =
-      query_offsets(client_, topic_->name(), {partition_}, kEndOffset, kWakeMs);
+  const auto answer = query_offsets(client_, topic_->name(), {partition_}, kEndOffset, kWakeMs);
   if (answer.ok() && answer->front().offset >= 0) {
     end_seen_ = std::max(end_seen_, static_cast<uint64_t>(answer->front().offset));
   }
@@ -272,8 +271,7 @@ bool Reader::at_end(const KafkaTopic::Sight& sight) const {
   int64_t high = 0;
   const auto known = rd_kafka_get_watermark_offsets(client_->handle(), topic_->name().c_str(),
                                                     number(), &low, &high);
-  if (known != RD_KAFKA_RESP_ERR_NO_ERROR || high < 0 ||
-      static_cast<uint64_t>(high) != offset_) {
+  if (known != RD_KAFKA_RESP_ERR_NO_ERROR || high < 0 || static_cast<uint64_t>(high) != offset_) {
     return false;
   }
   const int64_t now = kafka_clock_ms();

@@ -19,7 +19,9 @@ struct NewTopicDeleter {
   void operator()(rd_kafka_NewTopic_t* topic) const { rd_kafka_NewTopic_destroy(topic); }
 };
 struct AdminOptionsDeleter {
-  void operator()(rd_kafka_AdminOptions_t* options) const { rd_kafka_AdminOptions_destroy(options); }
+  void operator()(rd_kafka_AdminOptions_t* options) const {
+    rd_kafka_AdminOptions_destroy(options);
+  }
 };
 struct EventDeleter {
   void operator()(rd_kafka_event_t* event) const { rd_kafka_event_destroy(event); }
@@ -52,16 +54,15 @@ Result<bool> outcome_of(const rd_kafka_event_t& event, const std::string& name) 
                            rd_kafka_event_error_string(const_cast<rd_kafka_event_t*>(&event)));
   }
   size_t count = 0;
-  const auto* result =
-      rd_kafka_event_CreateTopics_result(const_cast<rd_kafka_event_t*>(&event));
+  const auto* result = rd_kafka_event_CreateTopics_result(const_cast<rd_kafka_event_t*>(&event));
   const auto* const* topics = rd_kafka_CreateTopics_result_topics(result, &count);
   for (size_t i = 0; i < count; ++i) {
     const auto why = rd_kafka_topic_result_error(topics[i]);
     if (why == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) return false;
     if (why == RD_KAFKA_RESP_ERR_NO_ERROR) continue;
     const char* text = rd_kafka_topic_result_error_string(topics[i]);
-    return user_error("topic '" + name + "' cannot be created: " +
-                      (text == nullptr ? rd_kafka_err2str(why) : text));
+    return user_error("topic '" + name +
+                      "' cannot be created: " + (text == nullptr ? rd_kafka_err2str(why) : text));
   }
   return true;
 }
@@ -93,8 +94,8 @@ class Writer : public KafkaRecordWriter, private KafkaClient::Deliveries {
       const auto error = produce(record);
       if (error == RD_KAFKA_RESP_ERR_NO_ERROR) break;
       if (error != RD_KAFKA_RESP_ERR__QUEUE_FULL) {
-        return user_error("a record cannot be written to topic '" + topic_ + "': " +
-                          rd_kafka_err2str(error));
+        return user_error("a record cannot be written to topic '" + topic_ +
+                          "': " + rd_kafka_err2str(error));
       }
       client_->poll(kPollMs);
     }
@@ -121,8 +122,8 @@ class Writer : public KafkaRecordWriter, private KafkaClient::Deliveries {
     const char* key = record.has_key ? record.key.data() : nullptr;
     const char* value = record.has_value ? record.value.data() : nullptr;
     return rd_kafka_producev(
-        client_->handle(), RD_KAFKA_V_RKT(client_->topic(topic_)),
-        RD_KAFKA_V_PARTITION(partition), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+        client_->handle(), RD_KAFKA_V_RKT(client_->topic(topic_)), RD_KAFKA_V_PARTITION(partition),
+        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
         RD_KAFKA_V_KEY(const_cast<char*>(key), record.has_key ? record.key.size() : 0),
         RD_KAFKA_V_VALUE(const_cast<char*>(value), record.has_value ? record.value.size() : 0),
         RD_KAFKA_V_TIMESTAMP(record.timestamp_ms), RD_KAFKA_V_END);
@@ -161,10 +162,10 @@ Result<bool> create_topic(const proto::KafkaInput& input, uint32_t partitions) {
   if (!state.ok()) return state.error();
   if (state->kind == TopicState::Kind::kFound) return false;
   std::array<char, 512> why{};
-  const std::unique_ptr<rd_kafka_NewTopic_t, NewTopicDeleter> topic(
-      rd_kafka_NewTopic_new(input.topic().c_str(), static_cast<int>(partitions), -1, why.data(),
-                            why.size()));
-  if (topic == nullptr) return user_error(std::string("the topic cannot be created: ") + why.data());
+  const std::unique_ptr<rd_kafka_NewTopic_t, NewTopicDeleter> topic(rd_kafka_NewTopic_new(
+      input.topic().c_str(), static_cast<int>(partitions), -1, why.data(), why.size()));
+  if (topic == nullptr)
+    return user_error(std::string("the topic cannot be created: ") + why.data());
   rd_kafka_NewTopic_set_config(topic.get(), "retention.ms", "-1");
   rd_kafka_t* handle = (*client)->handle();
   const std::unique_ptr<rd_kafka_AdminOptions_t, AdminOptionsDeleter> options(
@@ -178,7 +179,20 @@ Result<bool> create_topic(const proto::KafkaInput& input, uint32_t partitions) {
   if (event == nullptr) {
     return retryable_error("topic '" + input.topic() + "' cannot be created: no answer");
   }
-  return outcome_of(*event, input.topic());
+  auto created = outcome_of(*event, input.topic());
+  if (!created.ok()) return created;
+  // Other brokers learn of it a little later.
+  const int64_t deadline = kafka_clock_ms() + kCreateMs;
+  for (;;) {
+    const auto now = query_topic(client->get(), input.topic(), kConnectMs);
+    if (!now.ok()) return now.error();
+    if (now->kind == TopicState::Kind::kFound) return created;
+    if (kafka_clock_ms() > deadline) {
+      return retryable_error("topic '" + input.topic() +
+                             "' was created but cannot be seen: " + now->reason);
+    }
+    (*client)->poll(kPollMs);
+  }
 }
 
 Result<std::unique_ptr<KafkaRecordWriter>> KafkaRecordWriter::open(const proto::KafkaInput& input) {

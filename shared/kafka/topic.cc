@@ -43,10 +43,9 @@ std::vector<KafkaSetting> connection_defaults() {
 
 // No offset is ever stored, committed or reset by the client itself.
 std::vector<KafkaSetting> consumer_owned() {
-  return {{"enable.auto.commit", "false"},      {"enable.auto.offset.store", "false"},
-          {"auto.offset.reset", "error"},
-          {"enable.partition.eof", "true"},     {"check.crcs", "true"},
-          {"allow.auto.create.topics", "false"}};
+  return {{"enable.auto.commit", "false"}, {"enable.auto.offset.store", "false"},
+          {"auto.offset.reset", "error"},  {"enable.partition.eof", "true"},
+          {"check.crcs", "true"},          {"allow.auto.create.topics", "false"}};
 }
 
 // Memory is bounded by partition. A partition whose queue is full is asked for again when the
@@ -91,7 +90,8 @@ Status KafkaTopic::connect() {
   return {};
 }
 
-// --- readers --------------------------------------------------------------------------------------
+// --- readers
+// --------------------------------------------------------------------------------------
 
 Result<std::shared_ptr<KafkaTopic::Watch>> KafkaTopic::watch(uint32_t partition, uint64_t offset,
                                                              const RecordIdentity& last,
@@ -190,7 +190,8 @@ uint32_t KafkaTopic::partitions() const {
   return partitions_;
 }
 
-// --- the topic's thread ---------------------------------------------------------------------------
+// --- the topic's thread
+// ---------------------------------------------------------------------------
 
 bool KafkaTopic::wait() {
   std::unique_lock lock(mutex_);
@@ -236,8 +237,7 @@ std::vector<KafkaTopic::Look> KafkaTopic::begin_cycle(bool* away) {
   std::vector<Look> looks;
   for (const auto& watch : watches_) {
     if (watch->changed) continue;
-    const bool due =
-        watch->cleared < watch->doubts || now - watch->verified_ms >= kVerifyEveryMs;
+    const bool due = watch->cleared < watch->doubts || now - watch->verified_ms >= kVerifyEveryMs;
     looks.push_back({watch, watch->position, watch->last, watch->doubts,
                      due && watch->last != RecordIdentity{}});
   }
@@ -262,8 +262,8 @@ bool KafkaTopic::check_topic(const std::vector<Look>& looks) {
     return false;
   }
   if (state->kind == TopicState::Kind::kRefused) {
-    cannot_look(looks, retryable_error("topic '" + input_.topic() + "' cannot be read: " +
-                                       state->reason));
+    cannot_look(looks,
+                retryable_error("topic '" + input_.topic() + "' cannot be read: " + state->reason));
     return false;
   }
   const std::lock_guard lock(mutex_);
@@ -301,9 +301,9 @@ void KafkaTopic::check_offsets(const std::vector<Look>& looks) {
   }
   const std::vector<uint32_t> partitions(known.begin(), known.end());
   auto low = query_offsets(prober_.get(), input_.topic(), partitions, kFirstOffset, kQueryMs);
-  auto high = low.ok() ? query_offsets(prober_.get(), input_.topic(), partitions, kEndOffset,
-                                       kQueryMs)
-                       : low;
+  auto high = low.ok()
+                  ? query_offsets(prober_.get(), input_.topic(), partitions, kEndOffset, kQueryMs)
+                  : low;
   std::vector<OffsetAnswer> lows;
   std::vector<OffsetAnswer> highs;
   if (high.ok()) {
@@ -321,13 +321,14 @@ void KafkaTopic::check_offsets(const std::vector<Look>& looks) {
 }
 
 // A partition without a leader makes the question about all of them fail.
-void KafkaTopic::query_each(const std::vector<uint32_t>& partitions,
-                            std::vector<OffsetAnswer>* low, std::vector<OffsetAnswer>* high) {
+void KafkaTopic::query_each(const std::vector<uint32_t>& partitions, std::vector<OffsetAnswer>* low,
+                            std::vector<OffsetAnswer>* high) {
   for (const uint32_t partition : partitions) {
     for (auto [which, answers] : {std::pair{kFirstOffset, low}, std::pair{kEndOffset, high}}) {
       const auto answer =
           query_offsets(prober_.get(), input_.topic(), {partition}, which, kSinglePartitionMs);
-      answers->push_back(answer.ok() ? answer->front() : OffsetAnswer{-1, answer.error().message()});
+      answers->push_back(answer.ok() ? answer->front()
+                                     : OffsetAnswer{-1, answer.error().message()});
     }
   }
 }
@@ -346,9 +347,8 @@ void KafkaTopic::judge(const Look& look, const OffsetAnswer& low, const OffsetAn
     Watch& watch = *look.watch;
     watch.trouble = low.error.empty() ? high.error : low.error;
     if (low.offset < 0 || high.offset < 0) return;
-    const std::string refused =
-        refuse_offsets(look.position, static_cast<uint64_t>(low.offset),
-                       static_cast<uint64_t>(high.offset));
+    const std::string refused = refuse_offsets(look.position, static_cast<uint64_t>(low.offset),
+                                               static_cast<uint64_t>(high.offset));
     if (!refused.empty()) return suspect(&watch, refused);
     watch.suspect_since_ms = 0;
     watch.low = static_cast<uint64_t>(low.offset);

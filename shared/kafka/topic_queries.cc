@@ -13,7 +13,9 @@ constexpr int64_t kFirstSliceMs = 250;  // a refusal is noticed after this much
 constexpr size_t kHashedValueBytes = 256;
 
 struct MetadataDeleter {
-  void operator()(const rd_kafka_metadata_t* metadata) const { rd_kafka_metadata_destroy(metadata); }
+  void operator()(const rd_kafka_metadata_t* metadata) const {
+    rd_kafka_metadata_destroy(metadata);
+  }
 };
 using Metadata = std::unique_ptr<const rd_kafka_metadata_t, MetadataDeleter>;
 
@@ -42,9 +44,8 @@ rd_kafka_resp_err_t fetch_metadata(KafkaClient* client, const std::string& topic
     const int64_t left = deadline - kafka_clock_ms();
     if (left <= 0) return RD_KAFKA_RESP_ERR__TIMED_OUT;
     const rd_kafka_metadata_t* got = nullptr;
-    const auto error =
-        rd_kafka_metadata(client->handle(), 0, client->topic(topic), &got,
-                          static_cast<int>(std::min(left, slice_ms)));
+    const auto error = rd_kafka_metadata(client->handle(), 0, client->topic(topic), &got,
+                                         static_cast<int>(std::min(left, slice_ms)));
     client->poll(0);
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
       metadata->reset(got);

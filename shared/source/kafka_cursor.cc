@@ -100,9 +100,9 @@ Status KafkaCursor::read(size_t max_records, size_t max_bytes, EventBatch* batch
 
 std::string KafkaCursor::record_bytes(const EventBatch& batch, size_t row, uint64_t* size) {
   const uint64_t offset = batch.offsets[row];
-  const auto record = std::lower_bound(
-      records_.records.begin(), records_.records.end(), offset,
-      [](const KafkaRecord& r, uint64_t wanted) { return r.offset < wanted; });
+  const auto record =
+      std::lower_bound(records_.records.begin(), records_.records.end(), offset,
+                       [](const KafkaRecord& r, uint64_t wanted) { return r.offset < wanted; });
   if (record == records_.records.end() || record->offset != offset) {
     *size = 0;
     return {};

@@ -18,9 +18,8 @@ namespace tidemill {
 
 class KafkaCursor : public SourceCursor {
  public:
-  static Result<std::unique_ptr<SourceCursor>> open(const proto::Source& source,
-                                                    uint32_t partition, uint64_t offset,
-                                                    const RecordIdentity& last);
+  static Result<std::unique_ptr<SourceCursor>> open(const proto::Source& source, uint32_t partition,
+                                                    uint64_t offset, const RecordIdentity& last);
 
   Status read(size_t max_records, size_t max_bytes, EventBatch* batch) override;
   std::string record_bytes(const EventBatch& batch, size_t row, uint64_t* size) override;

@@ -40,6 +40,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Bug{Mutation::kDropLateByClock, "drop_late_by_clock"},
                     Bug{Mutation::kOrderDependentSum, "order_dependent_sum"},
                     Bug{Mutation::kMarkBeforeDeadLetters, "mark_before_dead_letters"},
+                    Bug{Mutation::kCatchUpPastDeadLetters, "catch_up_past_dead_letters"},
                     Bug{Mutation::kRepeatDeadLetters, "repeat_dead_letters"}),
     [](const testing::TestParamInfo<Bug>& bug) { return std::string(bug.param.name); });
 

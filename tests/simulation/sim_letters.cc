@@ -106,7 +106,7 @@ size_t SimLetters::bytes_through(SimProcessId process, size_t bytes) {
   return through;
 }
 
-void SimLetters::find_durable(uint32_t source_partition) {
+Status SimLetters::find_durable(uint32_t source_partition) {
   const auto durable = files_->durable();
   const std::string directory = letter_directory_of(kJobName, kJobId.value);
   std::vector<std::string> paths;
@@ -118,7 +118,10 @@ void SimLetters::find_durable(uint32_t source_partition) {
     }
   }
   PartitionScan scan(durable.get(), paths);
-  for (auto found = scan.next(); found.ok() && *found; found = scan.next()) {
+  for (;;) {
+    const auto found = scan.next();
+    if (!found) return found.error();
+    if (!*found) return {};
     missing_[source_partition].erase({scan.head().key.offset, scan.head().key.view});
   }
 }
@@ -126,7 +129,7 @@ void SimLetters::find_durable(uint32_t source_partition) {
 std::string SimLetters::check_mark(uint32_t source_partition, uint64_t offset) {
   auto& missing = missing_[source_partition];
   if (missing.empty() || missing.begin()->first >= offset) return {};
-  find_durable(source_partition);
+  if (const Status found = find_durable(source_partition); !found) return found.error().message();
   if (missing.empty() || missing.begin()->first >= offset) return {};
   return "V is at " + std::to_string(offset) + ", but the " +
          describe(source_partition, missing.begin()->first, missing.begin()->second) +

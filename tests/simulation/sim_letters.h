@@ -43,7 +43,7 @@ class SimLetters {
   class FilesOfProcess;
 
   size_t bytes_through(SimProcessId process, size_t bytes);
-  void find_durable(uint32_t source_partition);
+  Status find_durable(uint32_t source_partition);
   std::string check_counts(const nlohmann::json& source);
 
   std::shared_ptr<MemoryLetterFiles> files_ = std::make_shared<MemoryLetterFiles>();

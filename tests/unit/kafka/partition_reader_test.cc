@@ -194,7 +194,8 @@ TEST(KafkaPartitionReader, RetentionThatOvertakesAReaderIsNoticed) {
   brokers.write_values("t", 0, numbers(0, 10));
   auto reader = open(brokers.input("t", 1));
   KafkaRecords records;
-  ASSERT_TRUE(eventually([&] { return reader->read(1, 1, &records).ok() && records.end_offset == 1; }));
+  ASSERT_TRUE(
+      eventually([&] { return reader->read(1, 1, &records).ok() && records.end_offset == 1; }));
   brokers.write_values("t", 0, std::vector<std::string>(80, std::string(100'000, 'x')));
   Status status;
   ASSERT_TRUE(eventually([&] {
@@ -263,8 +264,8 @@ TEST(KafkaPartitionReader, ATopicThatDisappearsIsAChangedSource) {
 
 // Reads what is committed for a group, as lag tools do.
 int64_t committed(const proto::KafkaInput& input, int32_t partition) {
-  auto client = KafkaClient::create(
-      {.brokers = input.brokers(), .owned = {{"group.id", input.group()}}});
+  auto client =
+      KafkaClient::create({.brokers = input.brokers(), .owned = {{"group.id", input.group()}}});
   const KafkaOffsetList list(rd_kafka_topic_partition_list_new(1));
   rd_kafka_topic_partition_list_add(list.get(), input.topic().c_str(), partition);
   if (rd_kafka_committed((*client)->handle(), list.get(), 5000) != RD_KAFKA_RESP_ERR_NO_ERROR) {

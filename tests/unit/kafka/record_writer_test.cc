@@ -38,14 +38,13 @@ TEST(KafkaRecordWriter, WhatCannotBeDeliveredIsAnError) {
   proto::KafkaInput input = brokers.input("t", 0);
   (*input.mutable_client())["message.timeout.ms"] = "1500";
   auto writer = KafkaRecordWriter::open(input);
-  ASSERT_TRUE(writer.ok());
+  ASSERT_TRUE(writer.ok()) << writer.error().message();
   brokers.set_up(false);
   ASSERT_TRUE((*writer)->write({.partition = 0, .value = "x"}).ok());
   const Status flushed = (*writer)->flush();
   ASSERT_FALSE(flushed.ok());
   EXPECT_EQ((*writer)->failed(), 1U);
-  EXPECT_NE(flushed.error().message().find("could not be written to topic 't'"),
-            std::string::npos);
+  EXPECT_NE(flushed.error().message().find("could not be written to topic 't'"), std::string::npos);
 }
 
 TEST(KafkaRecordWriter, AMissingTopicIsNotMade) {

@@ -126,11 +126,11 @@ TEST_F(FeastApi, AnswersByColumn) {
 
 TEST_F(FeastApi, KeysComeFirstInTheirOrderThenViewsAsMentioned) {
   fill();
-  const json got = json::parse(
-      ask_text(R"({"features":["customer:count_1h","transaction:transaction_sum_1h",)"
-               R"("customer:amount_sum_1h"],)"
-               R"("entities":{"transaction_id":["7",8.0],"customer_id":["c1","c1"]}})")
-          .body);
+  const json got =
+      json::parse(ask_text(R"({"features":["customer:count_1h","transaction:transaction_sum_1h",)"
+                           R"("customer:amount_sum_1h"],)"
+                           R"("entities":{"transaction_id":["7",8.0],"customer_id":["c1","c1"]}})")
+                      .body);
   EXPECT_EQ(got["metadata"]["feature_names"], (json{"transaction_id", "customer_id", "count_1h",
                                                     "amount_sum_1h", "transaction_sum_1h"}));
   EXPECT_EQ(got["results"][0]["values"], (json{7, 8}));  // converted

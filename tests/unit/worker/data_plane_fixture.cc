@@ -87,24 +87,21 @@ namespace {
 
 class MemoryDeadLetterWriter : public DeadLetterWriter {
  public:
-  explicit MemoryDeadLetterWriter(MemoryDeadLetters* storage) : storage_(storage) { count(); }
+  explicit MemoryDeadLetterWriter(MemoryDeadLetters* storage) : storage_(storage) {
+    for (const auto& [key, letter] : storage_->letters) ++counts_[{letter.reason, letter.view}];
+  }
   Status append(std::span<const DeadLetter> letters) override {
     if (storage_->failing) return retryable_error("no space for dead letters");
     for (const DeadLetter& letter : letters) {
       ++storage_->appended;
-      storage_->letters.try_emplace({letter.offset, letter.view}, letter);
+      const bool added = storage_->letters.try_emplace({letter.offset, letter.view}, letter).second;
+      if (added) ++counts_[{letter.reason, letter.view}];
     }
-    count();
     return {};
   }
   const DeadLetterCounts& counts() const override { return counts_; }
 
  private:
-  void count() {
-    counts_.clear();
-    for (const auto& [key, letter] : storage_->letters) ++counts_[{letter.reason, letter.view}];
-  }
-
   MemoryDeadLetters* storage_;
   DeadLetterCounts counts_;
 };

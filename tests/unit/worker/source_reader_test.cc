@@ -2,9 +2,13 @@
 #include "worker/source_reader.h"
 
 #include <gtest/gtest.h>
+#include <stdlib.h>
 
+#include <filesystem>
+#include <fstream>
 #include <set>
 
+#include "shared/member/member_agent.h"
 #include "shared/runtime/sim/simulation.h"
 #include "shared/wire/actors.h"
 #include "shared/wire/messages.h"
@@ -33,6 +37,7 @@ class FakeHost : public Actor {
     const auto batch = SourceBatch::decode(message.body);
     ASSERT_TRUE(batch.ok());
     ++batches;
+    idle = batch->header.idle;
     bytes += batch->bytes.size();
     for (const SourceBatchPart& part : batch->parts) {
       EXPECT_EQ(part.seq, next_seq[part.session]++);
@@ -56,6 +61,7 @@ class FakeHost : public Actor {
 
   using Rows = std::multiset<std::pair<TimeUs, std::string>>;
   bool acking = true;
+  bool idle = false;  // as the last message says
   int batches = 0;
   size_t bytes = 0;
   std::map<uint64_t, uint64_t> next_seq;
@@ -65,6 +71,18 @@ class FakeHost : public Actor {
 
  private:
   Runtime& runtime_;
+};
+
+// Keeps the last report of the readers.
+class FakeAgent : public Actor {
+ public:
+  void receive(Message message) override {
+    auto* report = dynamic_cast<ShardReport*>(message.local.get());
+    if (report != nullptr && !report->jobs.empty()) last = report->jobs[0].readers(0);
+  }
+  void on_timer(uint64_t) override {}
+
+  proto::ReaderReport last;
 };
 
 class SourceReaderTest : public testing::Test {
@@ -90,6 +108,7 @@ class SourceReaderTest : public testing::Test {
     config.read_records = 3;
     reader_ =
         sim_.add_process({"reader", "sim://r", kReaderNode, 1}, [this, config](ProcessHost& h) {
+          h.spawn(kAgent, [](Runtime&) { return std::make_unique<FakeAgent>(); });
           h.spawn(kReaders, [this, config](Runtime& r) {
             return std::make_unique<ReaderHost>(r, config, letters_);
           });
@@ -101,7 +120,9 @@ class SourceReaderTest : public testing::Test {
     sim_.runtime(host_).connect(kReaderNode, "sim://r");
     auto view = std::make_shared<ClusterState>();
     view->endpoints = {{kReaderNode, "sim://r"}, {kHostNode, "sim://h"}};
-    view->jobs[JobId(1)] = {JobId(1), plan, {{kReaderNode, Epoch(6), 0}, {}}, {}};
+    std::vector<Grant> sources(plan->source_partitions());
+    sources[0] = {kReaderNode, Epoch(6), 0};
+    view->jobs[JobId(1)] = {JobId(1), plan, sources, {}};
     auto changed = std::make_unique<ViewChanged>();
     changed->view = view;
     sim_.post_from_outside(reader_, kReaders, std::move(changed));
@@ -114,6 +135,9 @@ class SourceReaderTest : public testing::Test {
       m.sessions.push_back({KeyPartitionId(k), Epoch(epoch), first_session++, from});
     }
     sim_.runtime(host_).send(kHost, {kReaderNode, kReaders}, kOpenSessions, m.encode());
+  }
+  const proto::ReaderReport& report() {
+    return static_cast<FakeAgent*>(sim_.actor(reader_, kAgent))->last;
   }
   FakeHost& host() { return *static_cast<FakeHost*>(sim_.actor(host_, kHost)); }
   bool finished(uint64_t session) {
@@ -232,6 +256,135 @@ TEST_F(SourceReaderTest, NothingIsForwardedBeforeItsDeadLettersAreDurable) {
   ASSERT_FALSE(letters_->letters.empty());
   EXPECT_GE(letters_->letters.begin()->first.first, stuck_at);
   EXPECT_EQ(rows_of(1, 4), 300 - letters_->letters.size());
+}
+
+// A reader of the past has gone on meanwhile: its letters are not written again, but counted.
+TEST_F(SourceReaderTest, ARestartFarAheadCountsWhatOthersHaveWritten) {
+  letters_->failing = true;
+  start({}, plan_with_bad_records(300));
+  open({0, 1, 2}, 1);
+  sim_.run_for(1'500'000);
+  const uint64_t stuck_at = told();
+  constexpr uint64_t kOthersReached = 200;
+  for (uint64_t offset = stuck_at; offset < kOthersReached; offset += 7) {
+    letters_->letters[{offset, ""}].reason = BadReason::kUnparsable;
+  }
+  const size_t others = letters_->letters.size();
+  open({3}, 4, {kOthersReached, 0, false, {}});
+  sim_.run_for(10'000);
+  letters_->failing = false;
+  ASSERT_TRUE(finished(1) && finished(4));
+  EXPECT_GT(letters_->letters.size(), others);
+  EXPECT_GE(letters_->letters.upper_bound({kOthersReached - 1, "~"})->first.first, kOthersReached);
+  sim_.run_for(1'000'000);
+  uint64_t counted = 0;
+  for (const proto::DeadLetterCount& count : report().dead_letters()) counted += count.records();
+  EXPECT_EQ(counted, letters_->letters.size());
+}
+
+// A catch-up read writes no dead letters: it waits for the main read before it marks past them.
+TEST_F(SourceReaderTest, ACatchUpReadDoesNotMarkPastTheDeadLetters) {
+  start({}, plan_with_bad_records(300));
+  open({0, 1, 2}, 1, {100, 0, false, {}});
+  sim_.run_until([&] { return host().end[1].offset > 100; }, sim_.now_us() + 5'000'000);
+  letters_->failing = true;
+  sim_.run_for(500'000);
+  const uint64_t stuck_at = told();
+  ASSERT_LT(stuck_at, 300u);
+  open({3}, 4, {stuck_at - 2, 0, false, {}});  // its batches of 3 end elsewhere
+  sim_.run_for(1'500'000);
+  EXPECT_EQ(told(), stuck_at);
+  letters_->failing = false;
+  ASSERT_TRUE(finished(1) && finished(4));
+}
+
+// A file that grows, in a directory of its own.
+class FollowedFile {
+ public:
+  FollowedFile() {
+    std::string name = (std::filesystem::temp_directory_path() / "tidemill_reader_XXXXXX").string();
+    directory_ = ::mkdtemp(name.data());
+  }
+  ~FollowedFile() { std::filesystem::remove_all(directory_); }
+  std::string path() const { return (directory_ / "in.ndjson").string(); }
+  void append(int n) {
+    std::ofstream out(path(), std::ios::app);
+    for (int i = 0; i < n; ++i) {
+      out << R"({"t": "2018-04-01T00:00:00Z", "who": "a"})"
+          << "\n";
+    }
+  }
+  std::shared_ptr<const Plan> plan() const {
+    return plan_of(R"(
+job: followed
+key_partitions: 4
+sources:
+  in:
+    schema: {t: timestamp, who: string}
+    event_time: t
+    idle_after: 2s
+    stream: {files: ")" +
+                   path() + R"(", follow: true}
+views:
+  v: {source: in, entity: [who], aggregations: [{function: count, windows: [1h]}]}
+)");
+  }
+
+ private:
+  std::filesystem::path directory_;
+};
+
+TEST_F(SourceReaderTest, AReaderThatStandsAtTheLogsEndIsIdleUntilMoreComes) {
+  FollowedFile file;
+  file.append(5);
+  start({}, file.plan());
+  open({0, 1, 2, 3}, 1);
+  sim_.run_for(1'500'000);
+  EXPECT_EQ(rows_of(1, 4), 5u);
+  EXPECT_FALSE(host().idle);
+  sim_.run_for(1'000'000);
+  EXPECT_TRUE(host().idle);
+  EXPECT_TRUE(report().idle());
+  file.append(1);
+  sim_.run_for(500'000);
+  EXPECT_EQ(rows_of(1, 4), 6u);
+  EXPECT_FALSE(host().idle);
+  EXPECT_FALSE(host().end[1].finished);
+}
+
+TEST_F(SourceReaderTest, ALogThatIsAnotherOneIsReadNoMore) {
+  FollowedFile file;
+  file.append(5);
+  start({}, file.plan());
+  open({0, 1, 2, 3}, 1);
+  sim_.run_for(1'000'000);
+  ASSERT_EQ(rows_of(1, 4), 5u);
+  EXPECT_EQ(report().read().offset(), std::filesystem::file_size(file.path()));
+  std::filesystem::resize_file(file.path(), 1);
+  sim_.run_for(1'000'000);
+  EXPECT_TRUE(report().source_changed());
+  EXPECT_FALSE(report().error().empty());
+  file.append(50);
+  sim_.run_for(3'000'000);
+  EXPECT_TRUE(report().source_changed());
+  EXPECT_EQ(rows_of(1, 4), 5u);
+}
+
+TEST(AppliedOffset, IsTheLeastThatAllHaveAcknowledged) {
+  const ActorAddress a{NodeId(1), {}};
+  const ActorAddress b{NodeId(2), {}};
+  AppliedOffset applied;
+  EXPECT_EQ(applied.least(), 0u);
+  applied.sent(a, 1, 10);
+  applied.sent(b, 1, 10);
+  applied.sent(a, 2, 20);
+  applied.sent(a, 3, 30);
+  applied.acknowledged(a, 2);
+  EXPECT_EQ(applied.least(), 0u);
+  applied.acknowledged(b, 1);
+  EXPECT_EQ(applied.least(), 10u);
+  applied.forget(b);
+  EXPECT_EQ(applied.least(), 20u);
 }
 
 TEST_F(SourceReaderTest, WithoutCreditItWaitsAndThenClosesItsSessions) {
