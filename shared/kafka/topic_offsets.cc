@@ -11,6 +11,7 @@ namespace {
 
 constexpr int kConnectMs = 5000;
 constexpr int kQueryMs = 5000;
+constexpr int kRetryMs = 50;
 
 // A client for a few questions about one topic.
 class TopicInquiry {
@@ -33,8 +34,22 @@ class TopicInquiry {
 
   uint32_t partitions() const { return static_cast<uint32_t>(partitions_.size()); }
 
-  // For each partition; -1 where a time was asked for and no record is that late.
+  // For each partition; -1 where a time was asked for and no record is that late. A topic that was
+  // only just made has no leaders yet: asked again for a while.
   Result<std::vector<int64_t>> offsets(int64_t which) {
+    const int64_t deadline = kafka_clock_ms() + kQueryMs;
+    for (;;) {
+      auto found = offsets_now(which);
+      if (found.ok() || kafka_clock_ms() >= deadline) return found;
+      client_->poll(kRetryMs);
+    }
+  }
+
+ private:
+  TopicInquiry(std::string topic, std::unique_ptr<KafkaClient> client)
+      : topic_(std::move(topic)), client_(std::move(client)) {}
+
+  Result<std::vector<int64_t>> offsets_now(int64_t which) {
     const auto answers = query_offsets(client_.get(), topic_, partitions_, which, kQueryMs);
     if (!answers.ok()) return answers.error().within("topic '" + topic_ + "'");
     std::vector<int64_t> offsets;
@@ -48,10 +63,6 @@ class TopicInquiry {
     }
     return offsets;
   }
-
- private:
-  TopicInquiry(std::string topic, std::unique_ptr<KafkaClient> client)
-      : topic_(std::move(topic)), client_(std::move(client)) {}
 
   Status find() {
     const auto state = query_topic(client_.get(), topic_, kConnectMs);

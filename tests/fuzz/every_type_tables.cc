@@ -103,6 +103,7 @@ const TableSchemas& every_type_tables() {
       schema.key_types = {ColumnType::kString};
       schema.retention = 400 * kMicrosPerDay;
     }
+    out[0].retention = 100 * kMicrosPerDay;
     out[0].lifetime = features_of(out[0]);
     for (FeatureSpec& feature : out[0].lifetime) {
       feature.lifetime = true;
@@ -176,7 +177,7 @@ PartitionState small_state() {
   rows.filters.resize(1);
   append(1, rows, &state);
   // Folds the first key's rows in table 0, where they have lifetime windows.
-  state.raise_horizon(kStart + 400 * kMicrosPerDay + kMicrosPerSecond);
+  state.raise_horizon(kStart + 100 * kMicrosPerDay + kMicrosPerSecond);
   return state;
 }
 

@@ -84,12 +84,13 @@ class Broker:
 
     # --- topics -----------------------------------------------------------------------------------
 
-    def create_topic(self, name, partitions, **settings):
-        """Settings are Kafka's, with _ for the dots. Returns when all partitions have a leader."""
+    def create_topic(self, name, partitions, wait=True, **settings):
+        """Settings are Kafka's, with _ for the dots. `wait`: until all partitions have a leader."""
         self._run("topic", "create", name, "--partitions", partitions,
                   *(f"{key.replace('_', '.')}={value}" for key, value in settings.items()))
-        with self.producer() as producer:
-            producer.end_offsets(name, partitions)
+        if wait:
+            with self.producer() as producer:
+                producer.end_offsets(name, partitions)
 
     def add_partitions(self, name, partitions):
         """`partitions`: how many it shall have."""

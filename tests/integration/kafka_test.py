@@ -111,6 +111,12 @@ class KafkaTest(unittest.TestCase):
         self.assertEqual(job["tombstones"], 1)
         self.assertEqual(job["bad_records"], 0)
 
+    def test_a_topic_that_was_only_just_made(self):
+        for turn in range(3):
+            self.broker.create_topic(f"just_made_{turn}", 4, wait=False)
+            # Its partitions may have no leaders yet.
+            self.submit(f"just_made_{turn}")
+
     # --- where it starts --------------------------------------------------------------------------
 
     def test_start_latest(self):

@@ -31,8 +31,9 @@ class ClusterUnderFaults : public testing::TestWithParam<uint64_t> {
     std::printf("\n");
     if (total_seeds < 50) return;
     // Every kind of fault that the plans draw has struck.
-    for (const char* kind : {"delayed", "reordered", "dropped", "duplicated", "cut", "one_way_cut",
-                             "crash", "restart", "freeze", "unfreeze"}) {
+    for (const char* kind :
+         {"delayed", "reordered", "dropped", "duplicated", "cut", "one_way_cut", "crash", "restart",
+          "freeze", "unfreeze", "dead_letters_half_written", "crash_writing_dead_letters"}) {
       EXPECT_GT(total_faults[kind], 0u) << kind;
     }
   }
