@@ -83,7 +83,9 @@ class RecordSource {
     record.key = key_;
     record.has_key = true;
     record.value = value_;
-    record.timestamp_ms = now_ ? now_ms() : transaction.event_time / kMicrosPerMilli;
+    // Rounded up: an event later than its record would not count as having been by then.
+    record.timestamp_ms =
+        now_ ? now_ms() : (transaction.event_time + kMicrosPerMilli - 1) / kMicrosPerMilli;
     return record;
   }
 

@@ -132,6 +132,13 @@ void read_stores(JobId job, const MembershipTable& members, JobStatus* out, bool
   }
 }
 
+// A topic gets records, and followed patterns find files, for as long as the job runs.
+bool has_an_end(const proto::JobPlan& plan) {
+  return std::none_of(plan.sources().begin(), plan.sources().end(), [](const auto& source) {
+    return source.has_kafka() || source.files().follow();
+  });
+}
+
 bool sources_done(const std::vector<SourceStatus>& sources) {
   return std::all_of(sources.begin(), sources.end(), [](const SourceStatus& s) {
     return s.finished && s.applied >= s.offset && s.published >= s.offset;
@@ -196,8 +203,8 @@ JobStatus job_status(const JobEntry& entry, const MembershipTable& members, uint
   }
   bool any_store = false;
   read_stores(job, members, &out, &any_store);
-  out.complete =
-      settled && any_store && out.store_ready == out.key_partitions && sources_done(out.sources);
+  out.complete = settled && any_store && out.store_ready == out.key_partitions &&
+                 has_an_end(entry.job->plan->proto()) && sources_done(out.sources);
   return out;
 }
 

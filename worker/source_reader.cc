@@ -1,5 +1,7 @@
 #include "worker/source_reader.h"
 
+#include <limits>
+
 #include "shared/base/mutation.h"
 #include "shared/member/member_agent.h"
 #include "shared/obs/log.h"
@@ -11,7 +13,9 @@ namespace {
 constexpr int64_t kBytesPerRow = 32;  // of a row block, roughly
 
 constexpr int64_t kRetryAfterErrorUs = 1'000'000;
-constexpr double kPacedBatchUs = 40'000;  // of wall time that one paced batch stands for
+constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
+constexpr int64_t kFinishedPollUs = 5'000'000;  // of a followed file that is finished
+constexpr double kPacedBatchUs = 40'000;        // of wall time that one paced batch stands for
 constexpr size_t kBadSamples = 5;
 
 double replay_speed_of(const proto::Source& source) {
@@ -47,7 +51,9 @@ SourceReader::SourceReader(Runtime& runtime, ActorId self, const WorkerConfig& c
       dead_letters_(std::make_shared<DeadLetters>()) {
   dead_letters_->storage = std::move(dead_letters);
   uint32_t index = 0;
-  replay_speed_ = replay_speed_of(plan_->source_of(source_.value, &index));
+  const proto::Source& read = plan_->source_of(source_.value, &index);
+  replay_speed_ = replay_speed_of(read);
+  follow_ = read.has_files() && read.files().follow();
 }
 
 SourceReader::Session* SourceReader::find(KeyPartitionId k) {
@@ -85,6 +91,7 @@ void SourceReader::on_open(const ActorAddress& from, const OpenSessions& message
     session.position = asked.from.offset;
     session.max_event_time = asked.from.max_event_time;
     session.last = asked.from.last;
+    session.finished = asked.from.finished;
     session.catching_up = !main_.active || asked.from.offset < main_.position.offset;
     sessions_[from][asked.key_partition] = session;
     links_.try_emplace(from, credit_bytes_);
@@ -106,6 +113,7 @@ void SourceReader::restart(Read* read, const SourcePosition& from) {
   end(read);
   read->active = true;
   read->position = from;
+  read->retry_at_us = 0;
 }
 
 // The main read starts where the furthest session stands, once all have opened or time is up. It
@@ -117,7 +125,8 @@ void SourceReader::start_main_if_ready() {
   SourcePosition furthest;
   for (const auto& [host, sessions] : sessions_) {
     for (const auto& [k, s] : sessions) {
-      if (s.position >= furthest.offset) furthest = {s.position, s.max_event_time, false, s.last};
+      if (s.position >= furthest.offset)
+        furthest = {s.position, s.max_event_time, s.finished, s.last};
     }
   }
   // Where the main read is about to be; while it loads nobody knows, and it is asked again then.
@@ -175,7 +184,7 @@ void SourceReader::pump() {
 
 void SourceReader::load(Read* read) {
   const bool catch_up = read == &catch_up_;
-  if (read->position.finished || source_changed_) return;
+  if (source_changed_ || (catch_up && read->position.finished)) return;
   if (runtime_.monotonic_us() < read->retry_at_us) return;
   // A message may exceed the credit by itself: with little credit, batches are small too.
   size_t records = std::min(config_.read_records, credit_bytes_ / kBytesPerRow + 1);
@@ -197,7 +206,7 @@ void SourceReader::load(Read* read) {
   runtime_.run_blocking(
       self_, source_lane(job, source, catch_up),
       [state, plan = plan_, job, source, epoch, catch_up, generation, from, records, bytes,
-       runtime = &runtime_, letters = catch_up ? nullptr : dead_letters_,
+       follow = follow_, runtime = &runtime_, letters = catch_up ? nullptr : dead_letters_,
        applied = catch_up ? 0 : applied_offset()]() {
         auto done = std::make_unique<BatchLoaded>();
         done->job = job;
@@ -219,9 +228,18 @@ void SourceReader::load(Read* read) {
           letters->writer = std::move(writer).value();
           letters->generation = generation;
         }
+        if (letters) done->dead_letters = letters->writer->counts();
+        if (!done->loader && from.finished && !follow) {
+          done->nothing_to_read = true;
+          return done;
+        }
         if (!done->loader) {
           auto opened = BatchLoader::open(plan, source.value, from);
-          if (!opened) return fail(opened.error());
+          if (!opened) {
+            done->nothing_to_read =
+                from.finished && opened.error().code() == ErrorCode::kSourceChanged;
+            return done->nothing_to_read ? std::move(done) : fail(opened.error());
+          }
           done->loader = std::move(opened).value();
         }
         auto loaded = done->loader->load(
@@ -258,6 +276,12 @@ void SourceReader::on_loaded(std::unique_ptr<BatchLoaded> loaded) {
   }
   error_.clear();
   read->loader = std::move(loaded->loader);
+  if (loaded->nothing_to_read) {
+    dead_letter_counts_ = loaded->dead_letters;
+    read->spare = std::move(loaded->batch);
+    read->retry_at_us = kNever;
+    return;
+  }
   LoadedBatch& batch = *loaded->batch;
   batch.read_wall_us = runtime_.wall_us();
   read_cost_.add(batch.read_cost);
@@ -267,10 +291,15 @@ void SourceReader::on_loaded(std::unique_ptr<BatchLoaded> loaded) {
     count(*loaded);
     note_idleness(batch);
   }
-  const bool nothing_new = batch.begin.offset == batch.end.offset && !batch.end.finished;
+  const bool nothing_new =
+      batch.begin.offset == batch.end.offset && batch.begin.finished == batch.end.finished;
+  if (batch.end.finished) {
+    read->retry_at_us = follow_ ? runtime_.monotonic_us() + kFinishedPollUs : kNever;
+  } else if (nothing_new) {
+    read->retry_at_us = runtime_.monotonic_us() + config_.poll_interval_ms * 1000;
+  }
   if (nothing_new) {
     read->spare = std::move(loaded->batch);
-    read->retry_at_us = runtime_.monotonic_us() + config_.poll_interval_ms * 1000;
     return;
   }
   if (!loaded->catch_up && replay_speed_ > 0) adapt_pace(batch);
@@ -427,6 +456,7 @@ void SourceReader::send_to(const ActorAddress& host, const Read& read, const Loa
     s.position = batch.end.offset;
     s.max_event_time = batch.end.max_event_time;
     s.last = batch.end.last;
+    s.finished = batch.end.finished;
   }
   const uint64_t link_seq = link.sent(writer.size(), runtime_.monotonic_us());
   if (of_main) applied_.sent(host, link_seq, batch.end.offset);

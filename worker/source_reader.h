@@ -47,6 +47,7 @@ struct BatchLoaded : LocalPayload {
   std::unique_ptr<LoadedBatch> batch;
   std::string error;            // why it could not be read; empty if it could
   bool source_changed = false;  // and trying again is no use
+  bool nothing_to_read = false;  // the log is finished, or finished and not there any more
   SourceCursor::LogInfo log;
   DeadLetterCounts dead_letters;  // of the main read: all that are durable
 
@@ -84,6 +85,7 @@ class SourceReader {
     uint64_t position = 0;  // everything below has been forwarded
     TimeUs max_event_time = kMinTime;
     RecordIdentity last;
+    bool finished = false;  // and the log ends there
     bool catching_up = false;
   };
   struct Read {
@@ -131,6 +133,7 @@ class SourceReader {
   SourcePartitionId source_;
   Epoch epoch_;
   double replay_speed_ = 0;
+  bool follow_ = false;  // a finished file is looked at now and then: it may have grown
 
   struct LastOpened {
     ActorAddress host;

@@ -135,6 +135,7 @@ void KafkaClient::on_log(const rd_kafka_t* handle, int level, const char* facili
 
 void KafkaClient::on_error(rd_kafka_t*, int error, const char* reason, void* opaque) {
   auto* self = static_cast<Heard*>(opaque);
+  ++self->alarms;
   if (error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
       error == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC || error == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION) {
     ++self->missing_topic_events;

@@ -61,6 +61,8 @@ class KafkaClient {
   void clear_trouble();
   // How often it was told that the topic, or a partition of it, is not there.
   uint64_t missing_topic_events() const { return heard_->missing_topic_events; }
+  // How many errors there were, of any kind.
+  uint64_t alarms() const { return heard_->alarms; }
   // An error in which the brokers were not reached: what was heard, else what `error` means.
   Error unreachable(rd_kafka_resp_err_t error) const;
 
@@ -72,6 +74,7 @@ class KafkaClient {
     std::mutex mutex;
     Trouble trouble;
     std::atomic<uint64_t> missing_topic_events = 0;
+    std::atomic<uint64_t> alarms = 0;
   };
 
   explicit KafkaClient(const Config& config)

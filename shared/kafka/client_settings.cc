@@ -37,6 +37,7 @@ constexpr auto kRefused = std::to_array<Refused>({
     {"auto.offset.reset", "write it as 'start'"},
     {"enable.partition.eof", kLog},
     {"check.crcs", kLog},
+    {"log.connection.close", kLog},
     {"allow.auto.create.topics", kLog},
     {"enable.idempotence", kLog},
     {"enable.gapless.guarantee", kLog},

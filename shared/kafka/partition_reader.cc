@@ -42,6 +42,9 @@ class Reader : public KafkaPartitionReader {
 
   void consume_stop();
   Status restart();
+  // The client has met an error since the last time: a lost connection, behind which may be another
+  // log, or a topic that is missing.
+  bool hears_alarm();
   // Takes what is queued into messages_, waiting for the first up to `timeout_ms`.
   Status take(size_t records, int timeout_ms);
   Status take_one(rd_kafka_message_t* message);
@@ -59,7 +62,7 @@ class Reader : public KafkaPartitionReader {
   const uint32_t partition_;
   KafkaClient* client_ = nullptr;
   uint64_t first_missing_events_ = 0;  // the client had told of before
-  uint64_t seen_missing_events_ = 0;
+  uint64_t alarms_ = 0;
 
   uint64_t offset_;                     // of the next record to give
   RecordIdentity last_;                 // given before it
@@ -72,7 +75,6 @@ class Reader : public KafkaPartitionReader {
   uint64_t end_seen_ = 0;
   size_t watches_ = 1;
   bool doubt_ = false;    // something seems wrong; not said yet
-  bool held_ = false;     // it was; nothing is given until it is cleared up
   bool restart_ = false;  // the client has given up on the partition
 };
 
@@ -87,7 +89,8 @@ Status Reader::consume_start() {
   auto client = topic_->lease(partition_);
   if (!client.ok()) return client.error();
   client_ = *client;
-  seen_missing_events_ = first_missing_events_ = client_->missing_topic_events();
+  first_missing_events_ = client_->missing_topic_events();
+  alarms_ = client_->alarms();
   take_offset_ = offset_;
   eof_ms_ = 0;
   if (rd_kafka_consume_start(handle(), number(), static_cast<int64_t>(offset_)) == 0) return {};
@@ -113,6 +116,12 @@ void Reader::consume_stop() {
     }
   }
   topic_->give_back(std::exchange(client_, nullptr), partition_, stop);
+}
+
+bool Reader::hears_alarm() {
+  client_->poll(0);
+  const uint64_t alarms = client_->alarms();
+  return std::exchange(alarms_, alarms) != alarms;
 }
 
 Status Reader::restart() {
@@ -285,26 +294,24 @@ Status Reader::read(size_t max_records, size_t max_bytes, KafkaRecords* out) {
   out->end_offset = offset_;
   out->last = last_;
   if (client_ == nullptr) return retryable_error("the partition is not consumed");
-  const uint64_t events = client_->missing_topic_events();
-  doubt_ = doubt_ || events != seen_missing_events_;
-  seen_missing_events_ = events;
-  held_ = held_ || doubt_;
+  doubt_ = hears_alarm() || doubt_;
   const KafkaTopic::Sight sight =
       topic_->look(watch_.get(), offset_, last_, std::exchange(doubt_, false));
   watches_ = sight.watches;
   end_seen_ = std::max(end_seen_, sight.high);
-  if (sight.error && (held_ || sight.error->code() == ErrorCode::kSourceChanged)) {
+  if (sight.error && (!sight.cleared || sight.error->code() == ErrorCode::kSourceChanged)) {
     return *sight.error;
   }
-  if (held_ && !sight.cleared) return {};
-  held_ = false;
+  if (!sight.cleared) return {};
   if (std::exchange(restart_, false)) {
     if (Status restarted = restart(); !restarted.ok()) return restarted;
   }
   Status gathered = gather(max_records, max_bytes, !sight.error);
   if (!gathered.ok()) return gathered;
   if (sight.error && !queued()) return *sight.error;
-  if (doubt_) return {};  // what was taken may be of another log
+  // What was taken may be of another log: nothing is given before that is known.
+  doubt_ = hears_alarm() || doubt_;
+  if (doubt_) return {};
   give(max_records, std::max<size_t>(max_bytes, 1), out);
   end_seen_ = std::max(end_seen_, offset_);
   out->end_offset = offset_;

@@ -36,16 +36,20 @@ std::vector<KafkaSetting> connection_defaults() {
           {"socket.timeout.ms", "10000"},
           {"socket.keepalive.enable", "true"},
           {"socket.nagle.disable", "true"},
-          {"log.connection.close", "false"},
           {"topic.metadata.refresh.interval.ms", "2000"},
           {"fetch.error.backoff.ms", "100"}};
 }
 
 // No offset is ever stored, committed or reset by the client itself.
 std::vector<KafkaSetting> consumer_owned() {
-  return {{"enable.auto.commit", "false"}, {"enable.auto.offset.store", "false"},
-          {"auto.offset.reset", "error"},  {"enable.partition.eof", "true"},
-          {"check.crcs", "true"},          {"allow.auto.create.topics", "false"}};
+  return {{"enable.auto.commit", "false"},
+          {"enable.auto.offset.store", "false"},
+          {"auto.offset.reset", "error"},
+          {"enable.partition.eof", "true"},
+          {"check.crcs", "true"},
+          {"allow.auto.create.topics", "false"},
+          // Else a lost connection would be no error.
+          {"log.connection.close", "true"}};
 }
 
 // Memory is bounded by partition. A partition whose queue is full is asked for again when the
@@ -252,7 +256,15 @@ void KafkaTopic::cannot_look(const std::vector<Look>& looks, const Error& error)
               {{"topic", input_.topic()}, {"reason", error.message()}});
   }
   unreachable_ = error;
-  for (const Look& look : looks) look.watch->trouble = error.message();
+  for (const Look& look : looks) {
+    look.watch->trouble = error.message();
+    doubt(look.watch.get());
+  }
+}
+
+// Until it has been looked at again nothing more is given.
+void KafkaTopic::doubt(Watch* watch) {
+  if (watch->cleared == watch->doubts) ++watch->doubts;
 }
 
 bool KafkaTopic::check_topic(const std::vector<Look>& looks) {
@@ -283,6 +295,7 @@ bool KafkaTopic::check_topic(const std::vector<Look>& looks) {
   for (const Look& look : looks) {
     look.watch->trouble = state->reason;
     look.watch->suspect_since_ms = missing_since_ms_;
+    doubt(look.watch.get());
     if (now - missing_since_ms_ < kConfirmMissingMs) continue;
     look.watch->changed = source_changed_error(refuse_missing_topic(look.position));
   }
@@ -336,6 +349,7 @@ void KafkaTopic::query_each(const std::vector<uint32_t>& partitions, std::vector
 void KafkaTopic::suspect(Watch* watch, const std::string& why) {
   const int64_t now = kafka_clock_ms();
   if (watch->suspect_since_ms == 0) watch->suspect_since_ms = now;
+  doubt(watch);
   if (now - watch->suspect_since_ms >= kConfirmOffsetsMs) {
     watch->changed = source_changed_error(why);
   }

@@ -112,6 +112,7 @@ class KafkaTopic {
   void verify(const Look& look);
   // The fault has been there since `*since_ms`: for good, if long enough.
   void suspect(Watch* watch, const std::string& why);
+  static void doubt(Watch* watch);
   void cannot_look(const std::vector<Look>& looks, const Error& error);
   void send_commits();
   void drop_unused_consumers();

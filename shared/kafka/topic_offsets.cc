@@ -19,12 +19,11 @@ class TopicInquiry {
   static Result<TopicInquiry> connect(const proto::KafkaInput& input) {
     auto settings = expand_client_settings(input);
     if (!settings.ok()) return settings.error();
-    auto client = KafkaClient::create({.brokers = input.brokers(),
-                                       .defaults = {{"client.id", "tidemill"},
-                                                    {"reconnect.backoff.max.ms", "500"},
-                                                    {"log.connection.close", "false"}},
-                                       .users = std::move(*settings),
-                                       .owned = {{"allow.auto.create.topics", "false"}}});
+    auto client = KafkaClient::create(
+        {.brokers = input.brokers(),
+         .defaults = {{"client.id", "tidemill"}, {"reconnect.backoff.max.ms", "500"}},
+         .users = std::move(*settings),
+         .owned = {{"allow.auto.create.topics", "false"}}});
     if (!client.ok()) return client.error();
     TopicInquiry inquiry(input.topic(), std::move(*client));
     Status found = inquiry.find();

@@ -52,16 +52,18 @@ class PartitionState {
   bool accepts(const RowBlockView& block) const;
 
   // Appends the rows of a block that is accepted; every key that gets a row is stamped `version`.
-  // Rows that no permitted read can see (event time < horizon - retention) are dropped and counted.
+  // Rows that no permitted read can see (event time < horizon - retention) are dropped and counted;
+  // rows of a table with lifetime windows never are. Rows too late for a view are counted for it.
   void append(const RowBlockView& block, uint64_t version);
 
   // No read may ask about a time before `horizon`. Only rises (a lower one is ignored). Rows below
-  // horizon - retention are freed, by and by: a call does a bounded amount of work.
+  // horizon - retention are freed, by and by: a call does a bounded amount of work. If the table
+  // has lifetime windows they are folded into the key's base summary, and the key stays.
   void raise_horizon(TimeUs horizon);
   TimeUs horizon() const;
 
   // One key's features at `as_of`, in the order of `features`; all of one table. False if the key
-  // holds no rows (values are then those of empty windows).
+  // holds no rows and has folded none (values are then those of empty windows).
   bool compute(uint16_t table, std::string_view key, uint64_t key_hash,
                std::span<const FeatureSpec* const> features, TimeUs as_of,
                std::vector<FeatureValue>* out) const;
@@ -70,12 +72,14 @@ class PartitionState {
   void sample_keys(uint16_t table, size_t limit, std::vector<std::string>* out) const;
 
   // Images. Keys have stable slots [0, slot_count()); a slot may be vacant. A key's image is its
-  // whole row log. `version` of a slot is that of its last change; a key that lost its last row
-  // leaves no slot behind in need of an image (its rows are below every permitted read).
+  // whole row log and base summary. `version` of a slot is that of its last change; a key that lost
+  // its last row leaves no slot behind in need of an image (its rows are below every permitted
+  // read).
   size_t slot_count() const;
   bool slot_changed_since(size_t slot, uint64_t version) const;  // false for a vacant slot
   void encode_image(size_t slot, ByteWriter* out) const;
-  // Replaces the key's rows by the image's, stamped `version`. Corrupt images change nothing.
+  // Replaces the key's rows and base by the image's, stamped `version`. Corrupt images change
+  // nothing.
   Status apply_image(ByteReader* in, uint64_t version);
 
   // The whole state: a versioned, checksummed form (docs/formats/partition_state.md).

@@ -29,7 +29,9 @@ void check(std::string_view line) {
 }  // namespace tidemill::fuzz
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  const std::string_view text(reinterpret_cast<const char*>(data), size);
-  tidemill::fuzz::check(text.substr(0, text.find('\n')));
+  using namespace tidemill;
+  const auto bytes = fuzz::copy_of(data, size);
+  const std::string_view text = fuzz::text_of(bytes.data(), bytes.size());
+  fuzz::check(text.substr(0, text.find('\n')));
   return 0;
 }

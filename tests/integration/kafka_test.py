@@ -2,6 +2,7 @@
 TLS, a topic written by `tidemill generate`."""
 
 import os
+import time
 import unittest
 from unittest import mock
 
@@ -196,6 +197,18 @@ class KafkaTest(unittest.TestCase):
         self.assertEqual([s["offset"] for s in job["sources"]], [1000, 1000])
         counts = self.customers(topic, *(str(c) for c in range(1, 21)))["count_lifetime"]
         self.assertEqual(sum(counts), 2000)
+
+    def test_generate_live_waits_for_the_time_of_each_event(self):
+        topic = self.topic()
+        began = time.time()
+        start = fold.format_time(round((began + 1) * 1e6))
+        run = run_cli("generate", "--quiet", "--live", "--kafka", self.broker.address, "--topic",
+                      topic, "--start-time", start, "--events", 20, "--events-per-second", 20)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        # From a second after the start over about one more; the gaps between events are random.
+        self.assertGreater(time.time() - began, 1.2)
+        with self.broker.producer() as producer:
+            self.assertEqual(producer.end_offset(topic, 0), 20)
 
 
 if __name__ == "__main__":

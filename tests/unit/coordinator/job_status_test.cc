@@ -101,6 +101,14 @@ TEST_F(JobStatusTest, IsIncompleteWhileAnyOwnerIsBehind) {
   EXPECT_EQ(status().sources[0].published, 98u);
 }
 
+TEST_F(JobStatusTest, FollowedFilesAreNeverComplete) {
+  auto job = *entry_.job;
+  job.plan = testing::files_plan("a", 4, {"/data/1.csv"});
+  entry_.job = std::make_shared<const JobRecord>(std::move(job));
+  EXPECT_TRUE(status().sources[0].finished);
+  EXPECT_FALSE(status().complete);
+}
+
 TEST_F(JobStatusTest, IsIncompleteWhileAReaderGoesOn) {
   job_of(1)->mutable_readers(0)->mutable_read()->set_finished(false);
   EXPECT_FALSE(status().complete);

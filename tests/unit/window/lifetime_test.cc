@@ -14,9 +14,9 @@ namespace tidemill::testing {
 namespace {
 
 // Few values and many ties, so that the views' orders leave much undecided.
-void coarsen(std::vector<Row>* rows) {
+void coarsen(DurationUs step, std::vector<Row>* rows) {
   for (Row& row : *rows) {
-    row.time -= row.time % 4;
+    row.time -= row.time % step;
     for (Cell& cell : row.cells) {
       if (auto* i = std::get_if<int64_t>(&cell)) *i &= 1;
       if (auto* d = std::get_if<double>(&cell)) *d = std::signbit(*d) ? -1.5 : 2.5;
@@ -38,12 +38,14 @@ class Story {
     schemas = std::make_shared<const std::vector<TableSchema>>(std::vector{schema});
     const RowShape shape{static_cast<int>(random() % 3), static_cast<int>(random() % 3),
                          static_cast<int>(random() % 2 * 20), static_cast<int>(random() % 3 * 30)};
+    constexpr DurationUs kSteps[] = {4, 40'000, 2'000'000};
     const bool coarse = random() % 2 == 0;
+    const DurationUs step = kSteps[random() % std::size(kSteps)];
     const size_t keys = 1 + random() % 3;
     for (size_t k = 0; k < keys; ++k) {
       const std::string key = "key" + std::to_string(k);
       by_key[key] = random_rows(1 + random() % most_rows, shape, schema, &random);
-      if (coarse) coarsen(&by_key[key]);
+      if (coarse) coarsen(step, &by_key[key]);
       for (KeyedRow& row : keyed(by_key[key], key, schema)) {
         leading = std::max(leading, row.row.time);
         rows.push_back(std::move(row));
