@@ -42,11 +42,13 @@ class Commands : public testing::Test {
 
 TEST_F(Commands, JobListIsATableOrTheRawAnswer) {
   const std::string body =
-      R"({"jobs":[{"id":1,"name":"card_fraud","state":"RUNNING","submitted_at":"2026-01-01T00:00:00Z"}]})";
+      R"({"jobs":[{"id":1,"name":"a","state":"RUNNING","submitted_at":"2026-01-01T00:00:00Z"},)"
+      R"({"id":2,"name":"b","state":"FAILED","submitted_at":"2026-01-02T00:00:00Z","error":"gone"}]})";
   server_.answer("GET /v1/jobs", 200, body);
   EXPECT_EQ(outcome(JobListCommand{}, global_).out,
-            "ID  NAME        STATE    SUBMITTED AT\n"
-            " 1  card_fraud  RUNNING  2026-01-01T00:00:00Z\n");
+            "ID  NAME  STATE    SUBMITTED AT          ERROR\n"
+            " 1  a     RUNNING  2026-01-01T00:00:00Z\n"
+            " 2  b     FAILED   2026-01-02T00:00:00Z  gone\n");
   EXPECT_EQ(outcome(JobListCommand{}, {server_.url(), true}).out, body + "\n");
 }
 
