@@ -10,6 +10,7 @@
 #include "cli/table.h"
 #include "shared/base/time.h"
 #include "shared/plan/features.h"
+#include "shared/kafka/client_settings.h"
 #include "shared/plan/source_partitions.h"
 #include "shared/plan/yaml_job.h"
 
@@ -208,6 +209,17 @@ ordered_json describe(const std::vector<JobError>& errors) {
   return {{"error", {{"message", "the job has errors"}, {"errors", list}}}};
 }
 
+// What librdkafka can tell of its settings without a broker.
+void check_clients(CompiledJob* job) {
+  for (const proto::Source& source : job->plan.sources()) {
+    if (!source.has_kafka()) continue;
+    if (Status checked = check_client_settings(source.kafka()); !checked.ok()) {
+      job->errors.push_back({0, 0, "sources." + source.name() + ".stream.kafka.client",
+                             checked.error().message()});
+    }
+  }
+}
+
 }  // namespace
 
 ExitCode ValidateCommand::run(const GlobalOptions& global) const {
@@ -218,7 +230,8 @@ ExitCode ValidateCommand::run(const GlobalOptions& global) const {
   }
   std::error_code ec;
   const std::string base_dir = std::filesystem::absolute(file, ec).parent_path().string();
-  const CompiledJob job = compile_job(yaml.str(), base_dir);
+  CompiledJob job = compile_job(yaml.str(), base_dir);
+  if (job.errors.empty()) check_clients(&job);
   if (!job.errors.empty()) {
     if (global.json) std::puts(describe(job.errors).dump().c_str());
     for (const JobError& error : job.errors) {

@@ -190,9 +190,8 @@ std::vector<JobId> Draft::fail_changed(const MembershipTable& members) {
     for (uint32_t s = 0; s < readers.size(); ++s) {
       if (readers[s] == nullptr || !readers[s]->source_changed()) continue;
       uint32_t index = 0;
-      const auto& source = entry.job->plan->source_of(s, &index);
-      fail(&entry, "source '" + source.name() + "', partition " + std::to_string(index) + ": " +
-                       readers[s]->error());
+      const std::string& source = entry.job->plan->source_of(s, &index).name();
+      fail(&entry, "source '" + source + "': " + readers[s]->error());
       out.push_back(id);
       break;
     }

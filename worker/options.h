@@ -12,7 +12,7 @@ struct WorkerOptions {
   std::string coordinator = "tcp://127.0.0.1:7071";
   std::string listen = "tcp://127.0.0.1:0";
   int64_t shards = 1;
-  int64_t blocking_threads = 2;
+  int64_t blocking_threads = 4;
   int64_t heartbeat_ms = 250;
   std::string dead_letters = "dead-letters";
   WorkerConfig worker;

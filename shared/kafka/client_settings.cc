@@ -9,48 +9,10 @@
 #include <memory>
 #include <string_view>
 
+#include "shared/plan/kafka_settings.h"
+
 namespace tidemill {
 namespace {
-
-struct Refused {
-  std::string_view name;
-  std::string_view why;
-};
-
-constexpr std::string_view kOffsets = "offsets come from the job's own state";
-constexpr std::string_view kLog = "Tidemill decides it, so that no record is lost or read twice";
-constexpr std::string_view kNobody = "nobody would receive what it reports";
-constexpr std::string_view kCode = "it runs code on every machine of the cluster";
-
-constexpr auto kRefused = std::to_array<Refused>({
-    {"bootstrap.servers", "write it as 'brokers'"},
-    {"metadata.broker.list", "write it as 'brokers'"},
-    {"group.id", "write it as 'group'"},
-    {"group.instance.id", kOffsets},
-    {"enable.auto.commit", kOffsets},
-    {"auto.commit.enable", kOffsets},
-    {"auto.commit.interval.ms", kOffsets},
-    {"enable.auto.offset.store", kOffsets},
-    {"offset.store.method", kOffsets},
-    {"offset.store.path", kOffsets},
-    {"offset.store.sync.interval.ms", kOffsets},
-    {"auto.offset.reset", "write it as 'start'"},
-    {"enable.partition.eof", kLog},
-    {"check.crcs", kLog},
-    {"log.connection.close", kLog},
-    {"allow.auto.create.topics", kLog},
-    {"enable.idempotence", kLog},
-    {"enable.gapless.guarantee", kLog},
-    {"transactional.id", kLog},
-    {"acks", kLog},
-    {"request.required.acks", kLog},
-    {"log.queue", kNobody},
-    {"enabled_events", kNobody},
-    {"statistics.interval.ms", kNobody},
-    {"plugin.library.paths", kCode},
-    {"sasl.kerberos.kinit.cmd", kCode},
-    {"test.mock.num.brokers", "it replaces the brokers by a mock"},
-});
 
 using Conf = std::unique_ptr<rd_kafka_conf_t, decltype(&rd_kafka_conf_destroy)>;
 
@@ -61,10 +23,10 @@ bool is_name_char(char c, bool first) {
 
 // "" or why `name` cannot be chosen by a user.
 std::string refusal(const std::string& name) {
-  const auto* found = std::find_if(kRefused.begin(), kRefused.end(),
-                                   [&](const Refused& r) { return r.name == name; });
-  if (found == kRefused.end()) return {};
-  return "the client setting '" + name + "' cannot be set: " + std::string(found->why);
+  const auto* found = std::find_if(kOwnedKafkaSettings.begin(), kOwnedKafkaSettings.end(),
+                                   [&](const OwnedKafkaSetting& s) { return s.name == name; });
+  if (found == kOwnedKafkaSettings.end()) return {};
+  return "the client setting '" + name + "' cannot be set: " + std::string(found->instead);
 }
 
 // rd_kafka_conf_get() does not know settings that have no value yet, as sasl.password.

@@ -17,7 +17,7 @@ struct OwnedKafkaSetting {
 
 // Offsets are Tidemill's: they are part of its state, and no broker decides where to read. The
 // last five make a process load code or run a command that a job names.
-inline constexpr std::array<OwnedKafkaSetting, 24> kOwnedKafkaSettings{{
+inline constexpr std::array<OwnedKafkaSetting, 34> kOwnedKafkaSettings{{
     {"bootstrap.servers", "write brokers: beside client:"},
     {"metadata.broker.list", "write brokers: beside client:"},
     {"group.id", "write group: beside client:"},
@@ -37,6 +37,16 @@ inline constexpr std::array<OwnedKafkaSetting, 24> kOwnedKafkaSettings{{
     {"check.crcs", "Tidemill always checks"},
     {"allow.auto.create.topics", "Tidemill creates no topics"},
     {"topic.blacklist", "Tidemill reads one topic"},
+    {"log.connection.close", "Tidemill decides what is logged"},
+    {"log.queue", "nobody would receive what it reports"},
+    {"enabled_events", "nobody would receive what it reports"},
+    {"statistics.interval.ms", "nobody would receive what it reports"},
+    {"enable.idempotence", "Tidemill writes each record once"},
+    {"enable.gapless.guarantee", "Tidemill writes each record once"},
+    {"transactional.id", "Tidemill writes each record once"},
+    {"acks", "Tidemill writes each record once"},
+    {"request.required.acks", "Tidemill writes each record once"},
+    {"test.mock.num.brokers", "it replaces the brokers by a mock"},
     {"plugin.library.paths", "a job cannot load code"},
     {"ssl.engine.location", "a job cannot load code"},
     {"ssl.engine.id", "a job cannot load code"},

@@ -29,24 +29,18 @@ Status check_schema(const proto::Source& source) {
 Result<std::unique_ptr<SourceCursor>> SourceCursor::open(const proto::Source& source,
                                                          uint32_t index, uint64_t offset,
                                                          const RecordIdentity& last) {
-  const std::string where = "source '" + source.name() + "'";
   Status checked = check_schema(source);
-  if (!checked.ok()) return checked.error().within(where);
-  Result<std::unique_ptr<SourceCursor>> cursor =
-      user_error("it has no input: files, kafka or generator");
+  if (!checked.ok()) return checked.error();
   if (source.has_files()) {
     if (index >= static_cast<uint32_t>(source.files().paths_size())) {
-      return user_error(where + " has no partition " + std::to_string(index) + ", only " +
+      return user_error("there is no file " + std::to_string(index) + ", only " +
                         std::to_string(source.files().paths_size()));
     }
-    cursor = FileCursor::open(source, index, offset, last);
-  } else if (source.has_kafka()) {
-    cursor = KafkaCursor::open(source, index, offset, last);
-  } else if (source.has_generator()) {
-    cursor = GeneratorCursor::open(source, index, offset);
+    return FileCursor::open(source, index, offset, last);
   }
-  if (!cursor.ok()) return cursor.error().within(where);
-  return cursor;
+  if (source.has_kafka()) return KafkaCursor::open(source, index, offset, last);
+  if (source.has_generator()) return GeneratorCursor::open(source, index, offset);
+  return user_error("the source has no input: files, kafka or generator");
 }
 
 }  // namespace tidemill

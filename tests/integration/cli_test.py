@@ -265,7 +265,7 @@ class FailedJobTest(Case):
                 finally:
                     waiting.kill()
             self.assertEqual(waiting.returncode, FAILED, said)
-            self.assertRegex(said, r"has failed: source 'transactions', partition 0: .*a\.csv")
+            self.assertRegex(said, r"has failed: source 'transactions': .*a\.csv")
             self.assertRegex(cli(OK, "job", "list").stdout, r"payments +FAILED .*a\.csv")
             shown = cli(OK, "job", "show", "payments").stdout
             self.assertIn("FAILED", shown)

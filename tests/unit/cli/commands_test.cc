@@ -193,6 +193,22 @@ TEST_F(Commands, ValidateSaysWhereTheErrorsAre) {
   EXPECT_FALSE(nlohmann::json::parse(raw.out)["error"]["errors"].empty());
 }
 
+TEST_F(Commands, ValidateKnowsTheSettingsOfKafkaClients) {
+  const std::string path = file("job.yaml", R"(job: k
+sources:
+  in:
+    schema: {t: timestamp, who: string}
+    event_time: t
+    stream: {kafka: {brokers: "a:9", topic: x, client: {security.protocl: ssl}}}
+views:
+  v: {source: in, entity: [who], aggregations: [{function: count, windows: [1h]}]}
+)");
+  const Outcome got = outcome(ValidateCommand{path}, global_);
+  EXPECT_EQ(got.exit, ExitCode::kUsage);
+  EXPECT_NE(got.err.find("sources.in.stream.kafka.client: "), std::string::npos) << got.err;
+  EXPECT_NE(got.err.find("security.protocl"), std::string::npos) << got.err;
+}
+
 constexpr const char* kJob = R"(job: small
 sources:
   transactions:

@@ -212,7 +212,7 @@ TEST_F(SourceDecision, AChangedSourceFailsTheJobAndKeepsItsKeyPartitions) {
   EXPECT_EQ(entry().job->state, JobState::kFailed);
   EXPECT_TRUE(entry().job->live());
   EXPECT_EQ(entry().job->error,
-            "source 'transactions', partition 1: the topic was created anew; submit the job again");
+            "source 'transactions': the topic was created anew; submit the job again");
   for (size_t s = 0; s < 2; ++s) {
     EXPECT_EQ(source(s).node, NodeId{});
     EXPECT_GT(source(s).epoch, before.grants->sources[s].epoch);

@@ -233,13 +233,13 @@ TEST(KafkaCursor, TheLogIsKnownBesideItsRecords) {
   EXPECT_EQ((*cursor)->info().end_offset, 2U);
 }
 
-TEST(KafkaCursor, ErrorsNameTheSource) {
+TEST(KafkaCursor, ErrorsNameThePartition) {
   MockBrokers brokers;
   brokers.create_topic("t", 1);
   const auto cursor = SourceCursor::open(source_of(brokers.input("t", 1)), 0, 7, {});
   ASSERT_FALSE(cursor.ok());
   EXPECT_EQ(cursor.error().code(), ErrorCode::kSourceChanged);
-  EXPECT_EQ(cursor.error().message().find("source 'payments': partition 0 of topic 't'"), 0U)
+  EXPECT_EQ(cursor.error().message().find("partition 0 of topic 't'"), 0U)
       << cursor.error().message();
 }
 

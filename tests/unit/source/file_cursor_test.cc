@@ -25,7 +25,7 @@ TEST(FileCursor, RefusesWhatIsNoFile) {
   EXPECT_TRUE(contains(error_of(sample_source(kCsv, "/nonexistent/a.csv"), 0, 0),
                        "source 'samples': /nonexistent/a.csv: cannot open: No such file"));
   EXPECT_TRUE(contains(error_of(sample_source(kCsv, "/tmp"), 0, 0), "is not a regular file"));
-  EXPECT_TRUE(contains(error_of(sample_source(kCsv, "/tmp"), 1, 0), "has no partition 1, only 1"));
+  EXPECT_TRUE(contains(error_of(sample_source(kCsv, "/tmp"), 1, 0), "there is no file 1, only 1"));
 }
 
 TEST(FileCursor, RefusesASchemaWithoutEventTime) {
