@@ -4,6 +4,7 @@
 
 #include "coordinator/cluster_view.h"
 #include "shared/obs/log.h"
+#include "shared/plan/source_partitions.h"
 #include "shared/wire/actors.h"
 #include "shared/wire/messages.h"
 
@@ -47,7 +48,7 @@ void Coordinator::receive(Message message) {
     on_compiled(std::move(*compiled));
   } else if (auto* loaded = dynamic_cast<LoadedState*>(local)) {
     on_loaded(std::move(*loaded));
-  } else if (auto* discovered = dynamic_cast<DiscoveredFiles*>(local)) {
+  } else if (auto* discovered = dynamic_cast<DiscoveredSources*>(local)) {
     on_discovered(std::move(*discovered));
   } else if (auto* read = dynamic_cast<FinishedRead*>(local)) {
     --reading_letters_;
@@ -67,7 +68,7 @@ void Coordinator::on_timer(uint64_t) {
   }
   drop_fenced_links(now);
   decide();
-  discover_files(now);
+  discover_sources(now);
 }
 
 void Coordinator::on_loaded(LoadedState loaded) {
@@ -226,12 +227,14 @@ void Coordinator::apply_reports(Draft* draft) {
   for (const auto job : draft->grow_topics(members_)) {
     log_event(LogLevel::kInfo, "topic_has_grown", {{"job", job.value}});
   }
-  for (const auto& found : found_files_) {
-    if (!draft->take_files(found)) continue;
-    log_event(LogLevel::kInfo, "files_found",
-              {{"job", found.job.value}, {"files", found.files.paths_size()}});
+  for (const auto& found : found_sources_) {
+    if (!draft->take_source(found)) continue;
+    log_event(LogLevel::kInfo, "source_discovered",
+              {{"job", found.job.value},
+               {"source", found.source.name()},
+               {"partitions", partition_count(found.source)}});
   }
-  found_files_.clear();
+  found_sources_.clear();
   (void)draft->fail_changed(members_);
   for (const auto job : draft->complete(members_)) {
     log_event(LogLevel::kInfo, "job_completed", {{"job", job.value}});
@@ -244,16 +247,17 @@ void Coordinator::apply_reports(Draft* draft) {
   }
 }
 
-void Coordinator::discover_files(int64_t now_us) {
-  if (phase_ != Phase::kServing || committing_ || discovering_ || !found_files_.empty()) return;
+void Coordinator::discover_sources(int64_t now_us) {
+  if (phase_ != Phase::kServing || committing_ || discovering_ || !found_sources_.empty()) return;
   if (now_us - discovered_at_us_ < kDiscoverIntervalUs) return;
-  std::vector<std::pair<FoundFiles, proto::Source>> look;
+  std::vector<FoundSource> look;
   for (const auto& [id, entry] : committed_->jobs) {
     if (entry.job->state != JobState::kRunning) continue;
     const auto& plan = entry.job->plan->proto();
     for (int s = 0; s < plan.sources_size(); ++s) {
-      if (!plan.sources(s).files().follow()) continue;
-      look.emplace_back(FoundFiles{id, static_cast<uint32_t>(s), {}}, plan.sources(s));
+      const proto::Source& source = plan.sources(s);
+      if (source.has_kafka() || !may_grow(source)) continue;
+      look.push_back({id, static_cast<uint32_t>(s), source});
     }
   }
   discovered_at_us_ = now_us;
@@ -265,21 +269,21 @@ void Coordinator::discover_files(int64_t now_us) {
   runtime_.run_blocking(
       kAgent, kDiscoverLane,
       [catalog = catalog_, look = std::move(look)]() mutable -> std::unique_ptr<LocalPayload> {
-        auto out = std::make_unique<DiscoveredFiles>();
-        for (auto& [found, source] : look) {
-          const std::string before = source.files().SerializeAsString();
+        auto out = std::make_unique<DiscoveredSources>();
+        for (FoundSource& found : look) {
+          proto::Source& source = found.source;
+          const std::string before = source.SerializeAsString();
           if (const auto status = catalog->discover(&source); !status) {
             out->errors[found.job] = "source '" + source.name() + "': " + status.error().message();
           }
-          if (source.files().SerializeAsString() == before) continue;
-          found.files = source.files();
+          if (source.SerializeAsString() == before) continue;
           out->found.push_back(std::move(found));
         }
         return out;
       });
 }
 
-void Coordinator::on_discovered(DiscoveredFiles discovered) {
+void Coordinator::on_discovered(DiscoveredSources discovered) {
   discovering_ = false;
   for (const auto& [job, error] : discovered.errors) {
     const auto before = discovery_errors_.find(job);
@@ -287,7 +291,7 @@ void Coordinator::on_discovered(DiscoveredFiles discovered) {
     log_event(LogLevel::kWarning, "discovery_failed", {{"job", job.value}, {"error", error}});
   }
   discovery_errors_ = std::move(discovered.errors);
-  found_files_ = std::move(discovered.found);
+  found_sources_ = std::move(discovered.found);
   decide();
 }
 

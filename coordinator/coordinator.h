@@ -92,9 +92,9 @@ class Coordinator : public Actor {
   Answers apply_commands(Draft* draft);
   HttpResponse move_reader(const MoveCommand& move, Draft* draft);
 
-  // Files that have appeared where followed patterns point to.
-  void discover_files(int64_t now_us);
-  void on_discovered(DiscoveredFiles discovered);
+  // What sources that may grow have got since.
+  void discover_sources(int64_t now_us);
+  void on_discovered(DiscoveredSources discovered);
 
   void decide();
   void apply_reports(Draft* draft);
@@ -120,8 +120,8 @@ class Coordinator : public Actor {
   std::map<JobId, ReadersBefore> readers_;  // of live jobs, what each reader said last
 
   bool discovering_ = false;
-  int64_t discovered_at_us_ = 0;  // when the last look for files began
-  std::vector<FoundFiles> found_files_;
+  int64_t discovered_at_us_ = 0;  // when the last look began
+  std::vector<FoundSource> found_sources_;
   std::map<JobId, std::string> discovery_errors_;  // of the last look
 
   std::shared_ptr<const CoordinatorState> committed_;

@@ -171,13 +171,17 @@ std::vector<JobId> Draft::grow_topics(const MembershipTable& members) {
   return out;
 }
 
-bool Draft::take_files(const FoundFiles& found) {
+bool Draft::take_source(const FoundSource& found) {
   const auto it = state_.jobs.find(found.job);
   if (it == state_.jobs.end() || it->second.job->state != JobState::kRunning) return false;
   proto::JobPlan plan = it->second.job->plan->proto();
-  auto* files = plan.mutable_sources(static_cast<int>(found.source))->mutable_files();
-  if (files->SerializeAsString() == found.files.SerializeAsString()) return false;
-  *files = found.files;
+  proto::Source* known = plan.mutable_sources(static_cast<int>(found.number));
+  ASSERT(found.source.input_case() == known->input_case());
+  if (partition_count(found.source) < partition_count(*known)) return false;  // an older look
+  const std::string before = known->SerializeAsString();
+  if (known->has_files()) *known->mutable_files() = found.source.files();
+  if (known->has_generator()) *known->mutable_generator() = found.source.generator();
+  if (known->SerializeAsString() == before) return false;
   set_plan(&it->second, std::move(plan));
   return true;
 }

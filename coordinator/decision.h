@@ -23,11 +23,11 @@ struct JobLimits {
   size_t max_stopped_jobs = 100;  // the oldest beyond it are forgotten
 };
 
-// What a source over followed files looks like now; its files begin with those of the plan.
-struct FoundFiles {
+// What a source looks like now; its partitions begin with those of the plan.
+struct FoundSource {
   JobId job;
-  uint32_t source = 0;  // number in the plan
-  proto::FilesInput files;
+  uint32_t number = 0;  // in the plan
+  proto::Source source;
 };
 
 // By name (a live job before stopped ones, the newest of those first), else by id; null: none.
@@ -50,9 +50,9 @@ class Draft {
   // appended to it and read from their beginning. Gives the jobs that have grown, or failed
   // because a plan cannot hold as many.
   std::vector<JobId> grow_topics(const MembershipTable& members);
-  // Likewise for files that were found; what is known of the others is taken over. Whether
-  // anything has changed.
-  bool take_files(const FoundFiles& found);
+  // Likewise for partitions that were found; what is known of the others is taken over. Only the
+  // input of the source changes, and it never gets fewer partitions. Whether anything has changed.
+  bool take_source(const FoundSource& found);
   // Jobs whose readers have found another log than the one that was read, or lack what they need:
   // nobody reads their sources any more, key partitions stay. Gives those that have become FAILED.
   std::vector<JobId> fail_changed(const MembershipTable& members);

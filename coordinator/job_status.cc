@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "shared/plan/source_partitions.h"
+
 namespace tidemill {
 namespace {
 
@@ -134,9 +136,7 @@ void read_stores(JobId job, const MembershipTable& members, JobStatus* out, bool
 
 // A topic gets records, and followed patterns find files, for as long as the job runs.
 bool has_an_end(const proto::JobPlan& plan) {
-  return std::none_of(plan.sources().begin(), plan.sources().end(), [](const auto& source) {
-    return source.has_kafka() || source.files().follow();
-  });
+  return std::none_of(plan.sources().begin(), plan.sources().end(), may_grow);
 }
 
 bool sources_done(const std::vector<SourceStatus>& sources) {

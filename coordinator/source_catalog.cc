@@ -14,7 +14,9 @@ class RealSourceCatalog : public SourceCatalog {
     return source->has_kafka() ? bind_kafka_source(source) : Status{};
   }
 
-  Status discover(proto::Source* source) override { return discover_files(source); }
+  Status discover(proto::Source* source) override {
+    return source->has_files() ? discover_files(source) : Status{};
+  }
 };
 
 }  // namespace

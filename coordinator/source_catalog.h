@@ -1,7 +1,7 @@
 // SourceCatalog: what the coordinator asks the systems that hold a job's sources. When a job is
 // submitted every source is bound: what a replay must decide alike (start offsets of a topic,
 // identities of files, the latest event time of a file) is decided once and written into the plan.
-// Later, patterns of followed files are looked at again.
+// Later, sources that may grow are looked at again, except topics: their readers report that.
 // blocking: used on the blocking pool only; calls may take seconds.
 #pragma once
 
@@ -22,8 +22,9 @@ class SourceCatalog {
 
   // Fills in what is decided at submission. An error says what is wrong with the source.
   virtual Status bind(proto::Source* source) = 0;
-  // Appends files of a source with follow that have appeared since, and completes what is known of
-  // those it has. Both also where an error is returned: it says which file is left out, and why.
+  // Appends the partitions of a source that have appeared since (new files of one with follow), and
+  // completes what is known of those it has; only its input changes. Both also where an error is
+  // returned: it says what is left out (a file, say), and why.
   virtual Status discover(proto::Source* source) = 0;
 };
 

@@ -44,8 +44,8 @@ struct CommittedState : LocalPayload {
   Answers answers;
 };
 
-struct DiscoveredFiles : LocalPayload {
-  std::vector<FoundFiles> found;
+struct DiscoveredSources : LocalPayload {
+  std::vector<FoundSource> found;
   std::map<JobId, std::string> errors;
 };
 

@@ -121,7 +121,10 @@ void Replica::advance(const FramePart& part) {
   version_ = part.to_version;
   for (const FramePart::Advance& a : part.advances) {
     if (a.source.value >= limits::kSourcePartitions) continue;  // of no plan
-    if (a.source.value >= offsets_.size()) offsets_.resize(a.source.value + 1);
+    if (a.source.value >= offsets_.size()) {
+      if (mutated(Mutation::kIgnoreGrownOffsets) && part.kind == PartKind::kRows) continue;
+      offsets_.resize(a.source.value + 1);
+    }
     offsets_[a.source.value] = a.position;
   }
   read_wall_us_ = part.read_wall_us;

@@ -80,11 +80,14 @@ size_t LoadedBatch::write_blocks(uint32_t key_partition, uint64_t from, ByteWrit
     std::span<const uint32_t> group(
         rows.order.data() + rows.group_begin[key_partition],
         rows.group_begin[key_partition + 1] - rows.group_begin[key_partition]);
-    if (from > begin.offset) {  // a session that is ahead of this read has these rows already
+    const auto rows_before = [&](uint64_t offset) {
       const auto first = std::partition_point(
-          group.begin(), group.end(), [&](uint32_t row) { return events.offsets[row] < from; });
-      group = group.subspan(static_cast<size_t>(first - group.begin()));
-    }
+          group.begin(), group.end(), [&](uint32_t row) { return events.offsets[row] < offset; });
+      return static_cast<size_t>(first - group.begin());
+    };
+    if (end.offset < events.end_offset) group = group.first(rows_before(end.offset));
+    // A session that is ahead of this read has the first ones already.
+    if (from > begin.offset) group = group.subspan(rows_before(from));
     if (group.empty()) continue;
     written += group.size();
     write_row_block(rows.table,

@@ -46,7 +46,9 @@ struct LoadedBatch {
   uint32_t event_time_field = 0;
 
   const std::vector<TimeUs>& event_times() const { return events.columns[event_time_field].ints; }
-  // Appends the blocks of one key partition, its rows with offset >= from; says how many.
+  // Leaves out what lies at or past `earlier`, a position on the way to `end`.
+  void cut(const SourcePosition& earlier) { end = earlier; }
+  // Appends the blocks of one key partition, its rows with from <= offset < end; says how many.
   size_t write_blocks(uint32_t key_partition, uint64_t from, ByteWriter* out) const;
 };
 

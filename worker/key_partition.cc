@@ -6,6 +6,9 @@
 namespace tidemill {
 namespace {
 
+// An idle source's marks come several times a second; one that is silent may have gone on.
+constexpr int64_t kIdleHeardForUs = 2'000'000;
+
 TimeUs minus(TimeUs t, DurationUs d) {
   TimeUs out = 0;
   return __builtin_sub_overflow(t, d, &out) ? kMinTime : out;
@@ -35,6 +38,7 @@ KeyPartition::KeyPartition(std::shared_ptr<const Plan> plan, KeyPartitionId id, 
 
 void KeyPartition::grow(std::shared_ptr<const Plan> plan) {
   plan_ = std::move(plan);
+  if (mutated(Mutation::kForgetGrownOffsets)) offsets_.clear();
   offsets_.resize(plan_->source_partitions());
   sessions_.resize(plan_->source_partitions());
   reached_main_.resize(plan_->source_partitions());
@@ -86,15 +90,19 @@ Result<PartOutcome> KeyPartition::apply(const SourceBatch& batch, const SourceBa
   }
   position = batch.header.end;
   read_wall_us_ = batch.header.read_wall_us;
-  raise_horizon(wall_us);
+  raise_horizon(now_us, wall_us);
   unsent_.push_back(
       {version_, batch.header.source, position, read_wall_us_, state_.horizon(), blocks});
   unsent_bytes_ += blocks.size() + sizeof(AppliedChange);
   return PartOutcome::kApplied;
 }
 
-void KeyPartition::raise_horizon(int64_t wall_us) {
-  const TimeUs horizon = horizon_of(*plan_, offsets_, idle_, wall_us);
+void KeyPartition::raise_horizon(int64_t now_us, int64_t wall_us) {
+  std::vector<bool> idle = idle_;
+  for (uint32_t s = 0; s < idle.size(); ++s) {
+    if (now_us - sessions_[s].last_heard_us > kIdleHeardForUs) idle[s] = false;
+  }
+  const TimeUs horizon = horizon_of(*plan_, offsets_, idle, wall_us);
   if (horizon > state_.horizon()) state_.raise_horizon(horizon);
 }
 

@@ -58,6 +58,11 @@ class KeyPartition {
   int64_t read_wall_us() const { return read_wall_us_; }
   TimeUs horizon() const { return state_.horizon(); }
   const PartitionState& state() const { return state_; }
+  // What the source last said of being idle counts no longer.
+  void close_session(uint32_t source) {
+    sessions_[source].open = false;
+    idle_[source] = false;
+  }
   std::vector<InboundSession>& sessions() { return sessions_; }
   // Source partitions were added to the plan.
   void grow(std::shared_ptr<const Plan> plan);
@@ -74,7 +79,7 @@ class KeyPartition {
   void drop_unsent(uint64_t version);
 
  private:
-  void raise_horizon(int64_t wall_us);
+  void raise_horizon(int64_t now_us, int64_t wall_us);
 
   std::shared_ptr<const Plan> plan_;
   KeyPartitionId id_;

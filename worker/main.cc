@@ -4,7 +4,6 @@
 #include <cstdio>
 
 #include "shared/dead_letter/letter_storage.h"
-#include "shared/dead_letter/letter_storage.h"
 #include "shared/runtime/real/real_process.h"
 #include "worker/options.h"
 #include "worker/wiring.h"

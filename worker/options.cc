@@ -29,7 +29,7 @@ void add_options(ProcessConfig* config, WorkerOptions* options) {
   config->number("poll-interval-ms", &w.poll_interval_ms,
                  {"a log that had nothing new is read again after", "ms", 1, 60'000});
   config->number("mark-interval-ms", &w.mark_interval_ms,
-                 {"a silent link gets a progress mark after", "ms", 1, 60'000});
+                 {"a silent link gets a progress mark after", "ms", 1, 1'000});
   config->number("session-retry-ms", &w.session_retry_ms,
                  {"an unanswered session opening is repeated after", "ms", 10, 60'000});
   config->number("session-silence-ms", &w.session_silence_ms,

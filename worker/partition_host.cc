@@ -108,8 +108,7 @@ void PartitionHost::update_job(const ClusterState& view, const JobInView& in_vie
   job.publisher->on_view(view, job.owned);
   for (auto& [k, owner] : job.owned) {
     for (uint32_t s = 0; s < job.readers.size(); ++s) {
-      InboundSession& session = owner->sessions()[s];
-      if (session.reader_epoch != job.readers[s].epoch) session.open = false;
+      if (owner->sessions()[s].reader_epoch != job.readers[s].epoch) owner->close_session(s);
     }
   }
   open_sessions(&job);
@@ -134,7 +133,7 @@ void PartitionHost::on_batch(Message message) {
     } else if (*outcome != PartOutcome::kGap) {
       continue;
     }
-    it->second->sessions()[batch->header.source.value].open = false;
+    it->second->close_session(batch->header.source.value);
     ++job.session_gaps;
   }
   runtime_.send(
@@ -151,8 +150,8 @@ void PartitionHost::on_sessions_closed(const Message& message) {
   for (const SessionsClosed::Session& s : closed->sessions) {
     const auto owner = job->second.owned.find(s.key_partition);
     if (owner == job->second.owned.end()) continue;
-    InboundSession& session = owner->second->sessions()[closed->source.value];
-    if (session.id == s.session) session.open = false;
+    const uint32_t source = closed->source.value;
+    if (owner->second->sessions()[source].id == s.session) owner->second->close_session(source);
   }
 }
 
@@ -164,7 +163,7 @@ bool PartitionHost::needs_opening(const Job& job, uint32_t source, KeyPartition*
   const int64_t now = runtime_.monotonic_us();
   const int64_t silent_us = now - session.last_heard_us;
   if (session.open && session.answered && silent_us >= config_.session_silence_ms * 1000) {
-    session.open = false;
+    owner->close_session(source);
   }
   if (session.open && (session.answered || silent_us < config_.session_retry_ms * 1000)) {
     return false;

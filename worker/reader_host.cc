@@ -82,7 +82,10 @@ void ReaderHost::on_view(const ClusterState& view) {
       const Grant& grant = job.sources[s];
       if (grant.node != runtime_.node() || grant.shard != runtime_.shard()) continue;
       auto& reader = readers_[{id, SourcePartitionId(s)}];
-      if (reader) continue;
+      if (reader) {
+        reader->set_plan(job.plan);
+        continue;
+      }
       reader = std::make_unique<SourceReader>(runtime_, self_, config_, id, job.plan,
                                               SourcePartitionId(s), grant.epoch, dead_letters_);
     }

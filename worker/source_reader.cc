@@ -5,6 +5,7 @@
 #include "shared/base/mutation.h"
 #include "shared/member/member_agent.h"
 #include "shared/obs/log.h"
+#include "shared/source/batch_writer.h"
 #include "shared/wire/messages.h"
 
 namespace tidemill {
@@ -14,9 +15,11 @@ constexpr int64_t kBytesPerRow = 32;  // of a row block, roughly
 
 constexpr int64_t kRetryAfterErrorUs = 1'000'000;
 constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
+constexpr int64_t kConfirmedForUs = 1'000'000;  // a log's word that it is at its end holds
 constexpr int64_t kFinishedPollUs = 5'000'000;  // of a followed file that is finished
 constexpr double kPacedBatchUs = 40'000;        // of wall time that one paced batch stands for
 constexpr size_t kBadSamples = 5;
+constexpr size_t kReportedTextBytes = 4096;
 
 double replay_speed_of(const proto::Source& source) {
   if (source.has_kafka()) return 0;
@@ -114,6 +117,7 @@ void SourceReader::restart(Read* read, const SourcePosition& from) {
   read->active = true;
   read->position = from;
   read->retry_at_us = 0;
+  read->error.clear();
 }
 
 // The main read starts where the furthest session stands, once all have opened or time is up. It
@@ -133,7 +137,6 @@ void SourceReader::start_main_if_ready() {
   const uint64_t read_to = main_.ready ? main_.ready->end.offset : main_.position.offset;
   if (main_.active && (main_.loading || furthest.offset <= read_to)) return;
   pace_start_us_ = -1;
-  letters_written_to_ = std::max(letters_written_to_, furthest.offset);
   restart(&main_, furthest);
   for (auto& [host, sessions] : sessions_) {
     for (auto& [k, s] : sessions) s.catching_up = s.position < furthest.offset;
@@ -184,7 +187,7 @@ void SourceReader::pump() {
 
 void SourceReader::load(Read* read) {
   const bool catch_up = read == &catch_up_;
-  if (source_changed_ || (catch_up && read->position.finished)) return;
+  if (!changed_.empty() || (catch_up && read->position.finished)) return;
   if (runtime_.monotonic_us() < read->retry_at_us) return;
   // A message may exceed the credit by itself: with little credit, batches are small too.
   size_t records = std::min(config_.read_records, credit_bytes_ / kBytesPerRow + 1);
@@ -262,22 +265,11 @@ void SourceReader::on_loaded(std::unique_ptr<BatchLoaded> loaded) {
     return dispose(runtime_, self_, loaded->lane(), std::move(loaded->loader));
   }
   read->loading = false;
-  if (!loaded->error.empty()) {
-    if (error_ != loaded->error) {
-      log_event(
-          LogLevel::kWarning, "source_read_failed",
-          {{"job", job_.value}, {"source_partition", source_.value}, {"reason", loaded->error}});
-    }
-    error_ = loaded->error;
-    source_changed_ = loaded->source_changed;
-    at_end_since_us_ = -1;
-    read->retry_at_us = runtime_.monotonic_us() + kRetryAfterErrorUs;
-    return;
-  }
-  error_.clear();
+  if (!loaded->catch_up && loaded->dead_letters) dead_letter_counts_ = loaded->dead_letters;
+  if (!loaded->error.empty()) return on_failed(read, *loaded);
+  read->error.clear();
   read->loader = std::move(loaded->loader);
   if (loaded->nothing_to_read) {
-    dead_letter_counts_ = loaded->dead_letters;
     read->spare = std::move(loaded->batch);
     read->retry_at_us = kNever;
     return;
@@ -287,12 +279,11 @@ void SourceReader::on_loaded(std::unique_ptr<BatchLoaded> loaded) {
   read_cost_.add(batch.read_cost);
   evaluate_cost_.add(batch.evaluate_cost);
   if (!loaded->catch_up) {
-    letters_written_to_ = std::max(letters_written_to_, batch.end.offset);
     count(*loaded);
     note_idleness(batch);
   }
-  const bool nothing_new =
-      batch.begin.offset == batch.end.offset && batch.begin.finished == batch.end.finished;
+  const bool newly_finished = batch.end.finished && !batch.begin.finished;
+  const bool nothing_new = batch.begin.offset == batch.end.offset && !newly_finished;
   if (batch.end.finished) {
     read->retry_at_us = follow_ ? runtime_.monotonic_us() + kFinishedPollUs : kNever;
   } else if (nothing_new) {
@@ -307,13 +298,23 @@ void SourceReader::on_loaded(std::unique_ptr<BatchLoaded> loaded) {
   pump();
 }
 
+void SourceReader::on_failed(Read* read, const BatchLoaded& loaded) {
+  if (read->error != loaded.error) {
+    log_event(LogLevel::kWarning, "source_read_failed",
+              {{"job", job_.value}, {"source_partition", source_.value}, {"reason", loaded.error}});
+  }
+  read->error = loaded.error;
+  if (loaded.source_changed && changed_.empty()) changed_ = loaded.error;
+  if (read == &main_) at_end_since_us_ = -1;
+  read->retry_at_us = runtime_.monotonic_us() + kRetryAfterErrorUs;
+}
+
 void SourceReader::count(const BatchLoaded& loaded) {
   const LoadedBatch& batch = *loaded.batch;
   records_ += batch.records;
   null_keys_ += batch.null_keys;
   tombstones_ += batch.events.tombstones;
   log_ = loaded.log;
-  dead_letter_counts_ = loaded.dead_letters;
   for (const auto* bad : {&batch.events.bad, &batch.failed}) {
     for (const BadRecord& b : *bad) {
       if (bad_samples_.size() >= kBadSamples) return;
@@ -325,17 +326,21 @@ void SourceReader::count(const BatchLoaded& loaded) {
 // The log must have been at its end, by its own word, all the time.
 void SourceReader::note_idleness(const LoadedBatch& batch) {
   const bool moved = batch.begin.offset != batch.end.offset;
+  at_end_seen_us_ = runtime_.monotonic_us();
   if (!batch.at_end) {
     at_end_since_us_ = -1;
   } else if (moved || at_end_since_us_ < 0) {
-    at_end_since_us_ = runtime_.monotonic_us();
+    at_end_since_us_ = at_end_seen_us_;
   }
 }
 
+// A load that hangs confirms nothing, and what is loaded and not sent yet is behind the marks.
 bool SourceReader::idle() const {
+  const int64_t now = runtime_.monotonic_us();
+  const int64_t fresh_us = std::max(kConfirmedForUs, 2 * config_.poll_interval_ms * 1000);
+  if (at_end_since_us_ < 0 || main_.ready || now - at_end_seen_us_ > fresh_us) return false;
   uint32_t index = 0;
-  return at_end_since_us_ >= 0 && runtime_.monotonic_us() - at_end_since_us_ >=
-                                      plan_->source_of(source_.value, &index).idle_after_us();
+  return now - at_end_since_us_ >= plan_->source_of(source_.value, &index).idle_after_us();
 }
 
 uint64_t SourceReader::applied_offset() const {
@@ -403,11 +408,6 @@ bool SourceReader::may_send(Read* read) {
     if (!catching_up && open_sessions() == 0) first_open_us_ = -1;
     return false;
   }
-  // A catch-up read writes no dead letters, so it must not mark past those that are written.
-  if (catching_up && read->ready->end.offset > letters_written_to_ &&
-      !mutated(Mutation::kCatchUpPastDeadLetters)) {
-    return false;
-  }
   if (without_credit * 4 > total) return false;
   for (const ActorAddress& host : laggards) close_sessions(host, catching_up);
   return true;
@@ -430,6 +430,12 @@ void SourceReader::close() {
 void SourceReader::send(Read* read) {
   const bool catching_up = read == &catch_up_;
   std::unique_ptr<LoadedBatch> batch = std::move(read->ready);
+  // The sessions of a catch-up read join the main read at its position. Behind it, dead letters
+  // may not be durable yet.
+  if (catching_up && batch->end.offset > main_.position.offset &&
+      !mutated(Mutation::kCatchUpPastDeadLetters)) {
+    batch->cut(main_.position);
+  }
   // The next records are read while these are written into messages.
   read->position = batch->end;
   if (!catching_up || batch->end.offset < main_.position.offset) load(read);
@@ -557,20 +563,26 @@ proto::ReaderReport SourceReader::report() const {
   read->set_max_event_time_us(main_.position.max_event_time);
   out.set_epoch(epoch_.value);
   out.set_records(records_);
-  out.set_error(error_);
-  out.set_source_changed(source_changed_);
+  const std::string& error = !changed_.empty()      ? changed_
+                             : !main_.error.empty() ? main_.error
+                                                    : catch_up_.error;
+  out.set_error(printable(error, kReportedTextBytes));
+  out.set_source_changed(!changed_.empty());
   out.set_log_partitions(log_.partitions);
   out.set_log_end_offset(log_.end_offset);
   out.set_idle(idle());
   out.set_null_keys(null_keys_);
   out.set_tombstones(tombstones_);
-  for (const auto& [what, records] : dead_letter_counts_) {
+  out.set_dead_letters_known(dead_letter_counts_.has_value());
+  for (const auto& [what, records] : dead_letter_counts_.value_or(DeadLetterCounts())) {
     proto::DeadLetterCount* count = out.add_dead_letters();
     count->set_reason(reason_name(what.first));
     count->set_view(what.second);
     count->set_records(records);
   }
-  for (const std::string& sample : bad_samples_) out.add_bad_samples(sample);
+  for (const std::string& sample : bad_samples_) {
+    out.add_bad_samples(printable(sample, kReportedTextBytes));
+  }
   return out;
 }
 

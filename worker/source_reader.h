@@ -45,11 +45,11 @@ struct BatchLoaded : LocalPayload {
   uint64_t generation = 0;  // of the read position that asked
   std::unique_ptr<BatchLoader> loader;
   std::unique_ptr<LoadedBatch> batch;
-  std::string error;            // why it could not be read; empty if it could
-  bool source_changed = false;  // and trying again is no use
+  std::string error;             // why it could not be read; empty if it could
+  bool source_changed = false;   // and trying again is no use
   bool nothing_to_read = false;  // the log is finished, or finished and not there any more
   SourceCursor::LogInfo log;
-  DeadLetterCounts dead_letters;  // of the main read: all that are durable
+  std::optional<DeadLetterCounts> dead_letters;  // of the main read: all that are durable
 
   uint64_t lane() const { return source_lane(job, source, catch_up); }
 };
@@ -70,6 +70,8 @@ class SourceReader {
   void on_loaded(std::unique_ptr<BatchLoaded> loaded);
   // Regularly: marks on silent links, stalled links, pacing, retries after an error.
   void on_tick();
+  // The plan has grown, or knows more of its files.
+  void set_plan(std::shared_ptr<const Plan> plan) { plan_ = std::move(plan); }
   // Closes what went to nodes that are gone. `credit_bytes`: of each link, from now on.
   void on_view(const ClusterState& view, int64_t credit_bytes);
 
@@ -97,6 +99,7 @@ class SourceReader {
     std::unique_ptr<LoadedBatch> ready;  // loaded, not yet sent
     std::unique_ptr<LoadedBatch> spare;
     int64_t retry_at_us = 0;
+    std::string error;  // of the last load; empty if it succeeded
   };
   // Sessions by (host, key partition), so that a message's parts lie together.
   using SessionsOfLink = std::map<KeyPartitionId, Session>;
@@ -107,6 +110,7 @@ class SourceReader {
   void restart(Read* read, const SourcePosition& from);
   void pump();
   void load(Read* read);
+  void on_failed(Read* read, const BatchLoaded& loaded);
   void count(const BatchLoaded& loaded);
   void note_idleness(const LoadedBatch& batch);
   bool idle() const;
@@ -157,18 +161,17 @@ class SourceReader {
     uint64_t generation = 0;                   // of that read
   };
   std::shared_ptr<DeadLetters> dead_letters_;
-  uint64_t letters_written_to_ = 0;  // dead letters of all records below are durable
   AppliedOffset applied_;
   int64_t at_end_since_us_ = -1;  // the main read has stood at the log's end since; -1: it does not
+  int64_t at_end_seen_us_ = 0;    // when the log was last asked
   uint64_t records_ = 0;
   uint64_t null_keys_ = 0;
   uint64_t tombstones_ = 0;
   SourceCursor::LogInfo log_;
-  DeadLetterCounts dead_letter_counts_;
+  std::optional<DeadLetterCounts> dead_letter_counts_;  // nothing until a load has read them
   StageCost read_cost_, evaluate_cost_, scatter_cost_;
   std::vector<std::string> bad_samples_;
-  std::string error_;
-  bool source_changed_ = false;
+  std::string changed_;  // how the log is not the one read before; nothing is read any more
 };
 
 }  // namespace tidemill

@@ -18,6 +18,8 @@ enum class Mutation {
   kMarkBeforeDeadLetters,   // a batch goes out although its dead letters could not be written
   kCatchUpPastDeadLetters,  // a catch-up read marks records whose dead letters are not written
   kRepeatDeadLetters,       // a reader writes what is durable from an earlier one again
+  kForgetGrownOffsets,      // a key partition loses its V when its plan grows
+  kIgnoreGrownOffsets,      // a replica keeps to the source partitions that it was filled with
 };
 
 #ifdef TIDEMILL_MUTATIONS

@@ -262,6 +262,11 @@ bool is_column_name(std::string_view name) {
 }
 
 Status check_generator(const proto::GeneratorInput& in) {
+  if (in.partitions_at_most() != 0 && (in.partitions_at_most() < in.partitions() ||
+                                       in.partitions_at_most() > limits::kSourcePartitions)) {
+    return user_error("the generator's partitions_at_most is 0, or from partitions to " +
+                      std::to_string(limits::kSourcePartitions));
+  }
   if (in.customers() < 1 || in.customers() > limits::kGeneratorIds || in.terminals() < 1 ||
       in.terminals() > limits::kGeneratorIds) {
     return user_error("the generator's customers and terminals are from 1 to 4294967296");

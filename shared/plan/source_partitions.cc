@@ -22,6 +22,13 @@ uint32_t partition_count(const proto::Source& source) {
   return source.generator().partitions();
 }
 
+bool may_grow(const proto::Source& source) {
+  if (source.has_generator()) {
+    return source.generator().partitions() < source.generator().partitions_at_most();
+  }
+  return source.has_kafka() || source.files().follow();
+}
+
 void number_source_partitions(proto::JobPlan* plan) {
   const std::vector<uint32_t> known = numbered(*plan);
   for (uint32_t s = 0; s < known.size(); ++s) {

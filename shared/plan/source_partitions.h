@@ -10,6 +10,10 @@ namespace tidemill {
 // many as have a start offset).
 uint32_t partition_count(const proto::Source& source);
 
+// It may get further partitions while a job reads it: a topic, followed files, and a generator that
+// has not all of its partitions yet. No job with such a source is complete.
+bool may_grow(const proto::Source& source);
+
 // Appends the source partitions that have no number yet to plan->source_partitions().
 void number_source_partitions(proto::JobPlan* plan);
 

@@ -13,6 +13,7 @@ constexpr int64_t kCycleUs = 600 * kMicrosPerSecond;  // one burst in each
 constexpr int64_t kRiskPeriodDays = 7;
 constexpr uint64_t kTieChain = 64;  // an offset that this divides is no tie
 constexpr uint64_t kMostIds = uint64_t{1} << 32;
+constexpr uint32_t kMostPartitions = 4096;
 constexpr TimeUs kLastTime = 253'402'300'799 * kMicrosPerSecond;   // 9999-12-31T23:59:59Z
 constexpr TimeUs kFirstTime = -62'135'596'800 * kMicrosPerSecond;  // 0001-01-01T00:00:00Z
 constexpr double kTwoTo32 = 4294967296.0;
@@ -83,6 +84,11 @@ Status check(const proto::GeneratorInput& in, uint32_t partition) {
     return user_error("generator: there is no partition " + std::to_string(partition) + ", only " +
                       std::to_string(in.partitions()));
   }
+  if (in.partitions_at_most() != 0 &&
+      (in.partitions_at_most() < in.partitions() || in.partitions_at_most() > kMostPartitions)) {
+    return user_error("generator: partitions_at_most is 0, or from partitions to " +
+                      std::to_string(kMostPartitions));
+  }
   if (in.customers() < 1 || in.customers() > kMostIds || in.terminals() < 1 ||
       in.terminals() > kMostIds) {
     return user_error("generator: customers and terminals are from 1 to 4294967296");
@@ -135,7 +141,7 @@ TransactionGenerator::TransactionGenerator(const proto::GeneratorInput& in, uint
     : seed_(mix(in.seed() + 0x9E3779B97F4A7C15)),
       partition_seed_(draw_from(seed_, kPartition, partition)),
       partition_(partition),
-      partitions_(in.partitions()),
+      partitions_(std::max(in.partitions(), in.partitions_at_most())),
       customers_(in.customers(), in.zipf_exponent()),
       terminals_(in.terminals(), in.zipf_exponent()),
       start_time_(in.start_time_us()),
@@ -144,7 +150,7 @@ TransactionGenerator::TransactionGenerator(const proto::GeneratorInput& in, uint
       malformed_(threshold(in.malformed_share())),
       fraud_half_(threshold(in.fraud_share() / 2)),
       late_by_us_(static_cast<uint64_t>(in.late_by_us())) {
-  const double period_us = 1e6 * in.partitions() / in.events_per_second();
+  const double period_us = 1e6 * partitions_ / in.events_per_second();
   period_ = static_cast<unsigned __int128>(period_us * kTwoTo32);
   jitter_us_ = std::max<uint64_t>(1, static_cast<uint64_t>(period_ >> 32));
   // As many as there is time for, and ids. A burst moves an event within its cycle.

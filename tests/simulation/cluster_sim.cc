@@ -7,9 +7,11 @@
 #include "coordinator/wiring.h"
 #include "serving/read_gateway.h"
 #include "serving/wiring.h"
+#include "shared/plan/source_partitions.h"
 #include "shared/plan/yaml_job.h"
 #include "shared/runtime/sim/fault_plan.h"
 #include "shared/wire/actors.h"
+#include "tests/simulation/growing_source.h"
 #include "tests/simulation/sim_job.h"
 #include "tests/simulation/sim_letters.h"
 #include "worker/wiring.h"
@@ -47,11 +49,13 @@ class ClusterSim {
       : seed_(seed),
         random_(seed * 2 + 1),
         sim_(seed, config(print_log)),
-        letters_(seed, [this](SimProcessId process) {
-          sim_.at(sim_.now_us(), [this, process] {
-            if (sim_.alive(process)) sim_.crash(process);
-          });
-        }) {}
+        letters_(seed,
+                 [this](SimProcessId process) {
+                   sim_.at(sim_.now_us(), [this, process] {
+                     if (sim_.alive(process)) sim_.crash(process);
+                   });
+                 }),
+        source_(std::make_shared<GrowingSource>(seed, [this] { return sim_.now_us(); })) {}
 
   SimOutcome run();
 
@@ -101,6 +105,7 @@ class ClusterSim {
   std::shared_ptr<const Plan> plan_;
   Truth truth_;
   SimLetters letters_;
+  std::shared_ptr<GrowingSource> source_;
   // By join key, then by its values; one value that no event has.
   std::map<std::string, std::map<std::string, FoldRows>> events_;
   std::shared_ptr<MemoryDisk> disk_ = MetadataStore::make_memory_disk();
@@ -126,13 +131,22 @@ void ClusterSim::supervise() {
 }
 
 void ClusterSim::load_truth() {
-  const CompiledJob job = compile_job(sim_job_yaml(seed_), "/");
+  CompiledJob job = compile_job(sim_job_yaml(seed_), "/");
   for (const JobError& e : job.errors) fail(to_string(e, "job"));
   if (!job.errors.empty()) return;
-  auto plan = Plan::from_proto(job.plan);
-  if (!plan) return fail(plan.error().message());
-  plan_ = *plan;
-  truth_ = read_all_events(*plan_);
+  bind_sources(source_.get(), 0, &job.plan);
+  auto* generator = job.plan.mutable_sources(0)->mutable_generator();
+  ASSERT(generator->partitions() == kPartitionsAtFirst);
+  for (uint32_t n = kPartitionsAtFirst; n <= kPartitionsAtLast; ++n) {
+    generator->set_partitions(n);
+    number_source_partitions(&job.plan);
+    auto plan = Plan::from_proto(job.plan);
+    if (!plan) return fail(plan.error().message());
+    plan_ = *plan;
+    Truth truth = read_all_events(*plan_);
+    ASSERT(n == kPartitionsAtFirst || continues(truth, truth_));
+    truth_ = std::move(truth);
+  }
   outcome_.events = truth_.events.size();
   letters_.set_truth(truth_, plan_->source_partitions());
   for (const SimView& view : kSimViews) {
@@ -149,6 +163,7 @@ void ClusterSim::start_processes() {
                                     CoordinatorConfig config;
                                     config.lease_ms = 1'500;
                                     config.join_settle_ms = 300;
+                                    config.catalog = source_;
                                     auto store = MetadataStore::open_in_memory(disk_);
                                     ASSERT(store.ok());
                                     spawn_coordinator(host, config, *store);
@@ -199,6 +214,9 @@ void ClusterSim::poll_job() {
 // A completed job stays so, and its state may have been lost since. It has converged once every
 // source has been read, applied and published to its end for longer than a lease and its reports.
 void ClusterSim::note_progress(const json& job) {
+  if (job.value("state", "") == "COMPLETED" && job["sources"].size() < kPartitionsAtLast) {
+    fail("COMPLETED with " + std::to_string(job["sources"].size()) + " source partitions");
+  }
   bool all = job["key_partitions"]["store_ready"] == job["key_partitions"]["total"] &&
              job["key_partitions"]["owned"] == job["key_partitions"]["total"] &&
              job.value("state", "") == "COMPLETED";
@@ -267,17 +285,24 @@ void ClusterSim::check(const std::string& body, const Asked& asked) {
   }
 }
 
-// V is not below that of any answer from before the request, and everything below it that is in no
-// feature is a durable dead letter.
+// V is not below that of any answer from before the request, has as many components at least, and
+// everything below it that is in no feature is a durable dead letter.
 void ClusterSim::check_offsets(const json& held, const Asked& asked) {
   const json& now = held["offset_vector"];
   const std::pair partition{asked.incarnation, held["key_partition"].get<uint32_t>()};
   auto& greatest = greatest_[partition];
-  greatest.resize(now.size());
-  const auto before = asked.greatest.find(partition);
+  greatest.resize(std::max(greatest.size(), now.size()));
+  const auto found = asked.greatest.find(partition);
+  std::vector<uint64_t> before;
+  if (found != asked.greatest.end()) before = found->second;
+  if (now.size() < before.size() || now.size() > kPartitionsAtLast) {
+    return fail("V of key partition " + held["key_partition"].dump() + " has " +
+                std::to_string(now.size()) + " components");
+  }
+  before.resize(now.size());
   for (uint32_t s = 0; s < now.size(); ++s) {
     const auto offset = now[s][0].get<uint64_t>();
-    if (before != asked.greatest.end() && offset < before->second[s]) {
+    if (offset < before[s]) {
       fail("V of key partition " + held["key_partition"].dump() + " shrank for source partition " +
            std::to_string(s));
     }
@@ -301,6 +326,11 @@ void ClusterSim::check_row(const json& answer, const SimView& view, size_t row,
   std::vector<uint64_t> below;
   for (const json& component : held["offset_vector"]) {
     below.push_back(at_end ? UINT64_MAX : component[0].get<uint64_t>());
+  }
+  if (below.size() < kPartitionsAtLast) {
+    ++outcome_.answers_before_growth;
+    if (at_end) return fail("at the end V of " + key + " has too few components");
+    below.resize(kPartitionsAtLast);  // nothing of those that the store has not heard of
   }
   const FoldRows rows = rows_of_view(view, events_[view.join_key][key], below);
   const std::string where = (at_end ? "at the end " : "at its V ") + key + " as of " + as_of + " ";

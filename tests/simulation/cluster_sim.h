@@ -16,6 +16,7 @@ struct SimOutcome {
   uint64_t trace_hash = 0;
   uint64_t events = 0;  // of the job
   uint64_t answers_while_running = 0;
+  uint64_t answers_before_growth = 0;  // of these: with a V for fewer source partitions
   uint64_t answers_at_end = 0;
   uint64_t not_ready_answers = 0;
   std::map<std::string, uint64_t> faults;  // by kind, how often each struck

@@ -86,6 +86,16 @@ Truth read_all_events(const Plan& plan) {
   return truth;
 }
 
+bool continues(const Truth& grown, const Truth& before) {
+  const auto starts_with = [](const auto& all, const auto& part) {
+    return all.size() > part.size() && std::equal(part.begin(), part.end(), all.begin());
+  };
+  return starts_with(grown.events, before.events) &&
+         starts_with(grown.malformed, before.malformed) &&
+         grown.events[before.events.size()].source_partition >
+             before.events.back().source_partition;
+}
+
 FoldRows rows_until(const FoldRows& rows, const std::vector<uint64_t>& below) {
   FoldRows out;
   for (const FoldEvent* e : rows) {

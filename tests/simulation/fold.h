@@ -21,6 +21,7 @@ struct FoldEvent {
   std::string terminal;
   double amount = 0;
   bool is_fraud = false;
+  friend bool operator==(const FoldEvent&, const FoldEvent&) = default;
 };
 
 // What every source partition of the plan holds (generators of the fixed schema).
@@ -29,6 +30,8 @@ struct Truth {
   std::vector<std::pair<uint32_t, uint64_t>> malformed;  // (source partition, offset)
 };
 Truth read_all_events(const Plan& plan);
+// `grown` holds what `before` does, and then further source partitions.
+bool continues(const Truth& grown, const Truth& before);
 
 using FoldRows = std::vector<const FoldEvent*>;
 

@@ -41,7 +41,9 @@ INSTANTIATE_TEST_SUITE_P(
                     Bug{Mutation::kOrderDependentSum, "order_dependent_sum"},
                     Bug{Mutation::kMarkBeforeDeadLetters, "mark_before_dead_letters"},
                     Bug{Mutation::kCatchUpPastDeadLetters, "catch_up_past_dead_letters"},
-                    Bug{Mutation::kRepeatDeadLetters, "repeat_dead_letters"}),
+                    Bug{Mutation::kRepeatDeadLetters, "repeat_dead_letters"},
+                    Bug{Mutation::kForgetGrownOffsets, "forget_grown_offsets"},
+                    Bug{Mutation::kIgnoreGrownOffsets, "ignore_grown_offsets"}),
     [](const testing::TestParamInfo<Bug>& bug) { return std::string(bug.param.name); });
 
 }  // namespace

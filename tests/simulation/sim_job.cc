@@ -23,8 +23,8 @@ sources:
   transactions:
     max_out_of_orderness: 4s
     stream:
-      generator: {partitions: 4, events: 2600, seed: %SEED%, customers: 60, terminals: 25,
-                  zipf_exponent: 0.8, events_per_second: 60, late_share: 0.1, late_by: 4s,
+      generator: {partitions: 3, events: 2100, seed: %SEED%, customers: 60, terminals: 25,
+                  zipf_exponent: 0.8, events_per_second: 75, late_share: 0.1, late_by: 4s,
                   tie_share: 0.1, malformed_share: 0.005, fraud_share: 0.05, replay: 12x}
 views:
   customer:

@@ -17,19 +17,22 @@ uint64_t setting(const char* name, uint64_t otherwise) {
 
 std::map<std::string, uint64_t> total_faults;
 uint64_t total_answers = 0;
+uint64_t total_before_growth = 0;
 uint64_t total_seeds = 0;
 
 class ClusterUnderFaults : public testing::TestWithParam<uint64_t> {
  public:
   static void TearDownTestSuite() {
-    std::printf("seeds=%llu answers_compared_while_running=%llu",
+    std::printf("seeds=%llu answers_compared_while_running=%llu before_growth=%llu",
                 static_cast<unsigned long long>(total_seeds),
-                static_cast<unsigned long long>(total_answers));
+                static_cast<unsigned long long>(total_answers),
+                static_cast<unsigned long long>(total_before_growth));
     for (const auto& [kind, count] : total_faults) {
       std::printf(" %s=%llu", kind.c_str(), static_cast<unsigned long long>(count));
     }
     std::printf("\n");
     if (total_seeds < 50) return;
+    EXPECT_GT(total_before_growth, 0u);
     // Every kind of fault that the plans draw has struck.
     for (const char* kind :
          {"delayed", "reordered", "dropped", "duplicated", "cut", "one_way_cut", "crash", "restart",
@@ -46,6 +49,7 @@ TEST_P(ClusterUnderFaults, EqualsTheFold) {
   EXPECT_GT(outcome.answers_at_end, 0u);
   for (const auto& [kind, count] : outcome.faults) total_faults[kind] += count;
   total_answers += outcome.answers_while_running;
+  total_before_growth += outcome.answers_before_growth;
   ++total_seeds;
 }
 

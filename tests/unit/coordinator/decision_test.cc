@@ -176,14 +176,14 @@ TEST_F(SourceDecision, ATopicThatOutgrowsThePlanFailsTheJob) {
 
 TEST_F(SourceDecision, FilesThatAppearAreAppended) {
   start(testing::files_plan("a", 4, {"/data/1.csv"}));
-  FoundFiles found{JobId{1}, 0, entry().job->plan->proto().sources(0).files()};
+  FoundSource found{JobId{1}, 0, entry().job->plan->proto().sources(0)};
   Draft nothing(state_);
-  EXPECT_FALSE(nothing.take_files(found));
+  EXPECT_FALSE(nothing.take_source(found));
   EXPECT_FALSE(nothing.changed());
-  testing::add_file("/data/0.csv", &found.files);
+  testing::add_file("/data/0.csv", found.source.mutable_files());
   Draft draft(state_);
-  EXPECT_TRUE(draft.take_files(found));
-  EXPECT_FALSE(draft.take_files(found));  // done already
+  EXPECT_TRUE(draft.take_source(found));
+  EXPECT_FALSE(draft.take_source(found));  // done already
   EXPECT_EQ(draft.place(), 1u);
   const auto& grown = draft.state().jobs.at(JobId{1});
   uint32_t index = 0;
@@ -191,13 +191,30 @@ TEST_F(SourceDecision, FilesThatAppearAreAppended) {
   EXPECT_EQ(files.paths(static_cast<int>(index)), "/data/0.csv");
   EXPECT_EQ(files.identities(static_cast<int>(index)).inode(), 2u);
   EXPECT_NE(grown.grants->sources.at(1).node, NodeId{});
-  found.files.mutable_identities(0)->set_head_bytes(77);  // the file has grown
-  EXPECT_TRUE(draft.take_files(found));
+  found.source.mutable_files()->mutable_identities(0)->set_head_bytes(77);  // the file has grown
+  EXPECT_TRUE(draft.take_source(found));
   EXPECT_EQ(draft.place(), 0u);
   const auto& known = draft.state().jobs.at(JobId{1}).job->plan->proto().sources(0).files();
   EXPECT_EQ(known.identities(0).head_bytes(), 77u);
   found.job = JobId{7};  // stopped and forgotten meanwhile
-  EXPECT_FALSE(draft.take_files(found));
+  EXPECT_FALSE(draft.take_source(found));
+}
+
+TEST_F(SourceDecision, OfASourceThatWasFoundOnlyTheInputCountsAndNothingIsTakenAway) {
+  start(testing::small_plan("a", 4, 2));
+  FoundSource found{JobId{1}, 0, entry().job->plan->proto().sources(0)};
+  found.source.set_max_out_of_orderness_us(77);
+  found.source.mutable_generator()->set_partitions(1);
+  Draft less(state_);
+  EXPECT_FALSE(less.take_source(found));
+  EXPECT_FALSE(less.changed());
+  found.source.mutable_generator()->set_partitions(3);
+  Draft draft(state_);
+  EXPECT_TRUE(draft.take_source(found));
+  EXPECT_EQ(draft.place(), 1u);
+  const auto& plan = *draft.state().jobs.at(JobId{1}).job->plan;
+  EXPECT_EQ(plan.source_partitions(), 3u);
+  EXPECT_NE(plan.proto().sources(0).max_out_of_orderness_us(), 77);
 }
 
 TEST_F(SourceDecision, AChangedSourceFailsTheJobAndKeepsItsKeyPartitions) {

@@ -130,6 +130,19 @@ TEST_F(JobStatusTest, AnOwnerOfAnOlderViewIsBehind) {
   EXPECT_FALSE(status().complete);
 }
 
+TEST_F(JobStatusTest, IsIncompleteWhileASourceMayGrow) {
+  auto job = *entry_.job;
+  auto plan = job.plan->proto();
+  plan.mutable_sources(0)->mutable_generator()->set_partitions_at_most(2);
+  job.plan = *Plan::from_proto(plan);
+  entry_.job = std::make_shared<const JobRecord>(job);
+  EXPECT_FALSE(status().complete);
+  plan.mutable_sources(0)->mutable_generator()->set_partitions_at_most(1);
+  job.plan = *Plan::from_proto(plan);
+  entry_.job = std::make_shared<const JobRecord>(job);
+  EXPECT_TRUE(status().complete);
+}
+
 TEST_F(JobStatusTest, WithoutAStoreNothingIsPublished) {
   beats_.erase(9);
   EXPECT_FALSE(status().complete);

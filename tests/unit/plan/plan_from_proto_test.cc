@@ -155,6 +155,12 @@ TEST(PlanFromProto, RefusesWhatIsInconsistent) {
       [](proto::JobPlan* p) { p->mutable_source_partitions()->RemoveLast(); },
       [](proto::JobPlan* p) { *p->add_source_partitions() = p->source_partitions(4); },
       [](proto::JobPlan* p) { p->mutable_sources(0)->mutable_generator()->set_partitions(4); },
+      [](proto::JobPlan* p) {
+        p->mutable_sources(0)->mutable_generator()->set_partitions_at_most(1);
+      },
+      [](proto::JobPlan* p) {
+        p->mutable_sources(0)->mutable_generator()->set_partitions_at_most(4097);
+      },
       [](proto::JobPlan* p) { p->mutable_sources(0)->set_max_future_us(1); },
       [](proto::JobPlan* p) { p->mutable_sources(0)->clear_input(); },
       [](proto::JobPlan* p) {

@@ -112,6 +112,16 @@ TEST(Generator, TheSameSeedGivesTheSameEventsOnEveryMachine) {
             "5999,2018-04-01T00:02:41.983281Z,2,442,40.88,false\n");
 }
 
+TEST(Generator, PartitionsThatAreAddedLeaveTheOthersAsTheyAre) {
+  proto::GeneratorInput input = sample_generator();
+  input.set_partitions(3);
+  const std::string all = text_of(input, 1, true);
+  input.set_partitions_at_most(3);
+  input.set_partitions(2);
+  EXPECT_EQ(text_of(input, 1, true), all);
+  EXPECT_FALSE(TransactionGenerator::create(input, 2).ok());  // there is none yet
+}
+
 TEST(Generator, SharesAreAsAsked) {
   proto::GeneratorInput input = sample_generator();
   input.set_partitions(1);
@@ -226,6 +236,8 @@ TEST(Generator, RefusesNumbersThatMakeNoSense) {
   using Change = void (*)(proto::GeneratorInput*);
   const std::pair<Change, const char*> cases[] = {
       {[](auto* in) { in->set_partitions(0); }, "partitions is 0"},
+      {[](auto* in) { in->set_partitions_at_most(1); }, "partitions_at_most is 0, or from"},
+      {[](auto* in) { in->set_partitions_at_most(4097); }, "partitions_at_most is 0, or from"},
       {[](auto* in) { in->set_customers(0); }, "customers and terminals are from 1"},
       {[](auto* in) { in->set_terminals(uint64_t{1} << 33); }, "customers and terminals"},
       {[](auto* in) { in->set_zipf_exponent(-1); }, "zipf_exponent is from 0"},

@@ -174,7 +174,8 @@ TEST_F(BatchLoaderTest, AMissingFileIsAnError) {
   std::filesystem::remove(directory_ / "in.csv");
   auto loader = BatchLoader::open(plan_, 0, {});
   LoadedBatch batch;
-  EXPECT_TRUE(!loader.ok() || !(*loader)->load(sim_.runtime(process_), 1, 1 << 20, nullptr, &batch).ok());
+  EXPECT_TRUE(!loader.ok() ||
+              !(*loader)->load(sim_.runtime(process_), 1, 1 << 20, nullptr, &batch).ok());
 }
 
 }  // namespace

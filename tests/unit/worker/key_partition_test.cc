@@ -205,6 +205,24 @@ TEST_F(KeyPartitionTest, AnIdleSourceHoldsNothingBackUntilItGoesOn) {
   EXPECT_EQ(partition_.horizon(), kStart + 8 * kHour - 10 * kSecond);  // only rises
 }
 
+TEST_F(KeyPartitionTest, OnlyAReaderThatIsHeardOfIsIdle) {
+  const TimeUs nine = kStart + 9 * kHour;
+  apply({.source = 0, .end = {1, nine, false}}, {});
+  apply({.source = 1, .end = {1, kStart + 5 * kHour, false}, .idle = true}, {});
+  ASSERT_EQ(partition_.horizon(), nine - kHour - 10 * kSecond);
+  // Silent for long: it may have gone on.
+  apply({.source = 0, .seq = 1, .end = {2, nine + kHour, false}}, {}, 5 * kSecond);
+  EXPECT_EQ(partition_.horizon(), nine - kHour - 10 * kSecond);
+  apply({.source = 1, .seq = 1, .end = {1, kStart + 5 * kHour, false}, .idle = true}, {},
+        5 * kSecond);
+  apply({.source = 0, .seq = 2, .end = {3, nine + kHour, false}}, {}, 5 * kSecond);
+  EXPECT_EQ(partition_.horizon(), nine - 10 * kSecond);
+  // Its session is closed: the next reader has not said anything yet.
+  partition_.close_session(1);
+  apply({.source = 0, .seq = 3, .end = {4, nine + 2 * kHour, false}}, {}, 5 * kSecond);
+  EXPECT_EQ(partition_.horizon(), nine - 10 * kSecond);
+}
+
 TEST_F(KeyPartitionTest, ASourcePartitionThatIsAddedStartsAtItsBeginning) {
   apply({.source = 0, .end = {7, kStart + kHour, false}}, block_of({{"a"}}));
   apply({.source = 1, .end = {7, kStart + kHour, false}}, {});

@@ -225,6 +225,23 @@ TEST_F(SourceReaderTest, ARepeatedOpeningDoesNotStartAnew) {
   EXPECT_TRUE(host().closed.empty());
 }
 
+TEST_F(SourceReaderTest, CatchingUpWithAPacedReadTakesNoLongerThanReading) {
+  proto::JobPlan plan = small_plan()->proto();
+  plan.mutable_sources(0)->mutable_generator()->set_events(100);
+  plan.mutable_sources(0)->mutable_generator()->set_replay_speed(1);  // an event every 2 s
+  start({}, *Plan::from_proto(plan));
+  open({0, 1, 2}, 1);
+  sim_.run_for(17'000'000);
+  const SourcePosition at = host().end[1];
+  ASSERT_GT(at.offset, 1u);
+  ASSERT_LT(at.offset, 20u);
+  ASSERT_NE(at.offset % 3, 0u);  // in the midst of what a load brings
+  open({3}, 10);
+  sim_.run_for(500'000);
+  EXPECT_EQ(host().end[10].offset, host().end[1].offset);
+  EXPECT_EQ(host().end[10], host().end[1]);
+}
+
 TEST_F(SourceReaderTest, BadRecordsAreDeadLettersOnceWhoeverReadsThemAgain) {
   start({}, plan_with_bad_records(300));
   open({0, 1, 2, 3}, 1);
