@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "coordinator/cluster_view.h"
+#include "shared/base/utf8.h"
 #include "shared/obs/log.h"
 #include "shared/plan/source_partitions.h"
 #include "shared/wire/actors.h"
@@ -15,6 +16,18 @@ constexpr uint64_t kTickTimer = 1;
 constexpr size_t kMaxHeartbeatBytes = 8u << 20;
 constexpr size_t kMaxFencedLinks = 1024;
 constexpr int64_t kDiscoverIntervalUs = kMicrosPerSecond;
+
+// Of dead letters, which are in storage, what was counted there last: a reader that has not looked
+// yet knows of none.
+void remember(const proto::ReaderReport& reader, proto::ReaderReport* kept) {
+  if (reader.dead_letters_known()) {
+    *kept = reader;
+    return;
+  }
+  auto letters = std::move(*kept->mutable_dead_letters());
+  *kept = reader;
+  *kept->mutable_dead_letters() = std::move(letters);
+}
 
 }  // namespace
 
@@ -90,6 +103,7 @@ void Coordinator::on_loaded(LoadedState loaded) {
   recovered_at_us_ = now + config_.lease_ms * 1000;
   phase_ = Phase::kRecovering;
   committed_ = std::move(state);
+  for (const auto& [id, entry] : committed_->jobs) readers_[id] = entry.job->readers;
   view_ = encode_cluster_view(*committed_, instance_);
   log_event(LogLevel::kInfo, "coordinator_loaded",
             {{"instance", instance_},
@@ -121,9 +135,9 @@ void Coordinator::on_heartbeat(const Message& message) {
       on_joined(answer, node);
       break;
     case MembershipTable::Verdict::kKnown:
+      remember_readers(node);
       if (phase_ == Phase::kRecovering) decide();
       if (stale) send_view(node);
-      remember_readers(node);
       break;
     case MembershipTable::Verdict::kFenced:
       send_fenced(node, endpoint, answer.reason);
@@ -168,7 +182,7 @@ void Coordinator::remember_readers(NodeId node) {
     for (const auto& reader : report.readers()) {
       const uint32_t s = reader.read().source_partition();
       if (s >= grants.size() || grants[s].epoch.value != reader.epoch()) continue;
-      readers_[entry->first][s] = reader;
+      remember(reader, &readers_[entry->first][s]);
     }
   }
 }
@@ -239,12 +253,15 @@ void Coordinator::apply_reports(Draft* draft) {
   for (const auto job : draft->complete(members_)) {
     log_event(LogLevel::kInfo, "job_completed", {{"job", job.value}});
   }
+  std::vector<JobId> failed;
   for (const auto& [id, entry] : draft->state().jobs) {
     if (entry.job->state != JobState::kFailed) continue;
     const auto before = committed_->jobs.find(id);
     if (before != committed_->jobs.end() && !before->second.job->reading()) continue;
+    failed.push_back(id);
     log_event(LogLevel::kError, "job_failed", {{"job", id.value}, {"error", entry.job->error}});
   }
+  for (const JobId id : failed) draft->keep_readers(id, readers_[id]);
 }
 
 void Coordinator::discover_sources(int64_t now_us) {
@@ -274,7 +291,8 @@ void Coordinator::discover_sources(int64_t now_us) {
           proto::Source& source = found.source;
           const std::string before = source.SerializeAsString();
           if (const auto status = catalog->discover(&source); !status) {
-            out->errors[found.job] = "source '" + source.name() + "': " + status.error().message();
+            const std::string error = "source '" + source.name() + "': " + status.error().message();
+            out->errors[found.job] = printable(error, error.size());
           }
           if (source.SerializeAsString() == before) continue;
           out->found.push_back(std::move(found));

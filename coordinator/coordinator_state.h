@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "proto/control.pb.h"
 #include "shared/base/ids.h"
 #include "shared/base/time.h"
 #include "shared/plan/plan.h"
@@ -41,6 +42,9 @@ struct JobGrants {
   friend bool operator==(const JobGrants&, const JobGrants&) = default;
 };
 
+// What readers of a job said last, by source partition.
+using ReadersBefore = std::map<uint32_t, proto::ReaderReport>;
+
 // kFailed: a source is not what was read before. Nothing is read any more; features stay served.
 enum class JobState : uint8_t { kRunning = 1, kCompleted = 2, kStopped = 3, kFailed = 4 };
 
@@ -49,8 +53,9 @@ struct JobRecord {
   std::string name;
   JobState state = JobState::kRunning;
   TimeUs submitted_at = 0;
-  std::shared_ptr<const Plan> plan;  // grows by source partitions, never else
+  std::shared_ptr<const Plan> plan;  // only ever grows: source partitions, identities of files
   std::string error;                 // of kFailed: what happened
+  ReadersBefore readers = {};        // of kFailed: until then
 
   // Its features are served: all but the stopped ones.
   bool live() const { return state != JobState::kStopped; }

@@ -6,11 +6,14 @@
 
 #include "coordinator/job_status.h"
 #include "coordinator/node_text.h"
+#include "shared/base/utf8.h"
 #include "shared/plan/limits.h"
 #include "shared/plan/source_partitions.h"
 
 namespace tidemill {
 namespace {
+
+constexpr size_t kMostErrorBytes = 8192;
 
 const JobEntry* find_live(const CoordinatorState& state, std::string_view name) {
   for (const auto& [id, entry] : state.jobs) {
@@ -195,12 +198,22 @@ std::vector<JobId> Draft::fail_changed(const MembershipTable& members) {
       if (readers[s] == nullptr || !readers[s]->source_changed()) continue;
       uint32_t index = 0;
       const std::string& source = entry.job->plan->source_of(s, &index).name();
-      fail(&entry, "source '" + source + "': " + readers[s]->error());
+      const std::string& said = readers[s]->error();
+      fail(&entry, "source '" + source + "': " +
+                       (said.empty() ? "its log is not the one that was read before" : said));
       out.push_back(id);
       break;
     }
   }
   return out;
+}
+
+void Draft::keep_readers(JobId id, const ReadersBefore& readers) {
+  JobEntry& entry = state_.jobs.at(id);
+  auto job = *entry.job;
+  job.readers = readers;
+  entry.job = std::make_shared<const JobRecord>(std::move(job));
+  changed_ = true;
 }
 
 std::vector<JobId> Draft::complete(const MembershipTable& members) {
@@ -256,6 +269,7 @@ CoordinatorState Draft::take() {
 void Draft::set_state(JobEntry* entry, JobState state) {
   auto job = *entry->job;
   job.state = state;
+  job.readers.clear();
   entry->job = std::make_shared<const JobRecord>(std::move(job));
   changed_ = true;
 }
@@ -281,7 +295,7 @@ void Draft::set_plan(JobEntry* entry, proto::JobPlan plan) {
 void Draft::fail(JobEntry* entry, std::string error) {
   auto job = *entry->job;
   job.state = JobState::kFailed;
-  job.error = std::move(error);
+  job.error = printable(error, kMostErrorBytes);
   auto grants = *entry->grants;
   for (auto& grant : grants.sources) {
     grant = {NodeId{}, 0, state_.next_epoch};

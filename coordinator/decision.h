@@ -56,6 +56,8 @@ class Draft {
   // Jobs whose readers have found another log than the one that was read, or lack what they need:
   // nobody reads their sources any more, key partitions stay. Gives those that have become FAILED.
   std::vector<JobId> fail_changed(const MembershipTable& members);
+  // What was said of the sources of a job that fails in this draft is kept with it.
+  void keep_readers(JobId job, const ReadersBefore& readers);
   // Jobs that are complete by what their members report; gives those that have become so.
   std::vector<JobId> complete(const MembershipTable& members);
   // Grants for everything that no living member owns. Returns how many have changed.

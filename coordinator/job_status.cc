@@ -113,6 +113,10 @@ void read_sources(const JobEntry& entry, const MembershipTable& members,
     const auto last = before.find(s);
     if (s < readers.size() && readers[s] != nullptr) {
       read_reader(source, *readers[s], &status);
+      if (!readers[s]->dead_letters_known() && last != before.end()) {
+        status.dead_letters.clear();
+        read_letters(last->second, &status);
+      }
     } else if (last != before.end() && status.grant.node == NodeId{}) {
       read_reader(source, last->second, &status);
     } else if (last != before.end()) {

@@ -74,10 +74,8 @@ struct JobStatus {
   bool complete = false;
 };
 
-// What readers of a job said last, by source partition. Shown of those that nobody reads now; of
-// those whose new reader says nothing yet only the dead letters, which are in storage.
-using ReadersBefore = std::map<uint32_t, proto::ReaderReport>;
-
+// What readers said `before` is shown of those source partitions that nobody reads now; of those
+// whose new reader does not know yet what is in storage, only the dead letters, which are there.
 JobStatus job_status(const JobEntry& entry, const MembershipTable& members, uint64_t view_version,
                      const ReadersBefore& before = {});
 

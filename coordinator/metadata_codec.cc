@@ -51,6 +51,7 @@ proto::StoredJob encode_job(const JobRecord& job) {
   out.set_submitted_at_us(job.submitted_at);
   *out.mutable_plan() = job.plan->proto();
   out.set_error(job.error);
+  for (const auto& [s, reader] : job.readers) *out.add_readers() = reader;
   return out;
 }
 
@@ -97,6 +98,10 @@ Result<JobRecord> decode_job(proto::StoredJob stored) {
   }
   JobRecord job{JobId{stored.job()},      stored.name(), static_cast<JobState>(stored.state()),
                 stored.submitted_at_us(), nullptr,       stored.error()};
+  for (auto& reader : *stored.mutable_readers()) {
+    const uint32_t s = reader.read().source_partition();
+    job.readers[s] = std::move(reader);
+  }
   auto plan = Plan::from_proto(std::move(*stored.mutable_plan()));
   if (!plan) return corrupt_error(what + ": " + plan.error().message());
   job.plan = std::move(*plan);

@@ -1,5 +1,6 @@
 #include "coordinator/source_catalog.h"
 
+#include "shared/base/utf8.h"
 #include "shared/kafka/topic_offsets.h"
 #include "shared/plan/source_partitions.h"
 #include "shared/source/file_identity.h"
@@ -30,7 +31,8 @@ std::vector<JobError> bind_sources(SourceCatalog* catalog, TimeUs not_after, pro
   for (proto::Source& source : *plan->mutable_sources()) {
     if (!source.has_kafka() && source.not_after_us() == 0) source.set_not_after_us(not_after);
     if (auto bound = catalog->bind(&source); !bound) {
-      errors.push_back({0, 0, "sources." + source.name(), bound.error().message()});
+      const std::string& message = bound.error().message();
+      errors.push_back({0, 0, "sources." + source.name(), printable(message, message.size())});
     }
   }
   if (errors.empty()) number_source_partitions(plan);

@@ -9,8 +9,25 @@
 namespace tidemill {
 namespace {
 
-// Keys that a shard computes in one turn: others' messages get theirs in between.
+// What a shard computes in one turn, at most: others' messages get theirs in between.
 constexpr size_t kKeysPerRequest = 512;
+constexpr size_t kValuesPerRequest = 65'536;
+
+size_t values_of(const FeatureSpec& spec) { return spec.list ? std::max(spec.n, 1u) : 1; }
+
+size_t text_bytes_of(const ScalarValue& value) {
+  const auto* text = std::get_if<std::string>(&value);
+  return text == nullptr ? 0 : text->size();
+}
+
+size_t text_bytes_of(const FeatureValue& value) {
+  if (const auto* text = std::get_if<std::string>(&value)) return text->size();
+  size_t bytes = 0;
+  if (const auto* list = std::get_if<ListValue>(&value)) {
+    for (const ScalarValue& element : *list) bytes += text_bytes_of(element);
+  }
+  return bytes;
+}
 
 FeatureStatus to_status(ReadAnswer::Status status) {
   switch (status) {
@@ -32,13 +49,19 @@ Status FeatureRead::add_feature(const ViewSpec& view, const FeatureSpec& spec, s
     return user_error("features: at most " + std::to_string(kMaxFeatureNames) +
                       " in one request, patterns expanded");
   }
-  if ((response.results.size() + 1) * rows > limits.values) {
-    return user_error("features: at most " + std::to_string(limits.values) +
-                      " values (rows times features) in one request; split it");
-  }
   auto group =
       std::find_if(groups.begin(), groups.end(), [&](const Group& g) { return g.view == &view; });
-  if (group == groups.end()) group = groups.insert(groups.end(), Group{&view, {}, {}, {}});
+  const bool is_new = group == groups.end();
+  values += rows * values_of(spec);
+  if (is_new && offsets) values += rows * plan->source_partitions();
+  if (values > limits.values) {
+    return user_error(
+        "features: at most " + std::to_string(limits.values) +
+        " values in one request: rows times features, where a list counts as the longest that it "
+        "may be, and offsets as one value per source partition for each row of a view; split the "
+        "request, or raise the store's max-request-values");
+  }
+  if (is_new) group = groups.insert(groups.end(), Group{&view, {}, {}, {}});
   group->specs.push_back(&spec);
   group->columns.push_back(response.results.size());
   FeatureColumn& column = response.results.emplace_back();
@@ -73,11 +96,15 @@ Status FeatureRead::add_keys(Group* group, const std::vector<const EntityColumn*
 FeatureRead::Pieces FeatureRead::requests(uint64_t id, uint16_t shards) const {
   Pieces out;
   for (uint32_t g = 0; g < groups.size(); ++g) {
+    size_t of_key = offsets ? plan->source_partitions() : 0;
+    for (const FeatureSpec* spec : groups[g].specs) of_key += values_of(*spec);
+    const size_t keys =
+        std::clamp<size_t>(kValuesPerRequest / std::max<size_t>(of_key, 1), 1, kKeysPerRequest);
     std::map<uint16_t, ReadRequest*> open;
     for (const ReadRequest::Key& key : groups[g].keys) {
       const uint16_t shard = store_shard_of(key.key_partition, shards);
       ReadRequest*& request = open[shard];
-      if (request == nullptr || request->keys.size() == kKeysPerRequest) {
+      if (request == nullptr || request->keys.size() == keys) {
         request = out[shard].emplace_back(std::make_unique<ReadRequest>()).get();
         request->request = id;
         request->group = g;
@@ -100,6 +127,7 @@ void FeatureRead::take(ReadAnswer found) {
     if (key.status == ReadAnswer::Status::kNotReady) continue;  // as it is initially
     for (size_t i = 0; i < group.columns.size(); ++i) {
       FeatureColumn& column = response.results[group.columns[i]];
+      text_bytes += text_bytes_of(key.values[i]);
       column.values[key.row] = std::move(key.values[i]);
       column.statuses[key.row] = to_status(key.status);
       column.freshness_ms[key.row] = key.freshness_ms;
@@ -115,7 +143,18 @@ void FeatureRead::take(ReadAnswer found) {
   }
 }
 
+Status FeatureRead::check_text(const ReadLimits& limits) const {
+  if (text_bytes / kTextBytesPerValue <= limits.values) return {};
+  return user_error("features: the strings that these rows hold are longer than " +
+                    std::to_string(limits.values * kTextBytesPerValue) +
+                    " bytes, the most that one answer may have (" +
+                    std::to_string(kTextBytesPerValue) +
+                    " for each of max-request-values); split the request, or raise the store's "
+                    "max-request-values");
+}
+
 void FeatureRead::forget() {
+  text_bytes = 0;
   for (FeatureColumn& column : response.results) {
     std::fill(column.statuses.begin(), column.statuses.end(), FeatureStatus::kNotReady);
     std::fill(column.values.begin(), column.values.end(), FeatureValue());

@@ -30,14 +30,18 @@ struct FeatureRead {
   size_t rows = 0;
   std::optional<TimeUs> as_of;  // none: the job's leading edge
   bool offsets = false;
+  size_t values = 0;      // asked for, as ReadLimits counts them
+  size_t text_bytes = 0;  // of the strings found so far
   std::vector<Group> groups;
   FeaturesResponse response;
 
-  // How the API writes what was found, and why nothing was.
+  // How the API writes what was found, and why nothing was. They depend on nothing else, and so may
+  // be called on any thread.
   std::function<HttpResponse(const FeaturesResponse&)> answer;
   std::function<HttpResponse(int status, const std::string& message)> refuse;
 
   // Adds a column to the response, in the group of its view. The error says how much is too much.
+  // `plan`, `rows` and `offsets` are set before.
   Status add_feature(const ViewSpec& view, const FeatureSpec& spec, std::string name,
                      const ReadLimits& limits);
 
@@ -49,6 +53,8 @@ struct FeatureRead {
   Pieces requests(uint64_t id, uint16_t shards) const;
 
   void take(ReadAnswer answer);
+  // An error if the strings found are longer than the limits allow.
+  Status check_text(const ReadLimits& limits) const;
   // Forgets what was taken, before another round.
   void forget();
 };

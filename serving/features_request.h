@@ -16,11 +16,15 @@ namespace tidemill {
 inline constexpr size_t kMaxFeatureNames = 1'000;
 inline constexpr size_t kMaxEntityColumns = 32;
 
-// How much one request may ask for.
+// How much one request may ask for. What a value costs while it is found, held and written is some
+// 150 bytes (docs/serving.md).
 struct ReadLimits {
   size_t rows = 100'000;
-  size_t values = 10'000'000;  // rows times features
+  // Rows times features; a list counts as the longest that it may be, and the offsets of a row as
+  // one value per source partition and view. Strings may have kTextBytesPerValue for each.
+  size_t values = 2'000'000;
 };
+inline constexpr size_t kTextBytesPerValue = 64;
 
 // A join key's value as sent; the store turns it into the key's declared type.
 using FeatureKeyValue = std::variant<int64_t, std::string, bool>;

@@ -23,8 +23,9 @@ void add_options(ProcessConfig* config, StoreOptions* options) {
                  {"of a request's body; larger ones are refused", "bytes", 1'024, 1 << 30});
   config->number("max-request-rows", &options->max_request_rows,
                  {"entities that one request may ask for", "", 1, 10'000'000});
-  config->number("max-request-values", &options->max_request_values,
-                 {"entities times features of one request", "", 1, 100'000'000});
+  config->number(
+      "max-request-values", &options->max_request_values,
+      {"entities times features of one request; some 150 bytes each", "", 1, 100'000'000});
 }
 
 Result<HttpServerConfig> http_config(const StoreOptions& options) {

@@ -22,7 +22,7 @@ struct StoreOptions {
   int64_t write_timeout_ms = 10'000;
   int64_t max_request_bytes = 64 << 20;
   int64_t max_request_rows = 100'000;
-  int64_t max_request_values = 10'000'000;
+  int64_t max_request_values = 2'000'000;
 };
 
 void add_options(ProcessConfig* config, StoreOptions* options);

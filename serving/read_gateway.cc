@@ -4,7 +4,6 @@
 #include "serving/feast_api.h"
 #include "serving/features_api.h"
 #include "serving/features_json.h"
-#include "serving/store_routes.h"
 #include "shared/net/query_string.h"
 #include "shared/wire/actors.h"
 
@@ -16,6 +15,30 @@ constexpr uint32_t kMaxKeys = 1'000;
 constexpr int64_t kTickUs = 1'000'000;
 constexpr int64_t kGiveUpUs = 10'000'000;  // on shards that were asked
 constexpr int kMaxRounds = 8;
+// Beyond these the blocking pool does it: below, it takes some milliseconds at most.
+constexpr size_t kBytesReadHere = 1 << 20;
+constexpr size_t kValuesWrittenHere = 16'384;
+
+const JobInView* find_job(const ClusterState& view, const std::string& name) {
+  for (const auto& [id, job] : view.jobs) {
+    if (job.plan->proto().job() == name) return &job;
+  }
+  return nullptr;
+}
+
+ReadOrRefusal plan_read(const StoreTarget& target, const std::string& body,
+                        const ClusterState& view, const ReadLimits& limits) {
+  if (target.route == StoreRoute::kFeastFeatures) {
+    return plan_feast_read(body, target.job, view, limits);
+  }
+  const auto request = parse_features_request(body, limits);
+  if (!request) return http_error(400, request.error().message());
+  const JobInView* job = find_job(view, request->job);
+  if (job == nullptr) {
+    return http_error(404, "job: no running job is called '" + request->job + "'");
+  }
+  return plan_features_read(*request, *job, limits);
+}
 
 // Feast's way for its own path.
 HttpResponse refuse(StoreRoute route, int status, const std::string& message) {
@@ -33,6 +56,16 @@ HttpResponse wrong_method(const StoreTarget& target) {
 }
 
 }  // namespace
+
+struct ReadGateway::Planned : LocalPayload {
+  uint64_t request = 0;
+  std::optional<ReadOrRefusal> planned;
+};
+
+struct ReadGateway::Written : LocalPayload {
+  uint64_t request = 0;
+  HttpResponse response;
+};
 
 ReadGateway::ReadGateway(Runtime& runtime, uint16_t shards, ReadLimits limits)
     : runtime_(runtime), shards_(shards), limits_(limits) {}
@@ -62,6 +95,10 @@ void ReadGateway::receive(Message message) {
     on_http(std::move(*call));
   } else if (auto* answer = dynamic_cast<ReadAnswer*>(local)) {
     on_answer(message.from.actor.shard, std::move(*answer));
+  } else if (auto* planned = dynamic_cast<Planned*>(local)) {
+    on_planned(std::move(*planned));
+  } else if (auto* written = dynamic_cast<Written*>(local)) {
+    end(written->request, std::move(written->response));
   } else if (auto* edge = dynamic_cast<EdgeAnswer*>(local)) {
     on_edge(*edge);
   } else if (auto* keys = dynamic_cast<KeysAnswer*>(local)) {
@@ -93,46 +130,58 @@ void ReadGateway::on_http(StoreHttpCall call) {
   }
   switch (target->route) {
     case StoreRoute::kFeatures:
-      return on_features(std::move(call));
+    case StoreRoute::kFeastFeatures:
+      return on_read_call(std::move(call), *target);
     case StoreRoute::kKeys:
       return on_keys_call(std::move(call), target->job);
-    case StoreRoute::kFeastFeatures:
-      return on_feast(std::move(call), target->job);
     case StoreRoute::kHealth:
-      return call.respond(find_job(target->job) != nullptr
+      return call.respond(find_job(*view_, target->job) != nullptr
                               ? HttpResponse{200, "application/json", "{\"status\":\"ok\"}"}
                               : http_error(404, "no running job is called '" + target->job + "'"));
   }
 }
 
-const JobInView* ReadGateway::find_job(const std::string& name) const {
-  for (const auto& [id, job] : view_->jobs) {
-    if (job.plan->proto().job() == name) return &job;
-  }
-  return nullptr;
-}
-
-void ReadGateway::on_features(StoreHttpCall call) {
-  const auto request = parse_features_request(call.request.body, limits_);
-  if (!request) return call.respond(http_error(400, request.error().message()));
-  const JobInView* job = find_job(request->job);
-  if (job == nullptr) {
-    return call.respond(http_error(404, "job: no running job is called '" + request->job + "'"));
-  }
-  begin(std::move(call.respond), plan_features_read(*request, *job, limits_));
-}
-
-void ReadGateway::on_feast(StoreHttpCall call, const std::string& job) {
-  begin(std::move(call.respond), plan_feast_read(call.request.body, job, *view_, limits_));
-}
-
-void ReadGateway::begin(HttpResponder respond, ReadOrRefusal planned) {
-  if (auto* refusal = std::get_if<HttpResponse>(&planned)) return respond(std::move(*refusal));
+void ReadGateway::on_read_call(StoreHttpCall call, const StoreTarget& target) {
   const uint64_t id = next_request_++;
+  Pending& pending = add_pending(id, std::move(call.respond));
+  pending.read.refuse = [route = target.route](int status, const std::string& message) {
+    return refuse(route, status, message);
+  };
+  if (call.request.body.size() <= kBytesReadHere) {
+    return begin(id, plan_read(target, call.request.body, *view_, limits_));
+  }
+  auto body = std::make_shared<std::string>(std::move(call.request.body));
+  runtime_.run_blocking(kReadGateway, id, [id, target, body, view = view_, limits = limits_] {
+    auto out = std::make_unique<Planned>();
+    out->request = id;
+    out->planned = plan_read(target, *body, *view, limits);
+    *body = {};
+    return out;
+  });
+}
+
+ReadGateway::Pending& ReadGateway::add_pending(uint64_t id, HttpResponder respond) {
   Pending& pending = pending_[id];
   pending.respond = std::move(respond);
-  pending.read = std::get<FeatureRead>(std::move(planned));
   pending.begun_us = runtime_.monotonic_us();
+  return pending;
+}
+
+void ReadGateway::end(uint64_t id, HttpResponse response) {
+  const auto it = pending_.find(id);
+  if (it == pending_.end()) return;
+  it->second.respond(std::move(response));
+  pending_.erase(it);
+}
+
+void ReadGateway::on_planned(Planned planned) {
+  if (pending_.contains(planned.request)) begin(planned.request, *std::move(planned.planned));
+}
+
+void ReadGateway::begin(uint64_t id, ReadOrRefusal planned) {
+  if (auto* refusal = std::get_if<HttpResponse>(&planned)) return end(id, std::move(*refusal));
+  Pending& pending = pending_.at(id);
+  pending.read = std::get<FeatureRead>(std::move(planned));
   FeatureRead& read = pending.read;
   if (!read.as_of && read.plan->proto().leading_edge() != proto::JobPlan::WALL) {
     return ask_edge(id, &pending);
@@ -184,6 +233,9 @@ void ReadGateway::on_answer(uint16_t shard, ReadAnswer answer) {
   Pending& pending = it->second;
   pending.horizon = std::max(pending.horizon, answer.horizon);
   pending.read.take(std::move(answer));
+  if (Status fits = pending.read.check_text(limits_); !fits.ok()) {
+    return end(it->first, pending.read.refuse(400, fits.error().message()));
+  }
   ask_next(shard, &pending);
   if (--pending.outstanding == 0) finish(it->first);
 }
@@ -192,30 +244,44 @@ void ReadGateway::finish(uint64_t id) {
   Pending& pending = pending_.at(id);
   FeatureRead& read = pending.read;
   const TimeUs as_of = read.response.as_of;
-  HttpResponse response;
-  if (as_of >= pending.horizon) {
-    response = read.answer(read.response);
-  } else if (read.as_of) {
-    response = read.refuse(
-        400, "as_of: " + format_timestamp(as_of) + " is before the horizon " +
-                 format_timestamp(pending.horizon) +
-                 ", older rows are no longer kept; raise the job's allowed_lateness to ask "
-                 "further back");
-  } else if (++pending.rounds < kMaxRounds) {
-    // Event time has run past the leading edge between asking for it and reading: ask again there.
-    read.response.as_of = pending.horizon;
-    read.forget();
-    return ask_shards(id, &pending);
-  } else {
-    response =
-        read.refuse(503, "not ready: event time moves faster than this store reads, try again");
+  if (as_of >= pending.horizon) return write_answer(id);
+  if (read.as_of) {
+    return end(id,
+               read.refuse(400, "as_of: " + format_timestamp(as_of) + " is before the horizon " +
+                                    format_timestamp(pending.horizon) +
+                                    ", older rows are no longer kept; raise the job's "
+                                    "allowed_lateness to ask further back"));
   }
-  pending.respond(std::move(response));
-  pending_.erase(id);
+  if (++pending.rounds == kMaxRounds) {
+    return end(id, read.refuse(503,
+                               "not ready: event time moves faster than this store reads, try "
+                               "again"));
+  }
+  // Event time has run past the leading edge between asking for it and reading: ask again there.
+  read.response.as_of = pending.horizon;
+  read.forget();
+  ask_shards(id, &pending);
+}
+
+void ReadGateway::write_answer(uint64_t id) {
+  FeatureRead& read = pending_.at(id).read;
+  if (read.values + read.text_bytes / kTextBytesPerValue <= kValuesWrittenHere) {
+    return end(id, read.answer(read.response));
+  }
+  auto found = std::make_shared<FeatureRead>(std::move(read));
+  read = {};
+  read.refuse = found->refuse;
+  runtime_.run_blocking(kReadGateway, id, [id, found] {
+    const FeatureRead whole = std::move(*found);  // and is freed here too
+    auto out = std::make_unique<Written>();
+    out->request = id;
+    out->response = whole.answer(whole.response);
+    return out;
+  });
 }
 
 void ReadGateway::on_keys_call(StoreHttpCall call, const std::string& name) {
-  const JobInView* job = find_job(name);
+  const JobInView* job = find_job(*view_, name);
   if (job == nullptr) {
     return call.respond(http_error(404, "no running job is called '" + name + "'"));
   }

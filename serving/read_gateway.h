@@ -2,7 +2,8 @@
 // hold its keys, under one as_of, and their answers into a response. Routes:
 //   POST /v1/features   GET /v1/jobs/<job>/keys?view=V&limit=N   GET /health
 //   POST /get-online-features, for Feast's SDK; that and /health also under /jobs/<job>
-// shard-affine (shard 0)
+// Large requests are read, and large answers written, on the blocking pool: the agent that keeps
+// the store's lease is on this shard too. shard-affine (shard 0)
 #pragma once
 
 #include <deque>
@@ -13,6 +14,7 @@
 
 #include "serving/feature_read.h"
 #include "serving/features_request.h"
+#include "serving/store_routes.h"
 #include "serving/store_shard.h"
 #include "shared/net/http_server.h"
 #include "shared/runtime/runtime.h"
@@ -34,9 +36,12 @@ class ReadGateway : public Actor {
   void on_timer(uint64_t token) override;
 
  private:
+  // What the blocking pool made of a large request.
+  struct Planned;
+  struct Written;
   struct Pending {
     HttpResponder respond;
-    FeatureRead read;
+    FeatureRead read;  // only `refuse`, while the blocking pool has the rest
     // By shard what it has not been asked yet: a shard gets one piece of a request at a time.
     std::map<uint16_t, std::deque<std::unique_ptr<ReadRequest>>> unasked;
     size_t outstanding = 0;
@@ -56,11 +61,12 @@ class ReadGateway : public Actor {
   };
 
   void on_http(StoreHttpCall call);
-  void on_features(StoreHttpCall call);
-  void on_feast(StoreHttpCall call, const std::string& job);
+  void on_read_call(StoreHttpCall call, const StoreTarget& target);
   void on_keys_call(StoreHttpCall call, const std::string& job);
-  const JobInView* find_job(const std::string& name) const;
-  void begin(HttpResponder respond, ReadOrRefusal planned);
+  Pending& add_pending(uint64_t id, HttpResponder respond);
+  void end(uint64_t id, HttpResponse response);
+  void on_planned(Planned planned);
+  void begin(uint64_t id, ReadOrRefusal planned);
   void ask_edge(uint64_t id, Pending* pending);
   void ask_shards(uint64_t id, Pending* pending);
   void ask_next(uint16_t shard, Pending* pending);
@@ -68,6 +74,7 @@ class ReadGateway : public Actor {
   void on_answer(uint16_t shard, ReadAnswer answer);
   void on_keys(const KeysAnswer& answer);
   void finish(uint64_t id);
+  void write_answer(uint64_t id);
 
   Runtime& runtime_;
   uint16_t shards_;

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "shared/base/result.h"
+#include "shared/base/utf8.h"
 #include "shared/expr/pg_parse_tree.pb.h"
 
 namespace tidemill {
@@ -21,7 +22,5 @@ std::string at_character(std::string_view text, int location);
 
 // Whether `name` reads as a column of that name without double quotes.
 bool is_plain_identifier(std::string_view name);
-
-bool is_valid_utf8(std::string_view text);
 
 }  // namespace tidemill

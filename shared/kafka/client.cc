@@ -159,6 +159,7 @@ void KafkaClient::on_commit(rd_kafka_t* handle, rd_kafka_resp_err_t error,
   }
   uint64_t suppressed = 0;
   if (error == RD_KAFKA_RESP_ERR_NO_ERROR || error == RD_KAFKA_RESP_ERR__NO_OFFSET) return;
+  ++self->failed_commits;
   if (!self->log_limiter.pass("commit", kafka_clock_ms(), &suppressed)) return;
   log_event(LogLevel::kWarning, "kafka_commit_failed",
             {{"client", rd_kafka_name(handle)},

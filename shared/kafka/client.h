@@ -63,6 +63,8 @@ class KafkaClient {
   uint64_t missing_topic_events() const { return heard_->missing_topic_events; }
   // How many errors there were, of any kind.
   uint64_t alarms() const { return heard_->alarms; }
+  // How many commits the brokers refused, or did not answer.
+  uint64_t failed_commits() const { return heard_->failed_commits; }
   // An error in which the brokers were not reached: what was heard, else what `error` means.
   Error unreachable(rd_kafka_resp_err_t error) const;
 
@@ -75,6 +77,7 @@ class KafkaClient {
     Trouble trouble;
     std::atomic<uint64_t> missing_topic_events = 0;
     std::atomic<uint64_t> alarms = 0;
+    std::atomic<uint64_t> failed_commits = 0;
   };
 
   explicit KafkaClient(const Config& config)

@@ -2,7 +2,6 @@
 
 #include <librdkafka/rdkafka.h>
 
-#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <map>
@@ -21,14 +20,6 @@ bool is_name_char(char c, bool first) {
   return letter || (!first && c >= '0' && c <= '9');
 }
 
-// "" or why `name` cannot be chosen by a user.
-std::string refusal(const std::string& name) {
-  const auto* found = std::find_if(kOwnedKafkaSettings.begin(), kOwnedKafkaSettings.end(),
-                                   [&](const OwnedKafkaSetting& s) { return s.name == name; });
-  if (found == kOwnedKafkaSettings.end()) return {};
-  return "the client setting '" + name + "' cannot be set: " + std::string(found->instead);
-}
-
 // rd_kafka_conf_get() does not know settings that have no value yet, as sasl.password.
 bool is_known(const std::string& name) {
   const Conf scratch(rd_kafka_conf_new(), &rd_kafka_conf_destroy);
@@ -38,20 +29,24 @@ bool is_known(const std::string& name) {
 }
 
 Status check_setting(rd_kafka_conf_t* conf, const std::string& name, const std::string& value) {
-  if (std::string why = refusal(name); !why.empty()) return user_error(why);
+  const std::string where = "client setting '" + name + "'";
+  if (Status checked = check_kafka_client_setting(name, value); !checked.ok()) {
+    return checked.error().within(where);
+  }
   if (!is_known(name)) {
     return user_error("the Kafka client has no setting '" + name +
                       "'; its settings are those of librdkafka");
   }
-  auto expanded = expand_variables(value, [](const char*) { return ""; });
-  if (!expanded.ok()) return expanded.error().within("client setting '" + name + "'");
   if (value.find("${") != std::string::npos) return {};  // known where it connects
   std::array<char, 512> why{};
   if (rd_kafka_conf_set(conf, name.c_str(), value.c_str(), why.data(), why.size()) ==
       RD_KAFKA_CONF_OK) {
     return {};
   }
-  return user_error("client setting '" + name + "': " + why.data());
+  // Not what librdkafka says: it repeats the value.
+  return user_error(where +
+                    ": the Kafka client does not take this value; those that it takes are "
+                    "in librdkafka's CONFIGURATION.md");
 }
 
 // In the order of their names, so that the same settings always give the same text.
@@ -75,6 +70,10 @@ Result<std::string> expand_variables(const std::string& value,
       return user_error("'${' is not followed by the name of an environment variable and '}'");
     }
     const std::string name = value.substr(at + 2, end - at - 2);
+    if (!is_kafka_variable(name)) {
+      return user_error("${" + name + "} cannot be named: write ${NAME}, " +
+                        std::string(kKafkaVariables));
+    }
     const char* found = lookup(name.c_str());
     if (found == nullptr) {
       return user_error("the environment variable " + name +

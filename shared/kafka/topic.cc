@@ -227,6 +227,7 @@ void KafkaTopic::run_cycle() {
   if ((away || !looks.empty()) && check_topic(looks)) check_offsets(looks);
   send_commits();
   prober_->poll(0);
+  forget_failed_commits();
   drop_unused_consumers();
   const std::lock_guard lock(mutex_);
   ++cycles_;
@@ -414,10 +415,19 @@ void KafkaTopic::send_commits() {
                                       static_cast<int32_t>(partition))
         ->offset = static_cast<int64_t>(offset);
   }
-  // What becomes of it is heard in the next cycles; what fails is overtaken by a later one.
+  // What becomes of it is heard in the next cycles.
   if (rd_kafka_commit(prober_->handle(), list.get(), 1) != RD_KAFKA_RESP_ERR_NO_ERROR) return;
   const std::lock_guard lock(mutex_);
   for (const auto& [partition, offset] : changed) committed_[partition] = offset;
+}
+
+// What was not committed is committed when its reader says it again: it is not kept here, as by
+// then another process may have read and committed further.
+void KafkaTopic::forget_failed_commits() {
+  const uint64_t failed = prober_->failed_commits();
+  if (failed == failed_commits_) return;
+  failed_commits_ = failed;
+  committed_.clear();
 }
 
 void KafkaTopic::drop_unused_consumers() {

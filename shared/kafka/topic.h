@@ -115,6 +115,7 @@ class KafkaTopic {
   static void doubt(Watch* watch);
   void cannot_look(const std::vector<Look>& looks, const Error& error);
   void send_commits();
+  void forget_failed_commits();
   void drop_unused_consumers();
 
   const proto::KafkaInput input_;
@@ -134,7 +135,8 @@ class KafkaTopic {
   uint32_t partitions_ = 0;
   std::set<std::shared_ptr<Watch>> watches_;
   std::map<uint32_t, uint64_t> to_commit_;
-  std::map<uint32_t, uint64_t> committed_;
+  std::map<uint32_t, uint64_t> committed_;  // as far as is known
+  uint64_t failed_commits_ = 0;             // that were heard of
   int64_t commit_at_ms_ = 0;
 
   std::mutex consumers_mutex_;

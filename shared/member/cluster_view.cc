@@ -1,5 +1,10 @@
 #include "shared/member/cluster_view.h"
 
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+
+#include "shared/base/hash.h"
+
 namespace tidemill {
 namespace {
 
@@ -13,15 +18,27 @@ std::vector<Grant> read_grants(const Grants& grants) {
   return out;
 }
 
+// The same for the same plan: maps are written in order of their keys.
+uint64_t hash_of(const proto::JobPlan& plan) {
+  std::string bytes;
+  {
+    google::protobuf::io::StringOutputStream stream(&bytes);
+    google::protobuf::io::CodedOutputStream out(&stream);
+    out.SetSerializationDeterministic(true);
+    plan.SerializeToCodedStream(&out);
+  }
+  return hash_bytes(bytes, 0);
+}
+
 Result<JobInView> read_job(const proto::JobView& message, const ClusterState* previous) {
   JobInView job;
   job.id = JobId(message.job());
+  job.plan_hash = hash_of(message.plan());
   if (previous != nullptr) {
     const auto it = previous->jobs.find(job.id);
-    if (it != previous->jobs.end()) job.plan = it->second.plan;
-    // Plans change by getting further source partitions, and each has a grant.
-    const auto sources = static_cast<uint32_t>(message.sources_size());
-    if (job.plan && job.plan->source_partitions() != sources) job.plan = nullptr;
+    if (it != previous->jobs.end() && it->second.plan_hash == job.plan_hash) {
+      job.plan = it->second.plan;
+    }
   }
   if (!job.plan) {
     auto plan = Plan::from_proto(message.plan());

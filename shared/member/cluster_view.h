@@ -27,6 +27,7 @@ struct StoreMember {
 struct JobInView {
   JobId id;
   std::shared_ptr<const Plan> plan;
+  uint64_t plan_hash = 0;             // of the message that the plan was made from
   std::vector<Grant> sources;         // by source partition
   std::vector<Grant> key_partitions;  // by key partition
 };
@@ -37,8 +38,9 @@ struct ClusterState {
   std::vector<StoreMember> stores;          // by node
   std::map<JobId, JobInView> jobs;
 
-  // Plans of `previous` are kept where a job is the same and its sources have not grown: a plan
-  // with further source partitions is another object. Refuses an inconsistent message.
+  // Plans of `previous` are kept where the message's is the same. A plan that differs, by further
+  // source partitions or by what is known of its files, is another object. Refuses an inconsistent
+  // message.
   static Result<std::shared_ptr<const ClusterState>> from_proto(const proto::ClusterView& message,
                                                                 const ClusterState* previous);
 };

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "shared/base/utf8.h"
 #include "shared/plan/limits.h"
 
 namespace tidemill {
@@ -46,13 +47,13 @@ Result<std::vector<std::string>> matching_files(const std::string& absolute_patt
     if (is_regular_file(found.gl_pathv[i])) out.push_back(normal(found.gl_pathv[i]));
   }
   ::globfree(&found);
+  const std::string shown = printable(absolute_pattern, absolute_pattern.size());
   if (rc != 0 && rc != GLOB_NOMATCH) {
-    return user_error("cannot read the directories of '" + absolute_pattern + "'");
+    return user_error("cannot read the directories of '" + shown + "'");
   }
   if (out.size() > limits::kSourcePartitions) {
-    return user_error("'" + absolute_pattern + "' matches " + std::to_string(out.size()) +
-                      " files; at most " + std::to_string(limits::kSourcePartitions) +
-                      " are allowed");
+    return user_error("'" + shown + "' matches " + std::to_string(out.size()) + " files; at most " +
+                      std::to_string(limits::kSourcePartitions) + " are allowed");
   }
   std::sort(out.begin(), out.end());
   return out;
@@ -64,9 +65,9 @@ Result<std::vector<std::string>> expand_pattern(const std::string& pattern,
   if (!found.ok() || !found->empty()) return found;
   std::error_code ignored;
   const bool absolute = !pattern.empty() && pattern[0] == '/';
-  return user_error(
-      "no file matches '" + pattern + "'" +
-      (absolute ? "" : " in " + std::filesystem::absolute(base_dir, ignored).string()));
+  const std::string directory = std::filesystem::absolute(base_dir, ignored).string();
+  return user_error("no file matches '" + pattern + "'" +
+                    (absolute ? "" : " in " + printable(directory, directory.size())));
 }
 
 }  // namespace tidemill

@@ -4,7 +4,7 @@
 #include <charconv>
 #include <string>
 
-#include "shared/expr/parse_tree.h"
+#include "shared/base/utf8.h"
 #include "shared/expr/suggest.h"
 #include "shared/plan/limits.h"
 
@@ -48,11 +48,23 @@ Status check_value(std::string_view value) {
           "'${' begins the name of an environment variable: write ${NAME}, of letters, digits and "
           "'_'");
     }
+    if (!is_kafka_variable(name)) {
+      return user_error("${" + clipped(name, 80) + "} cannot be named by a job: write ${NAME}, " +
+                        std::string(kKafkaVariables));
+    }
   }
   return {};
 }
 
+bool is_one_variable(std::string_view value) {
+  return value.starts_with("${") && value.find('}') == value.size() - 1;
+}
+
 }  // namespace
+
+bool is_kafka_variable(std::string_view name) {
+  return name.starts_with("KAFKA_") || name.starts_with("TIDEMILL_");
+}
 
 Status check_kafka_brokers(std::string_view brokers) {
   bool good = !brokers.empty() && brokers.size() <= limits::kBrokersBytes;
@@ -99,7 +111,13 @@ Status check_kafka_client_setting(std::string_view name, std::string_view value)
     if (owned.name != name) continue;
     return user_error("'" + std::string(name) + "' cannot be set: " + std::string(owned.instead));
   }
-  return check_value(value);
+  if (Status checked = check_value(value); !checked.ok()) return checked;
+  const bool secret = std::find(kSecretKafkaSettings.begin(), kSecretKafkaSettings.end(), name) !=
+                      kSecretKafkaSettings.end();
+  if (!secret || is_one_variable(value)) return {};
+  return user_error("'" + std::string(name) +
+                    "' is a secret, and a job is shown to whoever asks for it: write ${NAME}, " +
+                    std::string(kKafkaVariables));
 }
 
 }  // namespace tidemill

@@ -54,12 +54,28 @@ inline constexpr std::array<OwnedKafkaSetting, 34> kOwnedKafkaSettings{{
     {"sasl.kerberos.kinit.cmd", "a job cannot run a command"},
 }};
 
+// Settings whose values are secrets. A job's file is kept, and shown to whoever asks for the job,
+// so it names a variable instead.
+inline constexpr std::array<std::string_view, 6> kSecretKafkaSettings{
+    "sasl.password",    "sasl.oauthbearer.client.secret",
+    "ssl.key.password", "sasl.oauthbearer.config",
+    "ssl.key.pem",      "ssl.keystore.password"};
+
+// Which environment variables a job may name: others (a cloud's keys, say) are none of its
+// business, as it also names the brokers that they would be sent to.
+bool is_kafka_variable(std::string_view name);
+// What to write instead, as part of a message.
+inline constexpr std::string_view kKafkaVariables =
+    "an environment variable of the coordinator and the workers whose name begins with KAFKA_ or "
+    "TIDEMILL_";
+
 // Addresses host:port separated by commas; an IPv6 address in brackets.
 Status check_kafka_brokers(std::string_view brokers);
 // Kafka's own rule: 1 to 249 of letters, digits, '.', '_' and '-', neither "." nor "..".
 Status check_kafka_topic(std::string_view topic);
 Status check_kafka_group(std::string_view group);
-// A setting of librdkafka that a job may give. "${" in a value must begin "${NAME}".
+// A setting of librdkafka that a job may give. "${" in a value must begin "${NAME}", of a variable
+// that a job may name; the value of a secret is that and nothing else. No error repeats a value.
 Status check_kafka_client_setting(std::string_view name, std::string_view value);
 
 }  // namespace tidemill

@@ -4,9 +4,9 @@
 #include <set>
 #include <vector>
 
+#include "shared/base/utf8.h"
 #include "shared/expr/check.h"
 #include "shared/expr/parse_tree.h"
-#include "shared/expr/suggest.h"
 #include "shared/expr/types.h"
 #include "shared/plan/features.h"
 #include "shared/plan/file_pattern.h"
@@ -46,8 +46,11 @@ Status check_schema(const proto::Source& source) {
 }
 
 bool is_absolute(const std::string& path) {
-  return !path.empty() && path[0] == '/' && path.find('\0') == std::string::npos;
+  return !path.empty() && path[0] == '/' && path.find('\0') == std::string::npos &&
+         is_valid_utf8(path);
 }
+
+std::string shown(const std::string& path) { return "'" + printable(path, 80) + "'"; }
 
 Status check_patterns(const proto::FilesInput& files) {
   const auto patterns = static_cast<size_t>(files.patterns_size());
@@ -60,8 +63,8 @@ Status check_patterns(const proto::FilesInput& files) {
   }
   for (const std::string& pattern : files.patterns()) {
     if (!is_absolute(pattern) || is_compressed(pattern)) {
-      return user_error("'" + clipped(pattern, 80) +
-                        "' is not an absolute pattern of files that grow");
+      return user_error(shown(pattern) +
+                        " is not an absolute pattern, in UTF-8, of files that grow");
     }
   }
   if (files.replay_speed() != 0) return user_error("followed files are not replayed");
@@ -83,8 +86,9 @@ Status check_files(const proto::Source& source) {
     }
   }
   for (const std::string& path : files.paths()) {
-    if (!is_absolute(path))
-      return user_error("'" + clipped(path, 80) + "' is not an absolute path");
+    if (!is_absolute(path)) {
+      return user_error(shown(path) + " is not an absolute path in UTF-8");
+    }
   }
   if (!is_speed(files.replay_speed())) return user_error("the replay speed is out of range");
   return check_patterns(files);

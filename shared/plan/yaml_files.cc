@@ -1,6 +1,7 @@
 #include <array>
 #include <set>
 
+#include "shared/base/utf8.h"
 #include "shared/expr/scalars.h"
 #include "shared/expr/suggest.h"
 #include "shared/plan/file_pattern.h"
@@ -62,8 +63,14 @@ class FilesCompiler {
                     "at most " + std::to_string(limits::kFilePatterns) +
                         " patterns can be followed in one source");
     } else {
-      input_.add_patterns(absolute_pattern(pattern, job_.base_dir));
-      return true;
+      std::string absolute = absolute_pattern(pattern, job_.base_dir);
+      if (is_valid_utf8(absolute)) {
+        input_.add_patterns(std::move(absolute));
+        return true;
+      }
+      fields_.error(node, key,
+                    "the name of the directory '" + printable(absolute, absolute.size()) +
+                        "' is not valid UTF-8; rename it");
     }
     return false;
   }
@@ -74,9 +81,12 @@ class FilesCompiler {
                         : expand_pattern(node.scalar, job_.base_dir);
     if (!found.ok()) return fields_.error(node, key, found.error().message());
     for (std::string& path : *found) {
-      if (input_.follow() && is_compressed(path) && !is_compressed(node.scalar)) {
+      // What is compressed was rotated away: it is found as others are later, once it is bound.
+      if (input_.follow() && is_compressed(path)) continue;
+      if (!is_valid_utf8(path)) {
         return fields_.error(node, key,
-                             "'" + path.substr(path.rfind('/') + 1) + "' matches: " + kCompressed);
+                             "the file name '" + printable(path, path.size()) +
+                                 "' is not valid UTF-8; rename the file or its directory");
       }
       paths->insert(std::move(path));
     }
@@ -106,8 +116,8 @@ class FilesCompiler {
   }
 
   static constexpr char kCompressed[] =
-      "a compressed file does not grow, so it cannot be followed; read it by a source of its own, "
-      "without follow";
+      "compressed files do not grow, so none are followed; those that a pattern of growing files "
+      "matches are read as well, others by a source of their own, without follow";
 
   YamlFields& fields_;
   JobContext& job_;

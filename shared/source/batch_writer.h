@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "proto/plan.pb.h"
+#include "shared/base/utf8.h"
 #include "shared/columns/column.h"
 
 namespace tidemill {
@@ -65,9 +66,5 @@ class BatchWriter {
   size_t capacity_ = 0;  // always more than rows_
   size_t rows_ = 0;
 };
-
-// `text` as valid UTF-8 of at most `limit` bytes, cut at a character: bytes that are not UTF-8
-// become '?'. For messages about input that nobody has checked yet.
-std::string printable(std::string_view text, size_t limit);
 
 }  // namespace tidemill

@@ -40,7 +40,10 @@ Result<std::unique_ptr<SourceCursor>> FileCursor::open(const proto::Source& sour
   std::unique_ptr<FileCursor> cursor(
       new FileCursor(source, source.files().paths(static_cast<int>(index)), std::move(*found)));
   Status started = cursor->start(offset, last);
-  if (!started.ok()) return started.error();
+  if (!started.ok()) {
+    cursor->text_->note_fault(offset, started.error());
+    return started.error();
+  }
   return std::unique_ptr<SourceCursor>(std::move(cursor));
 }
 
@@ -54,6 +57,7 @@ Status FileCursor::start(uint64_t offset, const RecordIdentity& last) {
   offset_ = offset;
   Status status = look();
   final_ = !grows_;
+  if (status.ok()) status = text_->known_fault(offset);
   if (status.ok()) status = make_parser();
   if (!status.ok()) return status;
   if (offset == 0) return {};
@@ -94,7 +98,8 @@ Status FileCursor::make_parser() {
     if (!got.ok()) return got.error();
     head.resize(*got);
     const bool whole_line = head.find('\n') != std::string::npos || head.size() >= kDecidingBytes;
-    if (grows_ && !whole_line && (!final_ || head.empty())) {
+    const bool nothing = head.empty() && source_.files().follow();  // rotated before its header
+    if (nothing || (grows_ && !whole_line && !final_)) {
       stalled_end_ = text_->end();
       return {};
     }
@@ -178,6 +183,13 @@ Status FileCursor::read_at(uint64_t offset, char* to, size_t bytes) {
 bool FileCursor::at_end() const { return offset_ == text_->end() || stalled_end_ == text_->end(); }
 
 Status FileCursor::read(size_t max_records, size_t max_bytes, EventBatch* batch) {
+  const uint64_t begin = offset_;
+  Status status = read_batch(max_records, max_bytes, batch);
+  if (!status.ok() && offset_ == begin) text_->note_fault(begin, status.error());
+  return status;
+}
+
+Status FileCursor::read_batch(size_t max_records, size_t max_bytes, EventBatch* batch) {
   const uint64_t begin = offset_;
   BatchWriter writer(source_.schema(), begin, max_records, batch);
   Status status = look();

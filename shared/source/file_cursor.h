@@ -41,7 +41,8 @@ class FileCursor : public SourceCursor {
   bool is_complete() const;
   Status start(uint64_t offset, const RecordIdentity& last);
   Status check_last(const RecordIdentity& last);
-  // Leaves parser_ empty if the header of a CSV file that grows is not complete.
+  // Leaves parser_ empty if the header of a CSV file that grows is not complete, or it never had
+  // any.
   Status make_parser();
   // Looks at the file anew; an error if it is not the one that was read so far.
   Status look();
@@ -51,6 +52,7 @@ class FileCursor : public SourceCursor {
   // No whole record is behind the offset now.
   bool at_end() const;
 
+  Status read_batch(size_t max_records, size_t max_bytes, EventBatch* batch);
   // Exactly `bytes` at `offset`.
   Status read_at(uint64_t offset, char* to, size_t bytes);
   Status read_records(size_t max_records, size_t max_bytes, BatchWriter* writer, std::string* text);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "shared/base/hash.h"
+#include "shared/base/utf8.h"
 #include "shared/plan/file_pattern.h"
 #include "shared/plan/limits.h"
 #include "shared/source/file_head.h"
@@ -30,7 +31,6 @@ class Discovery {
   bool is_settled(const FileStatus& status, const std::string& path) const;
   void lengthen(int index, const std::string& head);
   bool is_compressed_known(const std::string& head) const;
-  bool is_worth_reading(const std::string& head) const;
   Status add(const std::string& path, const FileStatus& status, const std::string& head);
 
   proto::FilesInput& files_;
@@ -91,7 +91,7 @@ Status Discovery::look_at(const std::string& path) {
   }
   // One that was rewritten in place is known all the same: its reader says what happened.
   if (known >= 0 && is_certain(known, *status)) return {};
-  if (head->cut_off || !is_worth_reading(head->text)) return {};
+  if (head->cut_off || !holds_anything(head->text, files_.format())) return {};
   if (is_compressed(path) && is_compressed_known(head->text)) return {};
   return add(path, *status, head->text);
 }
@@ -116,20 +116,14 @@ void Discovery::lengthen(int index, const std::string& head) {
   heads_[identity->head_bytes()].insert(identity->head_hash());
 }
 
+// Its text begins with the head of a known file, and no other file's text is likely to.
 bool Discovery::is_compressed_known(const std::string& head) const {
   for (const auto& [bytes, hashes] : heads_) {
     if (bytes > head.size()) break;
-    if (hashes.contains(hash_bytes(std::string_view(head).substr(0, bytes), 0))) return true;
+    const std::string begin = head.substr(0, bytes);
+    if (hashes.contains(hash_bytes(begin, 0)) && tells_apart(begin, files_.format())) return true;
   }
   return false;
-}
-
-// A CSV file of nothing but its header begins like many others.
-bool Discovery::is_worth_reading(const std::string& head) const {
-  if (head.size() == limits::kFileHeadBytes) return true;
-  if (files_.format() != proto::FilesInput::CSV) return !head.empty();
-  const size_t newline = head.find('\n');
-  return newline != std::string::npos && newline + 1 < head.size();
 }
 
 Status Discovery::add(const std::string& path, const FileStatus& status, const std::string& head) {
@@ -139,6 +133,9 @@ Status Discovery::add(const std::string& path, const FileStatus& status, const s
         tells_apart(head.substr(0, files_.identities(i).head_bytes()), files_.format())) {
       return {};
     }
+  }
+  if (!is_valid_utf8(path)) {
+    return user_error(shown_path(path) + " is not read: its name is not valid UTF-8; rename it");
   }
   if (files_.paths_size() >= static_cast<int>(limits::kSourcePartitions)) {
     return user_error(path + " is not read: the source has " +

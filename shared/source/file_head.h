@@ -26,6 +26,9 @@ proto::FileIdentity identity_of(const FileStatus& status, const std::string& hea
 bool same_inode(const proto::FileIdentity& identity, const std::string& identity_path,
                 const FileStatus& status, const std::string& path);
 
+// Whether there is anything behind a CSV file's header, of which many files have the same.
+bool holds_anything(const std::string& head, proto::FilesInput::Format format);
+
 // Whether no other file of the source is likely to begin with `head`: there is a record in it.
 bool tells_apart(const std::string& head, proto::FilesInput::Format format);
 

@@ -60,6 +60,13 @@ bool same_inode(const proto::FileIdentity& identity, const std::string& identity
   return identity.device() == status.device || directory_of(identity_path) == directory_of(path);
 }
 
+bool holds_anything(const std::string& head, proto::FilesInput::Format format) {
+  if (head.size() == limits::kFileHeadBytes) return true;
+  if (format != proto::FilesInput::CSV) return !head.empty();
+  const size_t newline = head.find('\n');
+  return newline != std::string::npos && newline + 1 < head.size();
+}
+
 bool tells_apart(const std::string& head, proto::FilesInput::Format format) {
   const size_t header_end = format == proto::FilesInput::CSV ? head.find('\n') : 0;
   if (header_end == std::string::npos) return false;
@@ -76,7 +83,7 @@ Result<proto::FileIdentity> identify_file(const std::string& path) {
   const auto head = read_head(text.get());
   if (!head.ok()) return head.error();
   if (head->cut_off && head->text.empty()) {
-    return user_error(path + ": the gzip file is empty or cut off; complete it");
+    return user_error(shown_path(path) + ": the gzip file is empty or cut off; complete it");
   }
   return identity_of(*status, head->text);
 }
@@ -91,12 +98,12 @@ Status bind_files_source(proto::Source* source) {
     if (!identity.ok()) return identity.error();
     const auto [it, added] = seen.try_emplace({identity->device(), identity->inode()}, path);
     if (!added && files->follow()) {
-      return user_error(it->second + " and " + path +
+      return user_error(shown_path(it->second) + " and " + shown_path(path) +
                         " are the same file; write patterns that match one of its names");
     }
     *files->add_identities() = std::move(*identity);
   }
-  return {};
+  return discover_files(source);
 }
 
 }  // namespace tidemill

@@ -18,12 +18,14 @@ Result<proto::FileIdentity> identify_file(const std::string& path);
 
 // Sets the identities of all the files of a source, as they are now; anything but files is left
 // alone. A file that is missing, unreadable or damaged at its head is an error, and so is one that
-// is there twice in a source that follows its files.
+// is there twice in a source that follows its files. For such a source discover_files() follows:
+// compressed files that match are taken as they are later.
 Status bind_files_source(proto::Source* source);
 
 // For a source that follows its files: appends those that match its patterns and are not known,
 // in order of path, once they hold anything (of CSV: behind the header's line). Files that were
-// renamed, and those that were compressed meanwhile, are recognised. While a file is shorter than
+// renamed, and those that were compressed meanwhile, are recognised. One whose name is not UTF-8,
+// as a plan's texts are, is left out, which is an error. While a file is shorter than
 // what is hashed, its identity grows with it. Whether anything changed shows in *source, also when
 // an error is returned: what is wrong with one file keeps no other from being found.
 //

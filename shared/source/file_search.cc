@@ -11,7 +11,8 @@ namespace tidemill {
 namespace {
 
 Error gone(const std::string& path, const std::string& what) {
-  return source_changed_error(path + ": " + what + "; put it back, or submit the job anew");
+  return source_changed_error(shown_path(path) + ": " + what +
+                              "; put it back, or submit the job anew");
 }
 
 class FileSearch {
@@ -27,13 +28,17 @@ class FileSearch {
   // Whether what is at the path is the file; if it is not, `found` is empty and `why` says so.
   Status try_path(FoundFile* found);
   Status try_others(FoundFile* found);
-  // Opens a candidate if it begins as the file does.
+  // Opens a candidate if it begins as the file does; what has the inode of the file, or what is
+  // told by its text alone.
   Result<std::unique_ptr<FileText>> open_if_same(const std::string& path, bool by_inode);
+  // Whether a text that begins as the file does must be its text.
+  bool is_told(const FileHead& head);
   Result<std::vector<std::string>> candidates() const;
 
   const proto::FilesInput& files_;
   const std::string& path_;
   const proto::FileIdentity& identity_;
+  bool holds_nothing_ = false;  // the compressed file that was found
   std::string why_ = "the file is gone";
 };
 
@@ -96,10 +101,11 @@ Status FileSearch::try_others(FoundFile* found) {
     *found = {std::move(*text), true};
     return {};
   }
-  if (compressed.size() == 1) *found = {std::move(compressed_text), true};
-  if (compressed.size() > 1) {
-    why_ = "the file is gone, and several begin as it did, such as " + compressed[0] + " and " +
-           compressed[1];
+  if (compressed.size() == 1 || holds_nothing_) {
+    *found = {std::move(compressed_text), true};
+  } else if (!compressed.empty()) {
+    why_ = "the file is gone, and several begin as it did, such as " + shown_path(compressed[0]) +
+           " and " + shown_path(compressed[1]);
   }
   return {};
 }
@@ -110,15 +116,23 @@ Result<std::unique_ptr<FileText>> FileSearch::open_if_same(const std::string& pa
     if (!listed.ok() || !listed->has_value() || !same_inode(identity_, path_, **listed, path)) {
       return std::unique_ptr<FileText>();
     }
-  } else if (identity_.head_bytes() == 0) {
-    return std::unique_ptr<FileText>();
   }
   auto file = OpenFile::open(path);
   if (!file.ok()) return std::unique_ptr<FileText>();  // of no concern, perhaps
   auto text = make_file_text(std::move(*file));
   const auto head = read_head(text.get());
   if (!head.ok() || !begins_as(head->text, identity_)) return std::unique_ptr<FileText>();
-  return text;
+  if (by_inode || is_told(*head)) return text;
+  return std::unique_ptr<FileText>();
+}
+
+// A file without a record is as good as any other of the same text, of which nothing is read: one
+// with more in it is found as another file.
+bool FileSearch::is_told(const FileHead& head) {
+  const std::string begin = head.text.substr(0, identity_.head_bytes());
+  if (tells_apart(begin, files_.format())) return true;
+  holds_nothing_ = !head.cut_off && head.text == begin && !holds_anything(begin, files_.format());
+  return holds_nothing_;
 }
 
 // What is in the file's directory, and what the patterns match. A directory that is missing is more

@@ -28,7 +28,7 @@ class PlainText : public FileText {
     bytes = static_cast<size_t>(std::min<uint64_t>(bytes, end_ - offset));
     auto got = file_.read(offset, to, bytes);
     if (!got.ok() || *got == bytes) return got;
-    return source_changed_error(file_.path() + ": the file shrank to less than " +
+    return source_changed_error(file_.name() + ": the file shrank to less than " +
                                 std::to_string(offset + bytes) + " bytes while it was read");
   }
   const OpenFile& file() const override { return file_; }

@@ -8,6 +8,7 @@
 
 #include "shared/base/assert.h"
 #include "shared/source/file_text.h"
+#include "shared/source/gzip_faults.h"
 
 namespace tidemill {
 namespace {
@@ -30,6 +31,12 @@ class GzipText : public FileText {
   uint64_t end() const override { return ended_ ? held_end() : kUnknownEnd; }
   Result<size_t> read(uint64_t offset, char* to, size_t bytes) override;
   void release(uint64_t offset) override { released_ = offset; }
+  Status known_fault(uint64_t offset) const override {
+    return known_gzip_fault({file_.path(), status_, offset});
+  }
+  void note_fault(uint64_t offset, const Error& error) override {
+    if (faulty_) note_gzip_fault({file_.path(), status_, offset}, error);
+  }
   const OpenFile& file() const override { return file_; }
 
  private:
@@ -42,19 +49,20 @@ class GzipText : public FileText {
   Status inflate_some();
   Status refill();
   Status begin_member();
-  Error cut_off() const;
+  Error cut_off();
   Error corrupt(const char* what);
 
   OpenFile file_;
   std::string input_;
   uint64_t input_offset_ = 0;  // of the byte behind the input
-  uint64_t size_ = 0;          // of the file when last looked at
+  FileStatus status_;          // of the file when last looked at
   z_stream stream_;
   bool in_member_ = false;
   bool any_member_ = false;
   bool ended_ = false;
-  Status damaged_;    // nothing behind it is text, whatever is appended
-  std::string held_;  // text from held_begin_ on
+  bool faulty_ = false;  // it was met that the file is cut off or damaged
+  Status damaged_;       // nothing behind it is text, whatever is appended
+  std::string held_;     // text from held_begin_ on
   uint64_t held_begin_ = 0;
   uint64_t released_ = 0;
 };
@@ -62,12 +70,13 @@ class GzipText : public FileText {
 Status GzipText::refresh() {
   const auto status = file_.status();
   if (!status.ok()) return status.error();
-  if (status->size < size_) {
-    return source_changed_error(file_.path() + ": the file shrank from " + std::to_string(size_) +
-                                " to " + std::to_string(status->size) +
-                                " bytes; put the whole file back, or submit the job anew");
+  if (status->size < status_.size) {
+    return source_changed_error(
+        file_.name() + ": the file shrank from " + std::to_string(status_.size) + " to " +
+        std::to_string(status->size) + " bytes; put the whole file back, or submit the job anew");
   }
-  size_ = status->size;
+  if (status->size != status_.size) faulty_ = false;
+  status_ = *status;
   return {};
 }
 
@@ -91,7 +100,7 @@ void GzipText::restart() {
   ASSERT(::inflateReset2(&stream_, kGzipWindow) == Z_OK);
   stream_.avail_in = 0;
   input_offset_ = 0;
-  in_member_ = any_member_ = ended_ = false;
+  in_member_ = any_member_ = ended_ = faulty_ = false;
   damaged_ = {};
   held_.clear();
   held_begin_ = released_ = 0;
@@ -162,15 +171,17 @@ Status GzipText::begin_member() {
   return {};
 }
 
-Error GzipText::cut_off() const {
-  return user_error(file_.path() + ": the gzip file ends within its compressed text, after " +
+Error GzipText::cut_off() {
+  faulty_ = true;
+  return user_error(file_.name() + ": the gzip file ends within its compressed text, after " +
                     std::to_string(input_offset_) +
                     " bytes; it was cut off, or is still being "
                     "written: complete it");
 }
 
 Error GzipText::corrupt(const char* what) {
-  damaged_ = corrupt_error(file_.path() + ": the gzip file is damaged before its byte " +
+  faulty_ = true;
+  damaged_ = corrupt_error(file_.name() + ": the gzip file is damaged before its byte " +
                            std::to_string(compressed_offset()) + " (" + what +
                            "); submit the job anew with a sound file");
   return damaged_.error();

@@ -8,13 +8,15 @@
 #include <cerrno>
 #include <cstring>
 
+#include "shared/base/utf8.h"
+
 namespace tidemill {
 namespace {
 
 constexpr unsigned kWanted = STATX_BASIC_STATS | STATX_BTIME;
 
 Error file_error(const std::string& path, const char* doing) {
-  return user_error(path + ": cannot " + doing + ": " + std::strerror(errno));
+  return user_error(shown_path(path) + ": cannot " + doing + ": " + std::strerror(errno));
 }
 
 TimeUs to_us(const struct statx_timestamp& t) {
@@ -32,6 +34,8 @@ FileStatus to_status(const struct statx& s) {
 }
 
 }  // namespace
+
+std::string shown_path(const std::string& path) { return printable(path, path.size()); }
 
 Result<std::optional<FileStatus>> status_at(const std::string& path) {
   struct statx s {};
@@ -59,7 +63,7 @@ OpenFile::~OpenFile() {
 Result<FileStatus> OpenFile::status() const {
   struct statx s {};
   if (::statx(fd_, "", AT_EMPTY_PATH, kWanted, &s) != 0) return file_error(path_, "look at");
-  if (!S_ISREG(s.stx_mode)) return user_error(path_ + ": is not a regular file");
+  if (!S_ISREG(s.stx_mode)) return user_error(name() + ": is not a regular file");
   return to_status(s);
 }
 

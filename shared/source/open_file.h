@@ -27,6 +27,9 @@ struct FileStatus {
 // Of what is at `path`: std::nullopt if there is nothing, or no regular file.
 Result<std::optional<FileStatus>> status_at(const std::string& path);
 
+// A path as messages have it: names of files may be any bytes, messages are UTF-8.
+std::string shown_path(const std::string& path);
+
 class OpenFile {
  public:
   // Opens for reading. kUser if there is no such file, it cannot be read, or is not a regular one.
@@ -42,6 +45,7 @@ class OpenFile {
   ~OpenFile();
 
   const std::string& path() const { return path_; }
+  std::string name() const { return shown_path(path_); }  // for messages
   int fd() const { return fd_; }
   Result<FileStatus> status() const;
   // Up to `bytes` at `offset`; fewer only at the end of the file.

@@ -71,7 +71,7 @@ FeatureValue CollectionReader::list_value(const FeatureSpec& feature,
   if (rows_.empty()) return std::monostate();
   const auto column = static_cast<uint32_t>(spec.column);
   if (feature.function == Function::kFirst || feature.function == Function::kLast) {
-    return std::visit([](auto&& scalar) { return FeatureValue(std::move(scalar)); },
+    return std::visit([](auto scalar) { return FeatureValue(std::move(scalar)); },
                       scalar_at(*layout_, rows_.front(), column));
   }
   ListValue out;

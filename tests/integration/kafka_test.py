@@ -44,7 +44,8 @@ class KafkaTest(unittest.TestCase):
         cls.broker = cls.enterClassContext(
             Broker("--sasl-user", USER, "--sasl-password", PASSWORD, "--tls"))
         # Workers and coordinator connect with the secrets of their own environment.
-        cls.enterClassContext(mock.patch.dict(os.environ, {"TIDEMILL_TEST_PASSWORD": PASSWORD}))
+        cls.enterClassContext(mock.patch.dict(os.environ, {
+            "TIDEMILL_TEST_PASSWORD": PASSWORD, "TIDEMILL_TEST_WRONG_PASSWORD": "wrong"}))
         cls.cluster = cls.enterClassContext(Cluster(workers=2))
 
     def topic(self, partitions=1):
@@ -178,7 +179,7 @@ class KafkaTest(unittest.TestCase):
         stream = kafka_cards.kafka_stream(
             self.broker.address_of("sasl"), "any",
             client="{security.protocol: SASL_PLAINTEXT, sasl.mechanism: PLAIN, "
-                   f"sasl.username: {USER}, sasl.password: wrong}}")
+                   f'sasl.username: {USER}, sasl.password: "${{TIDEMILL_TEST_WRONG_PASSWORD}}"}}')
         unknown = kafka_cards.kafka_stream(self.broker.address, "no-such-topic")
         for text, hint in ((stream, "(?i)authenticat"), (unknown, "no-such-topic")):
             yaml = JOB.format(job="refused", schema=kafka_cards.SCHEMA, stream=text)

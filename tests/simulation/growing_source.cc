@@ -10,7 +10,7 @@ namespace {
 constexpr int64_t kSecond = 1'000'000;
 constexpr int64_t kFrom = kSecond;      // the job may have nobody yet to read it
 constexpr int64_t kSpan = 9 * kSecond;  // within the time of the faults
-// In every so manieth run the last one is added when all others have been read to their ends.
+// In one of so many runs the last one is added when all others have been read to their ends.
 constexpr uint64_t kAfterTheEnd = 8;
 constexpr int64_t kEnd = 15 * kSecond;
 

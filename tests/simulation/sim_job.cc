@@ -92,8 +92,10 @@ json fraud_share(const FoldRows& rows) {
 
 json shares(const FoldRows& rows) {
   std::vector<double> values;
-  for (const FoldEvent* e : rows)
-    values.push_back(static_cast<double>(1000 / (e->id % kShareModulus)));
+  for (const FoldEvent* e : rows) {
+    const int64_t share = 1000 / (e->id % kShareModulus);  // of integers, as the view's expression
+    values.push_back(static_cast<double>(share));
+  }
   return fold_sum(values);
 }
 

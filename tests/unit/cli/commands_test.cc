@@ -238,7 +238,7 @@ sources:
   payments:
     schema: {at: timestamp, customer: string, terminal: string}
     event_time: at
-    stream: {kafka: {brokers: "b:9092", topic: pay, client: {sasl.password: secret}}}
+    stream: {kafka: {brokers: "b:9092", topic: pay, client: {sasl.password: "${KAFKA_PASSWORD}"}}}
   logins:
     schema: {at: timestamp, customer: string}
     event_time: at

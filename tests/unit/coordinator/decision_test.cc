@@ -249,6 +249,20 @@ TEST_F(SourceDecision, AChangedSourceFailsTheJobAndKeepsItsKeyPartitions) {
   EXPECT_EQ(later.place(), 0u);
 }
 
+TEST_F(SourceDecision, AFailedJobSaysWhyWhateverItsReaderSays) {
+  start(testing::topic_plan("a", 4, 2));
+  reader(1)->set_source_changed(true);
+  Draft silent(state_);
+  EXPECT_EQ(silent.fail_changed(members()).size(), 1u);
+  EXPECT_EQ(silent.state().jobs.at(JobId{1}).job->error,
+            "source 'transactions': its log is not the one that was read before");
+  reader(1)->set_error("/data/b\xFF: the file is gone");
+  Draft odd(state_);
+  EXPECT_EQ(odd.fail_changed(members()).size(), 1u);
+  EXPECT_EQ(odd.state().jobs.at(JobId{1}).job->error,
+            "source 'transactions': /data/b?: the file is gone");
+}
+
 TEST_F(SourceDecision, AFailedJobKeepsItsNameUntilItIsStopped) {
   start(testing::topic_plan("a", 4, 2));
   reader(0)->set_source_changed(true);

@@ -82,6 +82,7 @@ class JobSourcesTest : public ::testing::Test {
     });
     ASSERT_TRUE(cluster_.wait([&] { return job()["bad_records"] == 6; }));
     report([](proto::ReaderReport* reader) {
+      reader->mutable_read()->set_offset(120);
       auto* letters = reader->add_dead_letters();
       letters->set_reason("future");
       letters->set_records(3);
@@ -168,6 +169,9 @@ TEST_F(JobSourcesTest, AFailedJobIsReadByNobodyAlsoAfterARestart) {
   ASSERT_TRUE(cluster_.wait([&] { return cluster_.call("GET", "/v1/jobs/a").status == 200; }));
   EXPECT_EQ(job()["state"], "FAILED");
   EXPECT_EQ(job()["error"], error);
+  EXPECT_EQ(job()["bad_records"], 6);
+  EXPECT_EQ(job()["sources"][0]["offset"], 120);
+  EXPECT_EQ(job()["sources"][1]["error"], "the topic was created anew");
   // A worker that is lost: what it held goes to the other, and still nobody reads.
   const auto survivor = cluster_.node(a_);
   cluster_.sim.crash(b_);
@@ -214,6 +218,28 @@ TEST_F(JobSourcesTest, AReaderIsMovedOnRequest) {
   EXPECT_EQ(cluster_.call("POST", path, "{\"to\": \"nobody\"}").status, 400);
   EXPECT_EQ(cluster_.call("POST", "/v1/jobs/b/source-partitions/0/move").status, 404);
   EXPECT_EQ(cluster_.call("POST", "/v1/jobs/a/source-partitions/2/move").status, 404);
+}
+
+// Readers that begin, as after a move, have counted nothing yet; it is all in storage.
+TEST_F(JobSourcesTest, DeadLettersCountOnWhileANewReaderHasNotLooked) {
+  start();
+  report([](proto::ReaderReport* reader) {
+    auto* letters = reader->add_dead_letters();
+    letters->set_reason("future");
+    letters->set_records(3);
+  });
+  ASSERT_TRUE(cluster_.wait([&] { return job()["bad_records"] == 6; }));
+  report([](proto::ReaderReport* reader) {
+    reader->set_dead_letters_known(false);
+    reader->set_records(7);
+  });
+  ASSERT_TRUE(cluster_.wait([&] { return job()["sources"][0]["records"] == 7; }));
+  EXPECT_EQ(job()["bad_records"], 6);
+  // Nor are they forgotten if nobody is left to say so.
+  for (const auto process : {a_, b_}) cluster_.sim.crash(process);
+  ASSERT_TRUE(
+      cluster_.wait([&] { return cluster_.coordinator().committed()->members.size() == 1; }));
+  EXPECT_EQ(job()["bad_records"], 6);
 }
 
 TEST_F(JobSourcesTest, FilesThatAppearAreFound) {

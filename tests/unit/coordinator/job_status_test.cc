@@ -227,8 +227,14 @@ TEST_F(JobStatusTest, OfASourceThatNobodyReadsTheLastReportIsShown) {
   EXPECT_EQ(granted.offset, 0u);
   EXPECT_EQ(granted.error, "");
   EXPECT_EQ(job_status(entry_, members, kView).sources[0].bad_records(), 0u);
-  // A present reader goes before.
+  // A present reader goes before, in what it knows.
   beats_[1].set_view_version(0);
+  (void)members.heartbeat(beats_[1], 0);
+  const auto present = job_status(entry_, members, kView, before).sources[0];
+  EXPECT_EQ(present.bad_records(), 2u);
+  EXPECT_EQ(present.offset, 100u);
+  EXPECT_EQ(present.error, "");
+  job_of(1)->mutable_readers(0)->set_dead_letters_known(true);
   (void)members.heartbeat(beats_[1], 0);
   EXPECT_EQ(job_status(entry_, members, kView, before).sources[0].bad_records(), 0u);
 

@@ -113,6 +113,8 @@ TEST(MetadataStore, KeepsThePlanOfAJobThatHasGrownOrFailed) {
     auto failed = *second.jobs.at(JobId{2}).job;
     failed.state = JobState::kFailed;
     failed.error = "the topic was created anew";
+    failed.readers[1].mutable_read()->set_source_partition(1);
+    failed.readers[1].mutable_read()->set_offset(77);
     second.jobs.at(JobId{2}).job = std::make_shared<const JobRecord>(failed);
     ASSERT_TRUE((*store)->commit(first, second).ok());
   }
@@ -124,6 +126,8 @@ TEST(MetadataStore, KeepsThePlanOfAJobThatHasGrownOrFailed) {
   EXPECT_EQ(loaded->jobs.at(JobId{1}).job->plan->source_partitions(), 3u);
   EXPECT_EQ(loaded->jobs.at(JobId{2}).job->state, JobState::kFailed);
   EXPECT_EQ(loaded->jobs.at(JobId{2}).job->error, "the topic was created anew");
+  ASSERT_EQ(loaded->jobs.at(JobId{2}).job->readers.size(), 1u);
+  EXPECT_EQ(loaded->jobs.at(JobId{2}).job->readers.at(1).read().offset(), 77u);
 }
 
 class MetadataOnDisk : public ::testing::Test {

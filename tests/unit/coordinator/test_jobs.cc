@@ -115,6 +115,7 @@ proto::Heartbeat reading(NodeId worker, const JobEntry& entry) {
     auto* reader = job->add_readers();
     reader->mutable_read()->set_source_partition(static_cast<uint32_t>(s));
     reader->set_epoch(grants[s].epoch.value);
+    reader->set_dead_letters_known(true);
   }
   return beat;
 }

@@ -140,11 +140,13 @@ TEST(House, TimeComesFromTheRuntime) {
 }
 
 TEST(House, NoThreadsAndLocksOutsideTheEdges) {
+  std::vector<std::string> locks = kEdges;
+  locks.emplace_back("shared/source/gzip_faults.cc");  // shared by all that run_blocking runs
   expect_none(R"(std::(thread|jthread|async|future|promise|mutex|shared_mutex|recursive_mutex|)"
               R"(timed_mutex|condition_variable\w*|call_once|once_flag|barrier|latch|)"
               R"(counting_semaphore|binary_semaphore|lock_guard|unique_lock|scoped_lock)\b|)"
               R"(\bpthread_\w+)",
-              kEdges, "actors have no threads and no locks; Runtime::run_blocking has both");
+              locks, "actors have no threads and no locks; Runtime::run_blocking has both");
 }
 
 TEST(House, RandomnessComesFromTheRuntime) {

@@ -36,6 +36,17 @@ TEST(ClientSettings, UnknownNamesAndBadValuesAreNamed) {
   EXPECT_NE(refusal("error_cb", "x"), "");
 }
 
+// Somebody may have put a secret into the wrong line.
+TEST(ClientSettings, ValuesAreInNoMessage) {
+  for (const char* name : {"security.protocol", "socket.timeout.ms", "sasl.password",
+                           "sasl.oauthbearer.config", "isolation.level", "no.such", "group.id"}) {
+    const std::string message = refusal(name, "hunter2");
+    EXPECT_NE(message, "") << name;
+    EXPECT_EQ(message.find("hunter2"), std::string::npos) << message;
+  }
+  EXPECT_NE(refusal("sasl.password", "hunter2").find("is a secret"), std::string::npos);
+}
+
 TEST(ClientSettings, WhatTidemillDecidesIsRefused) {
   for (const char* name :
        {"group.id", "enable.auto.commit", "auto.offset.reset", "enable.partition.eof", "check.crcs",
@@ -56,8 +67,9 @@ TEST(ClientSettings, AllErrorsAtOnce) {
 }
 
 const char* lookup(const char* name) {
-  if (std::string_view(name) == "USER_1") return "alice";
-  return std::string_view(name) == "EMPTY" ? "" : nullptr;
+  if (std::string_view(name) == "KAFKA_USER_1") return "alice";
+  if (std::string_view(name) == "HOME") return "never";
+  return std::string_view(name) == "TIDEMILL_EMPTY" ? "" : nullptr;
 }
 
 TEST(ClientSettings, VariablesAreExpanded) {
@@ -65,9 +77,12 @@ TEST(ClientSettings, VariablesAreExpanded) {
     const auto result = expand_variables(value, lookup);
     return result.ok() ? *result : "error: " + result.error().message();
   };
-  EXPECT_EQ(expanded("${USER_1}"), "alice");
-  EXPECT_EQ(expanded("a${USER_1}b${EMPTY}c$d$"), "aalicebc$d$");
-  EXPECT_EQ(expanded("${OTHER}").find("error: the environment variable OTHER is not set"), 0U);
+  EXPECT_EQ(expanded("${KAFKA_USER_1}"), "alice");
+  EXPECT_EQ(expanded("a${KAFKA_USER_1}b${TIDEMILL_EMPTY}c$d$"), "aalicebc$d$");
+  EXPECT_EQ(expanded("${KAFKA_NO}").find("error: the environment variable KAFKA_NO is not set"),
+            0U);
+  EXPECT_EQ(expanded("${HOME}").find("error: ${HOME} cannot be named: write ${NAME}, an environ"),
+            0U);
   EXPECT_EQ(expanded("${").find("error: "), 0U);
   EXPECT_EQ(expanded("${USER_1").find("error: "), 0U);
   EXPECT_EQ(expanded("${}").find("error: "), 0U);

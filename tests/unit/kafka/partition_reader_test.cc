@@ -287,5 +287,21 @@ TEST(KafkaPartitionReader, ProgressIsCommittedToTheGroup) {
   EXPECT_TRUE(eventually([&] { return committed(input, 1) == 9; }));
 }
 
+// A commit that the broker did not take is sent again when the same offset is said again.
+TEST(KafkaPartitionReader, AFailedCommitIsRepeated) {
+  MockBrokers brokers;
+  brokers.create_topic("t", 1);
+  brokers.write_values("t", 0, numbers(0, 10));
+  const proto::KafkaInput input = brokers.input("t", 1);
+  constexpr int16_t kOffsetCommit = 8;
+  rd_kafka_mock_push_request_errors(brokers.cluster(), kOffsetCommit, 1,
+                                    RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED);
+  auto reader = open(input, 0, {}, 0);
+  EXPECT_TRUE(eventually([&] {
+    reader->commit(4);
+    return committed(input, 0) == 4;
+  }));
+}
+
 }  // namespace
 }  // namespace tidemill

@@ -64,7 +64,6 @@ TEST(ClusterState, HoldsMembersAndGrantsByIndex) {
 TEST(ClusterState, KeepsThePlansOfJobsThatGoOn) {
   const auto first = ClusterState::from_proto(small_view(), nullptr);
   proto::ClusterView next = small_view();
-  next.mutable_jobs(0)->clear_plan();  // not looked at
   proto::JobView* added = next.add_jobs();
   *added = small_view().jobs(0);
   added->set_job(6);
@@ -95,6 +94,27 @@ TEST(ClusterState, TakesAPlanWhoseSourcesHaveGrown) {
   EXPECT_EQ((*first)->jobs.at(JobId(5)).plan->source_partitions(), 2u);
   const auto third = ClusterState::from_proto(next, second->get());
   EXPECT_EQ((*third)->jobs.at(JobId(5)).plan, job.plan);
+}
+
+// A short file that grows is known by more of its text; whoever opens it later must know it, too.
+TEST(ClusterState, TakesAPlanThatKnowsMoreOfItsFiles) {
+  proto::ClusterView view = small_view();
+  auto* files = view.mutable_jobs(0)->mutable_plan()->mutable_sources(0)->mutable_files();
+  files->set_format(proto::FilesInput::CSV);
+  for (const char* path : {"/a.csv", "/b.csv"}) {
+    files->add_paths(path);
+    files->add_identities()->set_head_bytes(10);
+  }
+  const auto first = ClusterState::from_proto(view, nullptr);
+  ASSERT_TRUE(first.ok()) << first.error().message();
+  files->mutable_identities(1)->set_head_bytes(20);
+  const auto second = ClusterState::from_proto(view, first->get());
+  ASSERT_TRUE(second.ok()) << second.error().message();
+  const auto& plan = (*second)->jobs.at(JobId(5)).plan;
+  EXPECT_EQ(plan->proto().sources(0).files().identities(1).head_bytes(), 20u);
+  const auto third = ClusterState::from_proto(view, second->get());
+  ASSERT_TRUE(third.ok());
+  EXPECT_EQ((*third)->jobs.at(JobId(5)).plan, plan);
 }
 
 TEST(ClusterState, RefusesAnInconsistentMessage) {

@@ -46,15 +46,45 @@ TEST(KafkaSettings, OwnedSettingsAreRefused) {
 
 TEST(KafkaSettings, ValuesMayNameTheEnvironment) {
   const std::string certificate = "-----BEGIN CERTIFICATE-----\n" + std::string(10'000, 'x');
-  for (const std::string& good : {std::string(), std::string("${A}"), std::string("x${_a1}y${B}"),
-                                  std::string("$A $ {}"), certificate}) {
-    EXPECT_TRUE(check_kafka_client_setting("sasl.password", good).ok()) << good;
+  for (const std::string& good :
+       {std::string(), std::string("${KAFKA_A}"), std::string("x${KAFKA__a1}y${TIDEMILL_B}"),
+        std::string("$A $ {}"), certificate}) {
+    EXPECT_TRUE(check_kafka_client_setting("ssl.ca.pem", good).ok()) << good;
   }
   for (const std::string& bad :
        {std::string("${"), std::string("${}"), std::string("${A"), std::string("${1}"),
-        std::string("${A-B}"), std::string("${A}${"), std::string("a\0b", 3), std::string("\xff"),
-        std::string(70'000, 'x')}) {
-    EXPECT_FALSE(check_kafka_client_setting("sasl.password", bad).ok()) << bad;
+        std::string("${KAFKA_A-B}"), std::string("${KAFKA_A}${"), std::string("a\0b", 3),
+        std::string("\xff"), std::string(70'000, 'x')}) {
+    EXPECT_FALSE(check_kafka_client_setting("ssl.ca.pem", bad).ok()) << bad;
+  }
+}
+
+// A job chooses the brokers, so it must not choose any variable to send them.
+TEST(KafkaSettings, OnlyVariablesMeantForItCanBeNamed) {
+  for (const char* name : {"AWS_SECRET_ACCESS_KEY", "PATH", "kafka_a", "XKAFKA_A", "KAFKA"}) {
+    const Status refused =
+        check_kafka_client_setting("client.id", "${KAFKA_A}${" + std::string(name) + "}");
+    ASSERT_FALSE(refused.ok()) << name;
+    EXPECT_EQ(refused.error().message(),
+              "${" + std::string(name) +
+                  "} cannot be named by a job: write ${NAME}, an environment variable of the "
+                  "coordinator and the workers whose name begins with KAFKA_ or TIDEMILL_");
+  }
+}
+
+TEST(KafkaSettings, SecretsAreNotWrittenIntoAJob) {
+  for (const std::string_view name : kSecretKafkaSettings) {
+    EXPECT_TRUE(check_kafka_client_setting(name, "${KAFKA_SECRET}").ok()) << name;
+    for (const char* literal : {"hunter2", "", "hunter2${KAFKA_A}", "${KAFKA_A}hunter2",
+                                "${KAFKA_A}hunter2${KAFKA_B}", "hunter2}"}) {
+      const Status refused = check_kafka_client_setting(name, literal);
+      ASSERT_FALSE(refused.ok()) << name << " " << literal;
+      EXPECT_EQ(refused.error().message(),
+                "'" + std::string(name) +
+                    "' is a secret, and a job is shown to whoever asks for it: write ${NAME}, an "
+                    "environment variable of the coordinator and the workers whose name begins "
+                    "with KAFKA_ or TIDEMILL_");
+    }
   }
 }
 

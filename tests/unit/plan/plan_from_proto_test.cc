@@ -257,6 +257,13 @@ TEST(PlanFromProto, RefusesWhatIsInconsistent) {
       [](proto::JobPlan* p) {
         p->mutable_sources(3)->mutable_files()->set_patterns(0, "/a.csv.gz");
       },
+      [](proto::JobPlan* p) {
+        p->mutable_sources(3)->mutable_files()->set_patterns(0, "/a\xFF.csv");
+      },
+      [](proto::JobPlan* p) {
+        p->mutable_sources(3)->mutable_files()->add_paths("/a\xFF.csv");
+        number_source_partitions(p);
+      },
       [](proto::JobPlan* p) { p->mutable_sources(3)->mutable_files()->set_replay_speed(1); },
       [](proto::JobPlan* p) { p->mutable_sources(3)->mutable_files()->add_identities(); },
       [](proto::JobPlan* p) {

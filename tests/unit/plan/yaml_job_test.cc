@@ -440,5 +440,36 @@ RC_GTEST_PROP(YamlJob, SurvivesDamagedText, ()) {
   for (const JobError& error : job.errors) RC_ASSERT(!error.message.empty());
 }
 
+// Logs that were rotated away beside those that grow: bound when the job is submitted.
+TEST(YamlJob, FollowedPatternsMayMatchCompressedFiles) {
+  const test::JobDirectory base({"app.csv", "app.csv.1.gz"});
+  const proto::JobPlan plan = over_files(base, "files: app.csv*, format: csv, follow: true");
+  ASSERT_EQ(plan.sources(0).files().paths_size(), 1);
+  EXPECT_EQ(plan.sources(0).files().paths(0), base.path() + "/app.csv");
+}
+
+TEST(YamlJob, RefusesFileNamesThatAreNotUtf8) {
+  const test::JobDirectory base({"in/b\xFF.csv", "d\xFF/a.csv"});
+  const auto errors = [](const std::string& base_dir, const std::string& stream) {
+    return errors_of(
+        compile_job("job: j\nsources: {tx: {schema: {at: timestamp}, event_time: at, "
+                    "stream: {" +
+                        stream + "}}}\n",
+                    base_dir));
+  };
+  const std::string file = "the file name '" + base.path() + "/in/b?.csv' is not valid UTF-8; ";
+  for (const char* stream : {"files: in/*.csv", "files: in/*.csv, follow: true"}) {
+    EXPECT_NE(errors(base.path(), stream).find(file), std::string::npos) << stream;
+  }
+  const std::string directory = base.path() + "/d\xFF";
+  EXPECT_NE(errors(directory, "files: a.csv").find("/d?/a.csv' is not valid UTF-8"),
+            std::string::npos);
+  EXPECT_NE(errors(directory, "files: x*.csv, follow: true").find("/d?/x*.csv' is not valid UTF-8"),
+            std::string::npos);
+  EXPECT_NE(
+      errors(directory, "files: x.csv").find("no file matches 'x.csv' in " + base.path() + "/d?"),
+      std::string::npos);
+}
+
 }  // namespace
 }  // namespace tidemill

@@ -351,7 +351,159 @@ TEST(ReadGatewayLimits, AreThoseOfTheStoresOptions) {
             "entities.customer_id: has more than 3 rows; split the request");
   EXPECT_EQ(ask(2, {"customer.*"})->status, 200);
   EXPECT_EQ(json::parse(ask(3, {"customer.*"})->body)["error"]["message"],
-            "features: at most 4 values (rows times features) in one request; split it");
+            "features: at most 4 values in one request: rows times features, where a list counts "
+            "as the longest that it may be, and offsets as one value per source partition for each "
+            "row of a view; split the request, or raise the store's max-request-values");
+}
+
+std::shared_ptr<const Plan> list_job() {
+  std::string text = kJob;
+  const std::string aggregations = "    aggregations:\n";
+  text.insert(text.find(aggregations) + aggregations.size(),
+              "      - {function: last_n, n: 10, column: terminal_id, windows: [1h]}\n"
+              "      - {function: last, column: terminal_id, windows: [1h]}\n");
+  return plan_of(text);
+}
+
+// A list is as long as it may get, and offsets are as many as the job has source partitions (2).
+TEST(ReadGatewayLimits, CountWhatAListAndOffsetsHold) {
+  TestStore t(2, {.rows = 10, .values = 24});
+  t.show({list_job()});
+  const auto status = [&](int rows, std::vector<std::string> features, bool offsets) {
+    json request{{"job", "cards"}, {"features", features}, {"offsets", offsets}};
+    for (int i = 0; i < rows; ++i) request["entities"]["customer_id"].push_back("c");
+    return t.call("POST", "/v1/features", request.dump())->status;
+  };
+  EXPECT_EQ(status(2, {"customer.terminal_id_last_n_1h"}, false), 200);
+  EXPECT_EQ(status(2, {"customer.terminal_id_last_n_1h"}, true), 200);
+  EXPECT_EQ(status(2, {"customer.terminal_id_last_n_1h", "customer.count_1h"}, true), 400);
+  EXPECT_EQ(status(3, {"customer.terminal_id_last_n_1h"}, false), 400);
+  EXPECT_EQ(status(8, {"customer.count_1h"}, true), 200);
+  EXPECT_EQ(status(9, {"customer.count_1h"}, true), 400);
+  EXPECT_EQ(status(10, {"customer.count_1h"}, false), 200);
+  const auto feast = t.call("POST", "/get-online-features",
+                            R"({"features":["customer:terminal_id_last_n_1h"],)"
+                            R"("entities":{"customer_id":["a","b","c"]}})");
+  EXPECT_EQ(feast->status, 400);
+  EXPECT_NE(feast->body.find("raise the store's max-request-values"), std::string::npos);
+}
+
+ReadAnswer answer_with(const std::vector<FeatureValue>& values) {
+  ReadAnswer answer;
+  answer.keys.emplace_back();
+  answer.keys.back().status = ReadAnswer::Status::kPresent;
+  answer.keys.back().values = values;
+  return answer;
+}
+
+// Strings are as long as the events have them, which no request shows.
+TEST(ReadGatewayLimits, CountTheTextThatIsFound) {
+  const auto plan = list_job();
+  const ViewSpec& view = *plan->view("customer");
+  const ReadLimits limits{.rows = 1, .values = 11};
+  FeatureRead read;
+  read.plan = plan;
+  read.rows = 1;
+  for (const char* name : {"terminal_id_last_n_1h", "terminal_id_last_1h"}) {
+    const auto spec = std::find_if(view.features.begin(), view.features.end(),
+                                   [&](const FeatureSpec& s) { return s.name == name; });
+    ASSERT_NE(spec, view.features.end());
+    ASSERT_TRUE(read.add_feature(view, *spec, name, limits).ok());
+  }
+  EXPECT_EQ(read.values, 11u);
+  const std::string text(352, 'x');  // 704 bytes are 64 for each of 11 values
+  read.take(answer_with({ListValue{text}, text}));
+  EXPECT_TRUE(read.check_text(limits).ok());
+  read.forget();
+  read.take(answer_with({ListValue{text, std::string(64, 'x')}, text}));
+  const Status refused = read.check_text(limits);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_NE(refused.error().message().find("longer than 704 bytes"), std::string::npos);
+  EXPECT_NE(refused.error().message().find("raise the store's max-request-values"),
+            std::string::npos);
+}
+
+// A shard computes few keys in a turn if each has much to compute.
+TEST(ReadGatewayLimits, PiecesOfARequestAreBoundedByTheirValues) {
+  const auto plan = list_job();
+  const ViewSpec& view = *plan->view("customer");
+  FeatureRead read;
+  read.plan = plan;
+  read.rows = 1000;
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_TRUE(read.add_feature(view, view.features.front(), "f", {}).ok());
+  }
+  EXPECT_EQ(read.values, 1'000'000u);
+  read.groups.front().keys.resize(1000);
+  size_t keys = 0;
+  for (const auto& [shard, pieces] : read.requests(1, 1)) {
+    for (const auto& piece : pieces) {
+      EXPECT_LE(piece->keys.size(), 65u);
+      keys += piece->keys.size();
+    }
+  }
+  EXPECT_EQ(keys, 1000u);
+}
+
+// Small requests go on while a large one is read or written elsewhere.
+class ReadGatewayLarge : public testing::Test {
+ protected:
+  static std::string request(size_t rows, const std::string& space = "") {
+    json request{{"job", "cards"}, {"features", {"customer.*"}}};
+    request["entities"]["customer_id"] = std::vector<std::string>(rows, "a");
+    return request.dump() + space;
+  }
+  void expect_elsewhere(const std::string& path, const std::string& body) {
+    const auto large = t_.begin_call("POST", path, body);
+    t_.sim.run_for(1'000'000);
+    EXPECT_FALSE(large->has_value());
+    EXPECT_EQ(t_.call("POST", "/v1/features", request(3))->status, 200);
+    EXPECT_FALSE(large->has_value());
+    t_.sim.run_until([&] { return large->has_value(); }, t_.sim.now_us() + 9'000'000);
+    ASSERT_TRUE(large->has_value());
+    EXPECT_EQ((*large)->status, 200);
+    answer_ = json::parse((*large)->body);
+  }
+
+  TestStore t_{2, {}, /*blocking_delay_us=*/1'500'000};
+  json answer_;
+};
+
+TEST_F(ReadGatewayLarge, AnswersAreWrittenOnTheBlockingPool) {
+  t_.show({job()});
+  t_.fill(partition_of("a"), {block_of({{"a", kStart, 1.5}})}, kStart);
+  expect_elsewhere("/v1/features", request(10'000));
+  ASSERT_EQ(answer_["results"][1]["values"].size(), 10'000u);
+  EXPECT_EQ(answer_["results"][1]["values"][9'999], 1.5);
+  json feast{{"features", {"customer:count_1h", "customer:amount_sum_1h"}}};
+  feast["entities"]["customer_id"] = std::vector<std::string>(10'000, "a");
+  expect_elsewhere("/jobs/cards/get-online-features", feast.dump());
+  EXPECT_EQ(answer_["results"][2]["values"][9'999], 1.5);
+}
+
+TEST_F(ReadGatewayLarge, BodiesAreReadOnTheBlockingPool) {
+  t_.show({job()});
+  t_.fill(partition_of("a"), {block_of({{"a", kStart, 1.5}})}, kStart);
+  expect_elsewhere("/v1/features", request(2, std::string(2 << 20, ' ')));
+  EXPECT_EQ(answer_["results"][0]["values"], (json{1, 1}));
+  // What is wrong with it is said as of a small one.
+  const auto wrong = t_.begin_call("POST", "/v1/features", "{" + std::string(2 << 20, ' '));
+  t_.sim.run_until([&] { return wrong->has_value(); }, t_.sim.now_us() + 9'000'000);
+  ASSERT_TRUE(wrong->has_value());
+  EXPECT_EQ((*wrong)->status, 400);
+}
+
+// The pool is behind: the caller is told, and what comes later is dropped.
+TEST(ReadGatewayOverload, ALargeRequestIsGivenUp) {
+  TestStore t(1, {}, /*blocking_delay_us=*/30'000'000);
+  t.show({job()});
+  for (const char* path : {"/v1/features", "/get-online-features"}) {
+    const auto large = t.begin_call("POST", path, std::string(2 << 20, ' '));
+    t.sim.run_for(12'000'000);
+    ASSERT_TRUE(large->has_value());
+    EXPECT_EQ((*large)->status, 503);
+    t.sim.run_for(60'000'000);
+  }
 }
 
 TEST_F(ReadGatewayTest, KeysAreAFewThatAreHeld) {

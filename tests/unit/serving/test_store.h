@@ -33,7 +33,8 @@ class FakeOwner : public Actor {
 
 class TestStore {
  public:
-  explicit TestStore(uint16_t shards = 2, ReadLimits limits = {}) : sim(1) {
+  explicit TestStore(uint16_t shards = 2, ReadLimits limits = {}, int64_t blocking_delay_us = 20)
+      : sim(1, config_of(blocking_delay_us)) {
     store = sim.add_process({"store", "sim://store", kStoreNode, shards}, [shards,
                                                                            limits](ProcessHost& h) {
       for (uint16_t s = 0; s < shards; ++s) {
@@ -57,7 +58,9 @@ class TestStore {
     view->version = ++version_;
     for (const auto& plan : plans) {
       const JobId id(static_cast<uint32_t>(view->jobs.size()) + 1);
-      view->jobs[id] = {id, plan, {}, {}};
+      JobInView& job = view->jobs[id];
+      job.id = id;
+      job.plan = plan;
     }
     std::vector<ActorId> followers{kReadGateway};
     for (uint16_t s = 0; s < shards_; ++s) followers.push_back({s, kStoreShardIndex});
@@ -107,13 +110,18 @@ class TestStore {
     send_part(rows);
   }
 
-  std::optional<HttpResponse> call(const std::string& method, const std::string& target,
-                                   const std::string& body = "") {
+  using Answer = std::shared_ptr<std::optional<HttpResponse>>;
+  Answer begin_call(const std::string& method, const std::string& target, const std::string& body) {
     auto answer = std::make_shared<std::optional<HttpResponse>>();
     auto payload = std::make_unique<StoreHttpCall>();
     payload->request = {method, target, "application/json", body};
     payload->respond = [answer](HttpResponse response) { *answer = std::move(response); };
     sim.post_from_outside(store, kReadGateway, std::move(payload));
+    return answer;
+  }
+  std::optional<HttpResponse> call(const std::string& method, const std::string& target,
+                                   const std::string& body = "") {
+    const Answer answer = begin_call(method, target, body);
     sim.run_until([&] { return answer->has_value(); }, sim.now_us() + 1'000'000);
     return *answer;
   }
@@ -124,6 +132,12 @@ class TestStore {
   SimProcessId store, owner;
 
  private:
+  static SimConfig config_of(int64_t blocking_delay_us) {
+    SimConfig config;
+    config.blocking_delay_us_min = config.blocking_delay_us_max = blocking_delay_us;
+    return config;
+  }
+
   uint16_t shards_ = 0;
   uint64_t version_ = 0;
   uint64_t link_seq_ = 0;

@@ -23,7 +23,7 @@ bool contains(const std::string& text, const char* part) {
 
 TEST(FileCursor, RefusesWhatIsNoFile) {
   EXPECT_TRUE(contains(error_of(sample_source(kCsv, "/nonexistent/a.csv"), 0, 0),
-                       "source 'samples': /nonexistent/a.csv: cannot open: No such file"));
+                       "/nonexistent/a.csv: cannot open: No such file"));
   EXPECT_TRUE(contains(error_of(sample_source(kCsv, "/tmp"), 0, 0), "is not a regular file"));
   EXPECT_TRUE(contains(error_of(sample_source(kCsv, "/tmp"), 1, 0), "there is no file 1, only 1"));
 }

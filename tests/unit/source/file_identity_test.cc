@@ -280,5 +280,57 @@ TEST(Discovery, OneBadFileKeepsNoOtherFromBeingFound) {
   EXPECT_EQ(source.files().paths(0), directory.path("b"));
 }
 
+// Plans hold UTF-8 only; a message about such a file must, too.
+TEST(Discovery, AFileWhoseNameIsNotUtf8IsLeftOut) {
+  const TemporaryDirectory directory;
+  directory.write("a", json_line(1));
+  proto::Source source = followed(kNdjson, directory, {"a"});
+  directory.write("b\xFF", json_line(2));
+  directory.write("c", json_line(3));
+  const Status status = discover_files(&source);
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.error().message(),
+            directory.path("b?") + " is not read: its name is not valid UTF-8; rename it");
+  ASSERT_EQ(source.files().paths_size(), 2);
+  EXPECT_EQ(source.files().paths(1), directory.path("c"));
+  EXPECT_FALSE(bind_files_source(&source).ok());
+  directory.rename("b\xFF", "b");
+  EXPECT_EQ(discover(&source), "b");
+  // What is known may be renamed to anything.
+  directory.rename("a", "a\xFF");
+  EXPECT_EQ(discover(&source), "");
+  EXPECT_TRUE(find_file(source.files(), 0).ok());
+  const auto missing = identify_file(directory.path("d\xFF"));
+  ASSERT_FALSE(missing.ok());
+  EXPECT_TRUE(missing.error().message().starts_with(directory.path("d?") + ": cannot open"));
+}
+
+// The header of a CSV file that was rotated before it got a record is that of all others.
+TEST(Discovery, AHeaderMakesNoCompressedFileKnown) {
+  const TemporaryDirectory directory;
+  directory.write("a.csv", kHeader);
+  proto::Source source = followed(kCsv, directory, {"a.csv"});
+  directory.write("b.csv.gz", gzip(kHeader + kRow));
+  EXPECT_EQ(discover(&source), "b.csv.gz");
+  directory.write("c.csv.gz", gzip(kHeader + kRow));  // a copy
+  EXPECT_EQ(discover(&source), "");
+  directory.write("d.csv.gz", gzip(kHeader));
+  EXPECT_EQ(discover(&source), "");
+}
+
+// Finished logs that are there when the job is submitted are read, those in the making are not.
+TEST(FileIdentity, BindingFollowedFilesTakesCompressedOnesAsDiscoveryDoes) {
+  const TemporaryDirectory directory;
+  directory.write("app.log", json_line(3));
+  directory.write("app.log.1", json_line(2));
+  directory.write("app.log.1.gz", gzip(json_line(2)));
+  directory.write("app.log.2.gz", gzip(json_line(1)));
+  directory.write("app.log.3.gz", gzip(json_line(0)).substr(0, 20));
+  const proto::Source source = followed(kNdjson, directory, {"app.log", "app.log.1"});
+  ASSERT_EQ(source.files().paths_size(), 3);
+  EXPECT_EQ(source.files().identities_size(), 3);
+  EXPECT_EQ(source.files().paths(2), directory.path("app.log.2.gz"));
+}
+
 }  // namespace
 }  // namespace tidemill::test

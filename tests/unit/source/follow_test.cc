@@ -283,5 +283,22 @@ TEST(Follow, ADirectoryThatIsMissingMayComeBack) {
   EXPECT_EQ(opened.error().code(), ErrorCode::kUser);
 }
 
+// Many files begin with the same header, and all with nothing.
+TEST(Follow, ACompressedFileIsNotToldByWhatAllBeginWith) {
+  for (const std::string& known : {std::string(), kHeader}) {
+    Followed f(kCsv, known);
+    f.directory.remove("app.log");
+    f.directory.write("app.log.1.gz", gzip(kHeader + csv_line(1)));
+    const Status opened = f.open(0, {});
+    ASSERT_FALSE(opened.ok());
+    EXPECT_TRUE(contains(opened.error().message(), "the file is gone"));
+    // Those without a record are alike.
+    f.directory.write("app.log.2.gz", gzip(known));
+    f.directory.write("app.log.3.gz", gzip(known));
+    ASSERT_TRUE(f.open(0, {}).ok());
+    EXPECT_EQ(f.read(), "|end");
+  }
+}
+
 }  // namespace
 }  // namespace tidemill::test

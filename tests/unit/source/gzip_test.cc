@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <fstream>
+
 #include "tests/unit/source/source_fixture.h"
 
 namespace tidemill::test {
@@ -168,6 +170,60 @@ RC_GTEST_PROP(Gzip, ADamagedByteIsNeverTakenForText, ()) {
       static_cast<char>(1 << *rc::gen::inRange(0, 8));
   const auto got = read_gzip(damaged, {50, 2000});
   if (got.ok()) RC_ASSERT(*got == expected);
+}
+
+// Bytes that this process has read from files so far.
+uint64_t bytes_read() {
+  std::ifstream io("/proc/self/io");
+  std::string name;
+  uint64_t bytes = 0;
+  io >> name >> bytes;
+  return name == "rchar:" ? bytes : 0;
+}
+
+// Of a file whose whole records have been read, from where they end.
+std::string fault_from(const proto::Source& source, uint64_t offset) {
+  auto cursor = SourceCursor::open(source, 0, offset, {});
+  if (!cursor.ok()) return cursor.error().message();
+  EventBatch batch;
+  const Status status = (*cursor)->read(1000, 1 << 20, &batch);
+  return status.ok() ? "read" : status.error().message();
+}
+
+TEST(Gzip, AFaultIsRememberedAndNotDecompressedUpToAgain) {
+  std::string text;
+  uint64_t state = 1;
+  while (text.size() < (8U << 20)) {
+    state = state * 6364136223846793005U + 1442695040888963407U;
+    text += "{\"at\":\"2018-04-01T00:00:31Z\",\"name\":\"" + std::to_string(state) + "\"}\n";
+  }
+  const std::string bytes = gzip(text);
+  for (const bool cut : {true, false}) {
+    SCOPED_TRACE(cut);
+    std::string damaged = bytes.substr(0, cut ? bytes.size() - 1000 : bytes.size());
+    if (!cut) damaged[damaged.size() - 1000] ^= 1;
+    const TemporaryDirectory directory;
+    directory.write("a.gz", damaged);
+    const proto::Source source = sample_source(kNdjson, directory.path("a.gz"));
+    auto cursor = SourceCursor::open(source, 0, 0, {});
+    ASSERT_TRUE(cursor.ok());
+    EventBatch batch;
+    uint64_t end = 0;
+    Status status;
+    while ((status = (*cursor)->read(10'000, 1 << 20, &batch)).ok()) end = batch.end_offset;
+    ASSERT_GT(end, text.size() / 2);
+    // Whoever tries again from there hears the same, and reads next to nothing.
+    const uint64_t before = bytes_read();
+    for (int i = 0; i < 20; ++i) EXPECT_EQ(fault_from(source, end), status.error().message());
+    EXPECT_LT(bytes_read() - before, bytes.size() / 2);
+    // Now and then it is looked at all the same.
+    for (int i = 0; i < 60; ++i) EXPECT_EQ(fault_from(source, end), status.error().message());
+    EXPECT_GT(bytes_read() - before, bytes.size() / 2);
+    // Another place of the file, or the file made whole, is read as ever.
+    EXPECT_EQ(fault_from(source, 0), "read");
+    directory.write("a.gz", bytes);
+    EXPECT_EQ(fault_from(source, end), "read");
+  }
 }
 
 TEST(Gzip, AFileThatShrinksHasChanged) {
