@@ -157,7 +157,8 @@ void bind_validate(CLI::App& root, Commands* all) {
 }
 
 void bind_generate(CLI::App& root, Commands* all) {
-  CLI::App* app = root.add_subcommand("generate", "Write generated card transactions to files or a topic");
+  CLI::App* app =
+      root.add_subcommand("generate", "Write generated card transactions to files or a topic");
   GenerateOptions& to = all->generate;
   const auto option = [app](const char* name, auto& value, const char* help) {
     return app->add_option(name, value, help)->capture_default_str();
@@ -169,7 +170,8 @@ void bind_generate(CLI::App& root, Commands* all) {
   app->add_option("--format", to.format, "csv or ndjson; to a topic csv or json")
       ->check(CLI::IsMember({"csv", "ndjson", "json"}));
   option("--seed", to.seed, "The same seed gives the same events");
-  option("--partitions", to.partitions, "Files, or partitions of the topic")->check(CLI::Range(1, 65'536));
+  option("--partitions", to.partitions, "Files, or partitions of the topic")
+      ->check(CLI::Range(1, 65'536));
   option("--events", to.events, "Events per file or partition");
   option("--customers", to.customers, "Customers")->check(CLI::PositiveNumber);
   option("--terminals", to.terminals, "Terminals")->check(CLI::PositiveNumber);

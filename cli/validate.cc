@@ -9,8 +9,8 @@
 
 #include "cli/table.h"
 #include "shared/base/time.h"
-#include "shared/plan/features.h"
 #include "shared/kafka/client_settings.h"
+#include "shared/plan/features.h"
 #include "shared/plan/source_partitions.h"
 #include "shared/plan/yaml_job.h"
 
@@ -214,8 +214,8 @@ void check_clients(CompiledJob* job) {
   for (const proto::Source& source : job->plan.sources()) {
     if (!source.has_kafka()) continue;
     if (Status checked = check_client_settings(source.kafka()); !checked.ok()) {
-      job->errors.push_back({0, 0, "sources." + source.name() + ".stream.kafka.client",
-                             checked.error().message()});
+      job->errors.push_back(
+          {0, 0, "sources." + source.name() + ".stream.kafka.client", checked.error().message()});
     }
   }
 }

@@ -14,11 +14,11 @@
 namespace tidemill {
 
 enum class ErrorCode {
-  kRetryable,  // may succeed if tried again
-  kFenced,     // a newer epoch exists: never retry, end
-  kCorrupt,    // bytes do not verify
-  kUser,       // the user's input is wrong; the message says what would be right
-  kFatal,      // the process cannot go on
+  kRetryable,      // may succeed if tried again
+  kFenced,         // a newer epoch exists: never retry, end
+  kCorrupt,        // bytes do not verify
+  kUser,           // the user's input is wrong; the message says what would be right
+  kFatal,          // the process cannot go on
   kSourceChanged,  // a log is not the one read before, or lacks what is needed: never retry
 };
 

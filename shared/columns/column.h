@@ -46,10 +46,10 @@ inline constexpr size_t kBadRecordBytes = 64 << 10;
 struct BadRecord {
   uint64_t offset = 0;
   BadReason reason{};
-  std::string message;     // for people: says what would be right
-  std::string bytes;       // of the record as it is in the log; the first kBadRecordBytes
-  uint64_t size = 0;       // of the whole record; 0: not known
-  int32_t table = -1;      // kExpression: in which table's expressions
+  std::string message;  // for people: says what would be right
+  std::string bytes;    // of the record as it is in the log; the first kBadRecordBytes
+  uint64_t size = 0;    // of the whole record; 0: not known
+  int32_t table = -1;   // kExpression: in which table's expressions
 };
 
 // The last record at or before an offset: where it begins, and a hash of what it is. {} if there is
@@ -71,11 +71,11 @@ struct EventBatch {
   std::vector<BadRecord> bad;
   uint64_t begin_offset = 0;  // this batch covers records with begin <= offset < end
   uint64_t end_offset = 0;
-  bool finished = false;  // the log has no record at or after end_offset, and never will
-  bool at_end = false;    // no record at or after end_offset now, confirmed by the log itself
-  RecordIdentity last;    // the last record before end_offset
+  bool finished = false;    // the log has no record at or after end_offset, and never will
+  bool at_end = false;      // no record at or after end_offset now, confirmed by the log itself
+  RecordIdentity last;      // the last record before end_offset
   uint64_t tombstones = 0;  // records without a value, which are no events and not bad either
-  std::string text;       // bytes the strings may point into
+  std::string text;         // bytes the strings may point into
 
   size_t rows() const { return offsets.size(); }
 };

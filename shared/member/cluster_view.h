@@ -27,9 +27,9 @@ struct StoreMember {
 struct JobInView {
   JobId id;
   std::shared_ptr<const Plan> plan;
-  uint64_t plan_hash = 0;             // of the message that the plan was made from
-  std::vector<Grant> sources;         // by source partition
-  std::vector<Grant> key_partitions;  // by key partition
+  std::vector<Grant> sources{};         // by source partition
+  std::vector<Grant> key_partitions{};  // by key partition
+  uint64_t plan_hash = 0;               // of the message that the plan was made from
 };
 
 struct ClusterState {

@@ -60,8 +60,8 @@ class MetricsRegistry {
   std::atomic<Entry*> newest_{nullptr};
 };
 
-// Gauges made for one answer, of what comes and goes (partitions, reasons): nothing of them is kept.
-// A family is given whole, one sample after the other.
+// Gauges made for one answer, of what comes and goes (partitions, reasons): nothing of them is
+// kept. A family is given whole, one sample after the other.
 class GaugeText {
  public:
   void family(std::string_view name, std::string_view help);

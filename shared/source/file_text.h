@@ -30,8 +30,8 @@ class FileText {
   // What is before `offset` will hardly be asked for again.
   virtual void release(uint64_t offset) {}
 
-  // The error that reading on from `offset` met before, if it would meet it again: see gzip_faults.h.
-  // As of refresh().
+  // The error that reading on from `offset` met before, if it would meet it again: see
+  // gzip_faults.h. As of refresh().
   virtual Status known_fault(uint64_t offset) const { return {}; }
   // Reading on from `offset` gave nothing but this error.
   virtual void note_fault(uint64_t offset, const Error& error) {}

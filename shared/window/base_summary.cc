@@ -148,7 +148,8 @@ BaseSummary::BaseSummary(const BasePlan& plan)
 
 uint64_t BaseSummary::bytes() const {
   uint64_t out = sizeof(BaseSummary) + numbers_.capacity() * sizeof(Summary) +
-                 hashes_.capacity() * sizeof(std::vector<uint64_t>) + kept_.capacity() * sizeof(void*);
+                 hashes_.capacity() * sizeof(std::vector<uint64_t>) +
+                 kept_.capacity() * sizeof(void*);
   for (const Summary& summary : numbers_) out += summary.heap_bytes();
   for (const auto& set : hashes_) out += set.capacity() * sizeof(uint64_t);
   return out;

@@ -52,7 +52,8 @@ uint64_t cache_bytes(const SummaryCache& cache) {
 
 uint64_t cache_bytes(const CollectionCache& cache) {
   if (cache == nullptr) return 0;
-  uint64_t bytes = sizeof(std::vector<GroupCollection>) + cache->capacity() * sizeof(GroupCollection);
+  uint64_t bytes =
+      sizeof(std::vector<GroupCollection>) + cache->capacity() * sizeof(GroupCollection);
   for (const GroupCollection& collection : *cache) {
     bytes += collection.rows.capacity() * sizeof(RowRef);
     bytes += collection.hashes.capacity() * sizeof(uint64_t);

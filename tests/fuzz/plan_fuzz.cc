@@ -4,8 +4,8 @@
 
 #include "shared/expr/evaluator.h"
 #include "shared/plan/plan.h"
-#include "shared/source/source_cursor.h"
 #include "shared/plan/source_partitions.h"
+#include "shared/source/source_cursor.h"
 #include "shared/window/partition_state.h"
 #include "tests/fuzz/input.h"
 

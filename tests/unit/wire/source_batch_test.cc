@@ -148,7 +148,8 @@ RC_GTEST_PROP(SourceBatch, HostileBytesAreRefusedOrStayInside, ()) {
 
 // The layout that docs/formats/data_plane.md draws.
 TEST(SourceBatch, LiesAsDocumented) {
-  SourceBatchHeader header{JobId(1), SourcePartitionId(2), Epoch(3), 0, {5, 6, true, {14, 15}}, 7, true, true};
+  SourceBatchHeader header{
+      JobId(1), SourcePartitionId(2), Epoch(3), 0, {5, 6, true, {14, 15}}, 7, true, true};
   const Buffer bytes = write(header,
                              {{KeyPartitionId(8), 9, 10, std::vector<uint8_t>(16, 0xee)},
                               {KeyPartitionId(11), 12, 13, {}}},
