@@ -26,18 +26,7 @@ double replay_speed_of(const proto::Source& source) {
   return source.has_files() ? source.files().replay_speed() : source.generator().replay_speed();
 }
 
-struct Disposed : LocalPayload {};
-
 }  // namespace
-
-void dispose(Runtime& runtime, ActorId self, uint64_t lane, std::unique_ptr<BatchLoader> loader) {
-  if (!loader) return;
-  std::shared_ptr<BatchLoader> kept = std::move(loader);
-  runtime.run_blocking(self, lane, [kept = std::move(kept)]() mutable {
-    kept.reset();
-    return std::make_unique<Disposed>();
-  });
-}
 
 SourceReader::SourceReader(Runtime& runtime, ActorId self, const WorkerConfig& config, JobId job,
                            std::shared_ptr<const Plan> plan, SourcePartitionId source, Epoch epoch,
@@ -51,7 +40,7 @@ SourceReader::SourceReader(Runtime& runtime, ActorId self, const WorkerConfig& c
       epoch_(epoch),
       registered_(plan_->key_partitions()),
       last_opened_(plan_->key_partitions()),
-      dead_letters_(std::make_shared<DeadLetters>()) {
+      dead_letters_(std::make_shared<ReaderDeadLetters>()) {
   dead_letters_->storage = std::move(dead_letters);
   uint32_t index = 0;
   const proto::Source& read = plan_->source_of(source_.value, &index);
@@ -192,71 +181,34 @@ void SourceReader::load(Read* read) {
   // A message may exceed the credit by itself: with little credit, batches are small too.
   size_t records = std::min(config_.read_records, credit_bytes_ / kBytesPerRow + 1);
   if (!catch_up && replay_speed_ > 0) records = std::min(records, paced_records_);
-  if (catch_up) {
-    // Never past the main position: there the sessions join the main read.
-    if (read->position.offset >= main_.position.offset) return;
-  }
+  // At the main position the sessions join the main read.
+  if (catch_up && read->position.offset >= main_.position.offset) return;
   read->loading = true;
-  auto state = std::make_shared<BatchLoaded>();
-  state->loader = std::move(read->loader);
-  state->batch = read->spare ? std::move(read->spare) : std::make_unique<LoadedBatch>();
-  const auto job = job_;
-  const auto source = source_;
-  const auto epoch = epoch_;
-  const auto generation = read->generation;
-  const auto from = read->position;
-  const auto bytes = config_.read_bytes;
-  runtime_.run_blocking(
-      self_, source_lane(job, source, catch_up),
-      [state, plan = plan_, job, source, epoch, catch_up, generation, from, records, bytes,
-       follow = follow_, runtime = &runtime_, letters = catch_up ? nullptr : dead_letters_,
-       applied = catch_up ? 0 : applied_offset()]() {
-        auto done = std::make_unique<BatchLoaded>();
-        done->job = job;
-        done->source = source;
-        done->epoch = epoch;
-        done->catch_up = catch_up;
-        done->generation = generation;
-        done->batch = std::move(state->batch);
-        done->loader = std::move(state->loader);
-        const auto fail = [&](const Error& error) {
-          done->error = error.message();
-          done->source_changed = error.code() == ErrorCode::kSourceChanged;
-          return std::move(done);
-        };
-        // Anew for each start of the main read: others may have written what lies before it.
-        if (letters && (!letters->writer || letters->generation != generation)) {
-          auto writer = letters->storage->open(plan->proto().job(), job, source, epoch);
-          if (!writer) return fail(writer.error());
-          letters->writer = std::move(writer).value();
-          letters->generation = generation;
-        }
-        if (letters) done->dead_letters = letters->writer->counts();
-        if (!done->loader && from.finished && !follow) {
-          done->nothing_to_read = true;
-          return done;
-        }
-        if (!done->loader) {
-          auto opened = BatchLoader::open(plan, source.value, from);
-          if (!opened) {
-            done->nothing_to_read =
-                from.finished && opened.error().code() == ErrorCode::kSourceChanged;
-            return done->nothing_to_read ? std::move(done) : fail(opened.error());
-          }
-          done->loader = std::move(opened).value();
-        }
-        auto loaded = done->loader->load(
-            *runtime, records, bytes, letters ? letters->writer.get() : nullptr, done->batch.get());
-        if (!loaded) {
-          Error error = loaded.error();
-          done->loader.reset();
-          return fail(error);
-        }
-        done->log = done->loader->log_info();
-        if (applied > 0) done->loader->commit(applied);
-        if (letters) done->dead_letters = letters->writer->counts();
-        return done;
-      });
+  auto load = std::make_shared<SourceLoad>();
+  load->plan = plan_;
+  load->from = read->position;
+  load->records = records;
+  load->bytes = static_cast<size_t>(config_.read_bytes);
+  load->follow = follow_;
+  load->letters = catch_up ? nullptr : dead_letters_;
+  load->applied = catch_up ? 0 : applied_offset();
+  auto done = std::make_unique<BatchLoaded>();
+  done->job = job_;
+  done->source = source_;
+  done->epoch = epoch_;
+  done->catch_up = catch_up;
+  done->generation = read->generation;
+  done->loader = std::move(read->loader);
+  done->batch = read->spare ? std::move(read->spare) : std::make_unique<LoadedBatch>();
+  load->done = std::move(done);
+  runtime_.run_blocking(self_, load->done->lane(), [load, runtime = &runtime_] {
+    if (Status loaded = load->run(*runtime); !loaded) {
+      load->done->loader.reset();
+      load->done->error = loaded.error().message();
+      load->done->source_changed = loaded.error().code() == ErrorCode::kSourceChanged;
+    }
+    return std::move(load->done);
+  });
 }
 
 void SourceReader::on_loaded(std::unique_ptr<BatchLoaded> loaded) {

@@ -25,37 +25,10 @@
 #include "shared/wire/link.h"
 #include "shared/wire/source_batch.h"
 #include "worker/applied_offset.h"
-#include "worker/batch_loader.h"
 #include "worker/config.h"
+#include "worker/source_load.h"
 
 namespace tidemill {
-
-// The lane of the blocking pool on which a read loads.
-inline uint64_t source_lane(JobId job, SourcePartitionId source, bool catch_up) {
-  return (static_cast<uint64_t>(job.value) << 32) | (static_cast<uint64_t>(source.value) << 1) |
-         static_cast<uint64_t>(catch_up);
-}
-
-// What a load on the blocking pool answers with.
-struct BatchLoaded : LocalPayload {
-  JobId job;
-  SourcePartitionId source;
-  Epoch epoch;
-  bool catch_up = false;
-  uint64_t generation = 0;  // of the read position that asked
-  std::unique_ptr<BatchLoader> loader;
-  std::unique_ptr<LoadedBatch> batch;
-  std::string error;             // why it could not be read; empty if it could
-  bool source_changed = false;   // and trying again is no use
-  bool nothing_to_read = false;  // the log is finished, or finished and not there any more
-  SourceCursor::LogInfo log;
-  std::optional<DeadLetterCounts> dead_letters;  // of the main read: all that are durable
-
-  uint64_t lane() const { return source_lane(job, source, catch_up); }
-};
-
-// Destroys a loader on its lane: a cursor may block in that.
-void dispose(Runtime& runtime, ActorId self, uint64_t lane, std::unique_ptr<BatchLoader> loader);
 
 class SourceReader {
  public:
@@ -154,13 +127,7 @@ class SourceReader {
   int64_t pace_start_us_ = -1;  // monotonic time and event time at which pacing began
   TimeUs pace_event_time_ = 0;
   size_t paced_records_ = 64;
-  // Used on the lane of the main read only.
-  struct DeadLetters {
-    std::shared_ptr<DeadLetterStorage> storage;
-    std::unique_ptr<DeadLetterWriter> writer;  // opened by a main read's first load
-    uint64_t generation = 0;                   // of that read
-  };
-  std::shared_ptr<DeadLetters> dead_letters_;
+  std::shared_ptr<ReaderDeadLetters> dead_letters_;
   AppliedOffset applied_;
   int64_t at_end_since_us_ = -1;  // the main read has stood at the log's end since; -1: it does not
   int64_t at_end_seen_us_ = 0;    // when the log was last asked
