@@ -12,6 +12,9 @@ using nlohmann::json;
 
 constexpr const char* kDefaultCoordinator = "http://127.0.0.1:7070";
 constexpr const char* kDefaultDir = "./run";
+constexpr int kProbeTimeoutMs = 2'000;
+constexpr int kTakeoverMs = 15'000;
+constexpr int kLeaderPollMs = 200;
 constexpr int kChangeTimeoutMs = 130'000;  // a submission asks brokers, which may not answer
 
 std::string error_message(const Reply& reply) {
@@ -28,10 +31,69 @@ std::string as_url(std::string address) {
   return address;
 }
 
+// A coordinator that stands by for another one; it has done nothing.
+bool stands_by(const Reply& reply) {
+  return (reply.status == 307 || reply.status == 503) && reply.json.is_object() &&
+         reply.json.contains("leader");
+}
+
+bool leads(const std::string& url) {
+  return call("GET", url + "/health", "", kProbeTimeoutMs).status == 200;
+}
+
+struct Found {
+  bool anybody = false;  // a coordinator answers
+  std::string leader;    // empty: none of them leads now
+};
+
+Found find_leader(const std::vector<std::string>& coordinators) {
+  Found out;
+  for (const std::string& url : coordinators) {
+    const Reply health = call("GET", url + "/health", "", kProbeTimeoutMs);
+    if (health.exit == ExitCode::kUnreachable) continue;
+    out.anybody = true;
+    const std::string other = text_of(health.json, "leader");
+    if (health.status == 200) out.leader = url;
+    if (!other.empty() && leads(other)) out.leader = other;
+    if (!out.leader.empty()) return out;
+  }
+  return out;
+}
+
+// Asks the coordinator that leads; while none does, for as long as a takeover may last. A change is
+// sent to one that leads only: what has no answer may have been done, and is not sent again.
+Reply call_leader(const GlobalOptions& global, const std::string& method, const std::string& path,
+                  const std::string& body) {
+  const bool reads = method == "GET";
+  const auto call_one = [&](const std::string& url) {
+    return call(method, url + path, body, reads ? kCallTimeoutMs : kChangeTimeoutMs);
+  };
+  const auto coordinators = coordinator_urls(global);
+  Reply reply;
+  if (coordinators.size() == 1) {
+    reply = call_one(coordinators[0]);
+    if (!stands_by(reply)) return reply;
+  }
+  const int64_t deadline_ms = monotonic_ms() + kTakeoverMs;
+  while (true) {
+    const Found found = find_leader(coordinators);
+    if (!found.anybody) return call_one(coordinators[0]);
+    if (!found.leader.empty()) {
+      reply = call_one(found.leader);
+      const bool died = reads && reply.exit == ExitCode::kUnreachable;
+      if (!stands_by(reply) && !died) return reply;
+    }
+    if (monotonic_ms() >= deadline_ms) break;
+    sleep_ms(kLeaderPollMs);
+  }
+  reply.exit = ExitCode::kUnreachable;
+  reply.message = "no coordinator leads: is etcd up, and are there coordinators that stand by?";
+  return reply;
+}
+
 Reply call_coordinator(const GlobalOptions& global, const std::string& method,
                        const std::string& path, const std::string& body) {
-  Reply reply = call(method, coordinator_url(global) + path, body,
-                     method == "GET" ? kCallTimeoutMs : kChangeTimeoutMs);
+  Reply reply = call_leader(global, method, path, body);
   if (reply.exit == ExitCode::kUnreachable) {
     reply.message +=
         "\n  start a cluster with `tidemill up`, or name its coordinator with --coordinator URL "
@@ -71,11 +133,20 @@ Reply call(const std::string& method, const std::string& url, const std::string&
   return reply;
 }
 
-std::string coordinator_url(const GlobalOptions& global) {
-  if (!global.coordinator.empty()) return as_url(global.coordinator);
-  const auto cluster = ClusterFile::load(kDefaultDir);
-  if (cluster.ok() && !cluster->coordinator.empty()) return as_url(cluster->coordinator);
-  return kDefaultCoordinator;
+std::vector<std::string> coordinator_urls(const GlobalOptions& global) {
+  std::string list = global.coordinator;
+  if (list.empty()) {
+    const auto cluster = ClusterFile::load(kDefaultDir);
+    if (cluster.ok()) list = cluster->coordinator;
+  }
+  std::vector<std::string> urls;
+  for (size_t at = 0; at < list.size();) {
+    const size_t comma = std::min(list.find(',', at), list.size());
+    if (comma > at) urls.push_back(as_url(list.substr(at, comma - at)));
+    at = comma + 1;
+  }
+  if (urls.empty()) urls.emplace_back(kDefaultCoordinator);
+  return urls;
 }
 
 Reply get_coordinator(const GlobalOptions& global, const std::string& path) {
@@ -85,6 +156,10 @@ Reply get_coordinator(const GlobalOptions& global, const std::string& path) {
 Reply post_coordinator(const GlobalOptions& global, const std::string& path,
                        const std::string& body) {
   return call_coordinator(global, "POST", path, body);
+}
+
+Reply delete_coordinator(const GlobalOptions& global, const std::string& path) {
+  return call_coordinator(global, "DELETE", path, "");
 }
 
 Reply find_store(const GlobalOptions& global) {

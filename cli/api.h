@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "cli/global_options.h"
 
@@ -24,14 +25,16 @@ inline constexpr int kCallTimeoutMs = 20'000;
 Reply call(const std::string& method, const std::string& url, const std::string& body = "",
            int timeout_ms = kCallTimeoutMs);
 
-// The coordinator's address without a slash at its end: --coordinator, $TIDEMILL_COORDINATOR, the
-// cluster of ./run/cluster.json, or http://127.0.0.1:7070.
-std::string coordinator_url(const GlobalOptions& global);
+// The coordinators' addresses without a slash at their ends: --coordinator, $TIDEMILL_COORDINATOR,
+// the cluster of ./run/cluster.json, or http://127.0.0.1:7070. Several have commas between.
+std::vector<std::string> coordinator_urls(const GlobalOptions& global);
 
-// GET of the coordinator's `path`; a failure says how to name the coordinator.
+// GET of the coordinator's `path`, of the one that leads where there are several; a failure says
+// how to name the coordinator.
 Reply get_coordinator(const GlobalOptions& global, const std::string& path);
 Reply post_coordinator(const GlobalOptions& global, const std::string& path,
                        const std::string& body);
+Reply delete_coordinator(const GlobalOptions& global, const std::string& path);
 
 // The address of a store that is alive, from the coordinator's view of the cluster, in `message` of
 // an ok reply.

@@ -15,14 +15,14 @@ ExitCode ClusterCommand::run(const GlobalOptions& global) const {
     return ExitCode::kOk;
   }
   Table table({"NODE", "ROLE", "STATE", "PID", "ENDPOINT", "HTTP", "SHARDS", "KEY PARTITIONS",
-               "SOURCE PARTITIONS", "HEARTBEAT"});
-  for (const size_t column : {3, 6, 7, 8, 9}) table.align_right(column);
+               "STANDBYS", "SOURCE PARTITIONS", "HEARTBEAT"});
+  for (const size_t column : {3, 6, 7, 8, 9, 10}) table.align_right(column);
   for (const nlohmann::json& member : list_of(reply.json, "members")) {
-    table.add({text_of(member, "node"), text_of(member, "role"),
-               flag_of(member, "alive") ? "alive" : "dead",
+    table.add({text_of(member, "node"), text_of(member, "role"), text_of(member, "state"),
                std::to_string(number_of(member, "pid")), text_of(member, "endpoint"),
                text_of(member, "http"), std::to_string(number_of(member, "shards")),
                std::to_string(number_of(member, "key_partitions")),
+               std::to_string(number_of(member, "standbys")),
                std::to_string(number_of(member, "source_partitions")),
                std::to_string(number_of(member, "last_heartbeat_ms")) + " ms ago"});
   }

@@ -67,6 +67,21 @@ void print_left_out(const json& job) {
   if (any) std::printf("\n%s", table.render().c_str());
 }
 
+void add_snapshots(const json& job, Table* table) {
+  const json none = json::object();
+  const json& standbys = job.contains("standbys") ? job["standbys"] : none;
+  if (number_of(standbys, "total") > 0) {
+    table->add({"standbys", count_of(standbys, "total")});
+    table->add({"standbys that have caught up", count_of(standbys, "caught_up")});
+  }
+  const json& snapshots = job.contains("snapshots") ? job["snapshots"] : none;
+  table->add({"key partitions without a snapshot", count_of(snapshots, "key_partitions_without")});
+  table->add({"age of the least fresh snapshot, ms", known_of(snapshots, "oldest_age_ms")});
+  table->add({"bytes of snapshots", count_of(snapshots, "total_bytes")});
+  table->add({"snapshots that failed", count_of(snapshots, "failures")});
+  table->add({"snapshots that did not verify", count_of(snapshots, "refused")});
+}
+
 void print_totals(const json& job) {
   const json none = json::object();
   const json& partitions = job.contains("key_partitions") ? job["key_partitions"] : none;
@@ -75,6 +90,8 @@ void print_totals(const json& job) {
   table.add({"key partitions", count_of(partitions, "total")});
   table.add({"key partitions owned by workers", count_of(partitions, "owned")});
   table.add({"key partitions ready in the store", count_of(partitions, "store_ready")});
+  table.add({"key partitions being restored", count_of(job, "restoring")});
+  add_snapshots(job, &table);
   for (const auto& [name, label] : {std::pair{"rows", "rows held"},
                                     {"keys", "keys held"},
                                     {"state_bytes", "bytes of state"},

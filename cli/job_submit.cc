@@ -43,8 +43,9 @@ ExitCode JobSubmitCommand::run(const GlobalOptions& global) const {
   }
   std::error_code ec;
   const std::string base_dir = std::filesystem::absolute(file, ec).parent_path().string();
-  const Reply reply =
-      post_coordinator(global, "/v1/jobs?base_dir=" + percent_encode(base_dir), yaml.str());
+  std::string path = "/v1/jobs?base_dir=" + percent_encode(base_dir);
+  if (!from_savepoint.empty()) path += "&from_savepoint=" + percent_encode(from_savepoint);
+  const Reply reply = post_coordinator(global, path, yaml.str());
   if (!reply.ok()) {
     if (global.json && !reply.body.empty()) std::puts(reply.body.c_str());
     return print_refusal(file, reply);

@@ -6,6 +6,7 @@
 #include "cli/cluster.h"
 #include "cli/dead_letters.h"
 #include "cli/down.h"
+#include "cli/drain.h"
 #include "cli/generate.h"
 #include "cli/get.h"
 #include "cli/job_list.h"
@@ -13,6 +14,12 @@
 #include "cli/job_show.h"
 #include "cli/job_stop.h"
 #include "cli/job_submit.h"
+#include "cli/rebalance.h"
+#include "cli/savepoints.h"
+#include "cli/snapshot_list.h"
+#include "cli/snapshot_show.h"
+#include "cli/snapshot_trigger.h"
+#include "cli/snapshot_verify.h"
 #include "cli/up.h"
 #include "cli/validate.h"
 #include "shared/obs/log.h"
@@ -31,6 +38,15 @@ struct Commands {
   JobShowCommand job_show;
   JobStopCommand job_stop;
   JobMoveReaderCommand job_move_reader;
+  RebalanceCommand rebalance;
+  DrainCommand drain;
+  SnapshotListCommand snapshot_list;
+  SnapshotShowCommand snapshot_show;
+  SnapshotTriggerCommand snapshot_trigger;
+  SnapshotVerifyCommand snapshot_verify;
+  SavepointListCommand savepoint_list;
+  SavepointShowCommand savepoint_show;
+  SavepointDeleteCommand savepoint_delete;
   GetCommand get;
   DeadLettersCommand dead_letters;
   ValidateCommand validate;
@@ -83,6 +99,8 @@ void bind_jobs(CLI::App& root, Commands* all) {
   CLI::App* submit = job->add_subcommand("submit", "Submit a job file");
   submit->add_option("file", all->job_submit.file, "The job, in YAML")->required();
   submit->add_flag("--wait", all->job_submit.wait, "Wait until it is complete, showing progress");
+  submit->add_option("--from-savepoint", all->job_submit.from_savepoint,
+                     "A savepoint whose state it starts with, as in `savepoint list`");
   choose(submit, all, all->job_submit);
   CLI::App* list = job->add_subcommand("list", "List all jobs");
   choose(list, all, all->job_list);
@@ -101,6 +119,96 @@ void bind_jobs(CLI::App& root, Commands* all) {
                    "Node of the worker, as in `cluster`; default: the one with the fewest readers");
   choose(move, all, all->job_move_reader);
   for (CLI::App* app : {submit, list, show, stop, move}) app->fallthrough();
+}
+
+void bind_snapshot_verify(CLI::App* app, Commands* all) {
+  SnapshotVerifyCommand& verify = all->snapshot_verify;
+  auto* job = app->add_option("job", verify.job, "Its name or id");
+  auto* savepoint = app->add_option("--savepoint", verify.savepoint, "A savepoint instead");
+  savepoint->excludes(job);
+  app->add_option_function<uint32_t>(
+         "key_partition", [&verify](uint32_t k) { verify.key_partition = k; },
+         "Of the job, that one alone")
+      ->needs(job);
+  app->callback([all, job, savepoint] {
+    if (job->count() + savepoint->count() == 0) throw CLI::RequiredError("JOB or --savepoint");
+    all->chosen = [all] { return all->snapshot_verify.run(all->global); };
+  });
+}
+
+// JOB K, or K --savepoint NAME.
+void bind_snapshot_show(CLI::App* app, Commands* all) {
+  auto words = std::make_shared<std::vector<std::string>>();
+  app->add_option(
+         "job_and_key_partition", *words,
+         "The job's name or id, then the number of the key partition; with --savepoint the "
+         "number alone")
+      ->required()
+      ->expected(1, 2);
+  auto* savepoint =
+      app->add_option("--savepoint", all->snapshot_show.savepoint, "The one of a savepoint");
+  app->callback([all, words, savepoint] {
+    SnapshotShowCommand& show = all->snapshot_show;
+    if (words->size() != (savepoint->count() > 0 ? 1 : 2)) {
+      throw CLI::ValidationError("snapshot show", "it takes JOB K, or K --savepoint NAME");
+    }
+    if (words->size() == 2) show.job = words->front();
+    if (!CLI::detail::lexical_cast(words->back(), show.key_partition)) {
+      throw CLI::ValidationError("snapshot show",
+                                 "'" + words->back() + "' is not the number of a key partition");
+    }
+    all->chosen = [all] { return all->snapshot_show.run(all->global); };
+  });
+}
+
+void bind_snapshots(CLI::App& root, Commands* all) {
+  CLI::App* snapshot = root.add_subcommand("snapshot", "List, show, verify and trigger snapshots");
+  snapshot->require_subcommand(1);
+  CLI::App* list = snapshot->add_subcommand("list", "The newest snapshot of each key partition");
+  list->add_option("job", all->snapshot_list.job, "Its name or id")->required();
+  choose(list, all, all->snapshot_list);
+  CLI::App* show = snapshot->add_subcommand("show", "What snapshots of a key partition consist of");
+  bind_snapshot_show(show, all);
+  CLI::App* verify = snapshot->add_subcommand("verify", "Read snapshots whole, and check them");
+  bind_snapshot_verify(verify, all);
+  CLI::App* trigger = snapshot->add_subcommand("trigger", "Have snapshots taken now");
+  trigger->add_option("job", all->snapshot_trigger.job, "Its name or id")->required();
+  trigger->add_option("--name", all->snapshot_trigger.name,
+                      "Make a savepoint of them, which is kept until it is deleted");
+  trigger->add_flag("--wait", all->snapshot_trigger.wait, "Wait until all have been taken");
+  choose(trigger, all, all->snapshot_trigger);
+  for (CLI::App* app : {snapshot, list, show, verify, trigger}) app->fallthrough();
+}
+
+void bind_savepoints(CLI::App& root, Commands* all) {
+  CLI::App* savepoint = root.add_subcommand("savepoint", "List, show and delete savepoints");
+  savepoint->require_subcommand(1);
+  CLI::App* list = savepoint->add_subcommand("list", "List all savepoints");
+  choose(list, all, all->savepoint_list);
+  CLI::App* show = savepoint->add_subcommand("show", "Show what a savepoint holds");
+  show->add_option("name", all->savepoint_show.name, "Its name")->required();
+  choose(show, all, all->savepoint_show);
+  CLI::App* remove = savepoint->add_subcommand("delete", "Delete a savepoint for good");
+  remove->add_option("name", all->savepoint_delete.name, "Its name")->required();
+  choose(remove, all, all->savepoint_delete);
+  for (CLI::App* app : {savepoint, list, show, remove}) app->fallthrough();
+}
+
+void bind_moves(CLI::App& root, Commands* all) {
+  CLI::App* rebalance =
+      root.add_subcommand("rebalance", "Spread what workers own according to what it costs");
+  rebalance->add_option("job", all->rebalance.job, "Only of this job: its name or id");
+  auto* plan = rebalance->add_flag("--plan", all->rebalance.plan,
+                                   "Show what would be moved and why, and move nothing");
+  rebalance->add_flag("--status", all->rebalance.status, "Show how far the newest one is")
+      ->excludes(plan);
+  choose(rebalance, all, all->rebalance);
+  CLI::App* drain =
+      root.add_subcommand("drain", "Move everything that a worker owns to the others");
+  drain->add_option("node", all->drain.node, "The worker, as in `cluster`")->required();
+  auto* undo = drain->add_flag("--undo", all->drain.undo, "It may own things again");
+  drain->add_flag("--wait", all->drain.wait, "Return when it owns nothing")->excludes(undo);
+  choose(drain, all, all->drain);
 }
 
 void bind_get(CLI::App& root, Commands* all) {
@@ -215,14 +323,17 @@ int run(int argc, char** argv) {
   CLI::App root{"Tidemill: features from event streams, computed and served fresh", "tidemill"};
   root.set_version_flag("--version", std::string("tidemill ") + TIDEMILL_VERSION);
   root.add_option("--coordinator", all.global.coordinator,
-                  "The coordinator's HTTP address; default: that of ./run/cluster.json, or "
-                  "http://127.0.0.1:7070")
+                  "The coordinator's HTTP address, or those of all, with commas between; default: "
+                  "that of ./run/cluster.json, or http://127.0.0.1:7070")
       ->envname("TIDEMILL_COORDINATOR");
   root.add_flag("--json", all.global.json, "Raw JSON to stdout, for programs");
   root.require_subcommand(1);
   bind_up(root, &all);
   bind_cluster(root, &all);
   bind_jobs(root, &all);
+  bind_snapshots(root, &all);
+  bind_savepoints(root, &all);
+  bind_moves(root, &all);
   bind_get(root, &all);
   bind_dead_letters(root, &all);
   bind_validate(root, &all);

@@ -106,9 +106,10 @@ Status Supervisor::start_all() {
   const uint32_t p = config_.ports_from;
   const auto port = [p](uint32_t plus) { return loopback(p == 0 ? 0 : p + plus); };
   const std::string letters = config_.dir + "/dead-letters";
+  const std::string snapshots = config_.dir + "/snapshots";
   add_child("coordinator", "tidemill-coordinator",
             {"--data-dir", config_.dir + "/coordinator", "--listen", "tcp://" + port(1), "--http",
-             port(0), "--dead-letters", letters});
+             port(0), "--dead-letters", letters, "--snapshots", snapshots});
   if (const Status status = launch(children_[0]); !status.ok()) return status;
   if (const Status status = wait_ready(0, deadline_ms); !status.ok()) return status;
   keep_coordinators_ports();
@@ -116,11 +117,14 @@ Status Supervisor::start_all() {
   const std::string control = children_[0].ready.endpoint;
   const std::string shards = std::to_string(config_.shards);
   for (uint32_t w = 1; w <= config_.workers; ++w) {
-    add_child("worker-" + std::to_string(w), "tidemill-worker",
-              {"--coordinator", control, "--shards", shards, "--dead-letters", letters});
+    const std::string name = "worker-" + std::to_string(w);
+    add_child(name, "tidemill-worker",
+              {"--coordinator", control, "--shards", shards, "--dead-letters", letters,
+               "--snapshots", snapshots, "--data-dir", config_.dir + "/" + name});
   }
   add_child("store", "tidemill-store",
-            {"--coordinator", control, "--http", port(10), "--shards", shards});
+            {"--coordinator", control, "--http", port(10), "--shards", shards, "--data-dir",
+             config_.dir + "/store"});
   for (size_t c = 1; c < children_.size(); ++c) {
     if (const Status status = launch(children_[c]); !status.ok()) return status;
   }

@@ -1,5 +1,6 @@
 #include "coordinator/cluster_view.h"
 
+#include "coordinator/moves.h"
 #include "proto/control.pb.h"
 
 namespace tidemill {
@@ -10,6 +11,22 @@ void write_grant(const PartitionGrant& grant, Message* out) {
   out->set_node(grant.node.value);
   out->set_epoch(grant.epoch.value);
   out->set_shard(grant.shard);
+}
+
+// With those who follow them, as far as they live.
+void write_key_partitions(const CoordinatorState& state, const JobGrants& grants,
+                          proto::JobView* out) {
+  const auto standbys = shown_standbys(grants);
+  for (size_t k = 0; k < grants.key_partitions.size(); ++k) {
+    auto* grant = out->add_key_partitions();
+    write_grant(grants.key_partitions[k], grant);
+    for (const WorkerSlot& slot : standbys[k]) {
+      if (!state.members.contains(slot.node)) continue;
+      auto* standby = grant->add_standbys();
+      standby->set_node(slot.node.value);
+      standby->set_shard(slot.shard);
+    }
+  }
 }
 
 }  // namespace
@@ -29,11 +46,10 @@ Buffer encode_cluster_view(const CoordinatorState& state, const std::string& ins
     if (!entry.job->live()) continue;
     auto* job = view.add_jobs();
     job->set_job(id.value);
+    job->set_snapshot_trigger(entry.job->snapshot_trigger);
     *job->mutable_plan() = entry.job->plan->proto();
     for (const auto& grant : entry.grants->sources) write_grant(grant, job->add_sources());
-    for (const auto& grant : entry.grants->key_partitions) {
-      write_grant(grant, job->add_key_partitions());
-    }
+    write_key_partitions(state, *entry.grants, job);
   }
   return Buffer(view.SerializeAsString());
 }

@@ -13,6 +13,7 @@ namespace tidemill {
 namespace {
 
 constexpr uint64_t kTickTimer = 1;
+constexpr uint64_t kSuspectTimer = 2;
 constexpr size_t kMaxHeartbeatBytes = 8u << 20;
 constexpr size_t kMaxFencedLinks = 1024;
 constexpr int64_t kDiscoverIntervalUs = kMicrosPerSecond;
@@ -38,18 +39,37 @@ Coordinator::Coordinator(Runtime& runtime, const CoordinatorConfig& config,
       store_(std::move(store)),
       catalog_(config.catalog ? config.catalog : make_source_catalog()),
       probe_(config.metrics != nullptr ? config.metrics : &own_metrics_),
-      members_(config.membership_limits()) {}
+      members_(config.membership_limits()),
+      rebalancer_({config.auto_rebalance, config.join_settle_ms * 1000}),
+      snapshots_(runtime, config.snapshots, 2 * config.lease_ms * 1000, &probe_),
+      snapshot_checks_(runtime, config.snapshots) {}
 
 void Coordinator::start() {
-  runtime_.run_blocking(kAgent, kStoreLane, [store = store_]() -> std::unique_ptr<LocalPayload> {
-    return std::make_unique<LoadedState>(store->start_generation());
-  });
+  if (config_.election != nullptr) {
+    phase_ = Phase::kStandby;
+    stand_for_leadership();
+  } else {
+    load();
+  }
+  runtime_.watch_links(kAgent);
   runtime_.start_timer(kAgent, config_.tick_ms * 1000, kTickTimer);
 }
 
+void Coordinator::load() {
+  load_again_ = false;
+  runtime_.run_blocking(kAgent, kStoreLane, [store = store_]() -> std::unique_ptr<LocalPayload> {
+    return std::make_unique<LoadedState>(store->start_generation());
+  });
+}
+
 void Coordinator::receive(Message message) {
+  if (!may_act()) return;
   if (message.local == nullptr) {
-    if (message.type == kHeartbeat) on_heartbeat(message);
+    if (message.type == kHeartbeat) {
+      on_heartbeat(message);
+    } else {
+      on_snapshot_message(message);
+    }
     return;
   }
   auto* local = message.local.get();
@@ -64,29 +84,62 @@ void Coordinator::receive(Message message) {
   } else if (auto* discovered = dynamic_cast<DiscoveredSources*>(local)) {
     on_discovered(std::move(*discovered));
   } else if (auto* read = dynamic_cast<FinishedRead*>(local)) {
-    --reading_letters_;
+    --reading_;
     read->respond(std::move(read->response));
+  } else if (auto* removed = dynamic_cast<RemovedStep*>(local)) {
+    snapshots_.on_removed(*removed, *committed_);
+  } else if (auto* verified = dynamic_cast<VerifiedManifest*>(local)) {
+    snapshot_checks_.on_verified(std::move(*verified), *committed_);
+  } else if (auto* broken = dynamic_cast<LinkBroken*>(local)) {
+    on_link_broken(broken->node);
+  } else if (auto* renewed = dynamic_cast<RenewedLeadership*>(local)) {
+    on_renewed(std::move(*renewed));
+  } else if (auto* stood = dynamic_cast<StoodForLeader*>(local)) {
+    on_stood(std::move(*stood));
   }
 }
 
-void Coordinator::on_timer(uint64_t) {
-  runtime_.start_timer(kAgent, config_.tick_ms * 1000, kTickTimer);
-  if (phase_ == Phase::kLoading) return;
+void Coordinator::on_timer(uint64_t token) {
+  if (token == kTickTimer) runtime_.start_timer(kAgent, config_.tick_ms * 1000, kTickTimer);
+  if (!may_act()) return;
+  if (phase_ == Phase::kStandby) return stand_for_leadership();
+  renew_leadership();
+  if (load_again_) load();
+  if (unwritten_) write(std::exchange(unwritten_, std::nullopt).value());
+  if (committed_ == nullptr) return;
   const int64_t now = runtime_.monotonic_us();
-  for (const auto node : members_.expire(now)) {
+  declare_dead();
+  drop_fenced_links(now);
+  claims_due_ = true;
+  decide();
+  if (phase_ == Phase::kServing) snapshots_.remove_objects(*committed_);
+  discover_sources(now);
+}
+
+void Coordinator::declare_dead() {
+  for (const auto node : members_.expire(runtime_.monotonic_us())) {
+    const bool suspected = members_.entries().at(node).suspected;
     probe_.deaths.add();
     runtime_.disconnect(node);
     log_event(LogLevel::kWarning, "member_dead",
-              {{"node", node_text(node)}, {"reason", "no heartbeat for the length of the lease"}});
+              {{"node", node_text(node)},
+               {"reason", suspected ? "its connection broke, and no heartbeat came"
+                                    : "no heartbeat for the length of the lease"}});
   }
-  drop_fenced_links(now);
-  decide();
-  discover_sources(now);
+}
+
+void Coordinator::on_link_broken(NodeId node) {
+  if (!members_.suspect(node, runtime_.monotonic_us())) return;
+  log_event(LogLevel::kInfo, "member_link_broken", {{"node", node_text(node)}});
+  runtime_.start_timer(kAgent, config_.membership_limits().broken_link_us, kSuspectTimer);
 }
 
 void Coordinator::on_loaded(LoadedState loaded) {
   if (!loaded.state) {
-    runtime_.stop(1, loaded.state.error().message());
+    const Error& error = loaded.state.error();
+    if (error.code() != ErrorCode::kRetryable) return end(error.message());
+    log_event(LogLevel::kWarning, "loading_waits", {{"reason", error.message()}});
+    load_again_ = true;
     return;
   }
   auto state = std::make_shared<CoordinatorState>(std::move(*loaded.state));
@@ -114,7 +167,7 @@ void Coordinator::on_loaded(LoadedState loaded) {
 }
 
 void Coordinator::on_heartbeat(const Message& message) {
-  if (phase_ == Phase::kLoading) return;
+  if (committed_ == nullptr) return;
   probe_.heartbeats.add();
   proto::Heartbeat report;
   if (message.body.size() > kMaxHeartbeatBytes ||
@@ -127,17 +180,27 @@ void Coordinator::on_heartbeat(const Message& message) {
   }
   const NodeId node{report.node()};
   const std::string endpoint = report.endpoint();
+  const uint64_t addressed_to = report.addressed_to();
   const bool stale = report.view_version() < committed_->view_version ||
                      report.coordinator_instance() != instance_;
   const auto answer = members_.heartbeat(std::move(report), runtime_.monotonic_us());
   switch (answer.verdict) {
     case MembershipTable::Verdict::kJoined:
       on_joined(answer, node);
+      acknowledge(node, addressed_to);
       break;
     case MembershipTable::Verdict::kKnown:
+      acknowledge(node, addressed_to);
       remember_readers(node);
+      rebalancer_.take(members_.entries().at(node).report, *committed_, runtime_.monotonic_us());
       if (phase_ == Phase::kRecovering) decide();
       if (stale) send_view(node);
+      break;
+    case MembershipTable::Verdict::kLeft:
+      probe_.deaths.add();
+      log_event(LogLevel::kInfo, "member_left", {{"node", node_text(node)}});
+      send_fenced(node, endpoint, answer.reason);
+      decide();
       break;
     case MembershipTable::Verdict::kFenced:
       send_fenced(node, endpoint, answer.reason);
@@ -171,6 +234,9 @@ void Coordinator::on_joined(const MembershipTable::Answer& answer, NodeId node) 
   if (info.role == MemberRole::kWorker && workers == 1) {
     settled_at_us_ = runtime_.monotonic_us() + config_.join_settle_ms * 1000;
   }
+  if (info.role == MemberRole::kWorker) {
+    rebalancer_.want("worker " + node_text(node) + " has joined", runtime_.monotonic_us());
+  }
   decide();
 }
 
@@ -200,6 +266,7 @@ void Coordinator::send_fenced(NodeId node, const std::string& endpoint, const st
   runtime_.connect(node, endpoint);
   proto::Fenced fenced;
   fenced.set_reason(reason);
+  fenced.set_generation(committed_->generation);
   (void)runtime_.send(kAgent, {node, kAgent}, kFenced, Buffer(fenced.SerializeAsString()));
   log_event(LogLevel::kWarning, "member_fenced", {{"node", node_text(node)}, {"reason", reason}});
 }
@@ -223,17 +290,28 @@ void Coordinator::decide() {
   const int64_t now = runtime_.monotonic_us();
   if (phase_ == Phase::kRecovering && (members_.all_reported() || now >= recovered_at_us_)) {
     phase_ = Phase::kServing;
+    rebalancer_.want("the coordinator has started", now);
   }
   if (phase_ != Phase::kServing || committing_) return;
   Draft draft(*committed_);
   Answers answers = apply_commands(&draft);
   draft.set_members(members_.alive());
   apply_reports(&draft);
-  if (now >= settled_at_us_) probe_.moved_grants.add(draft.place());
+  if (now >= settled_at_us_) {
+    const auto outcome = rebalancer_.advance(&draft, members_, now, runtime_.wall_us());
+    probe_.moved_grants.add(outcome.placed + outcome.taken_over);
+    probe_.moves_done.add(outcome.done);
+    probe_.moves_dropped.add(outcome.dropped);
+  }
+  // A commit at a tick is enough for all the claims since the last one.
+  if (std::exchange(claims_due_, false) || draft.changed()) {
+    snapshots_.decide(runtime_.wall_us(), &draft);
+  }
   if (draft.changed()) {
     commit(std::move(draft), std::move(answers));
     return;
   }
+  snapshots_.answer(*committed_);
   for (auto& [respond, response] : answers) respond(std::move(response));
 }
 
@@ -315,29 +393,35 @@ void Coordinator::on_discovered(DiscoveredSources discovered) {
 
 void Coordinator::commit(Draft draft, Answers answers) {
   committing_ = true;
-  const bool view_changed = draft.view_changed();
-  auto after = std::make_shared<const CoordinatorState>(draft.take());
-  runtime_.run_blocking(kAgent, kStoreLane,
-                        [store = store_, before = committed_, after, view_changed,
-                         answers = std::move(answers)]() -> std::unique_ptr<LocalPayload> {
-                          auto out = std::make_unique<CommittedState>();
-                          out->status = store->commit(*before, *after);
-                          out->state = after;
-                          out->view_changed = view_changed;
-                          out->answers = answers;
-                          return out;
-                        });
+  CommittedState next;
+  next.view_changed = draft.view_changed();
+  next.state = std::make_shared<const CoordinatorState>(draft.take());
+  next.answers = std::move(answers);
+  write(std::move(next));
+}
+
+void Coordinator::write(CommittedState next) {
+  auto work = std::make_shared<CommittedState>(std::move(next));
+  runtime_.run_blocking(
+      kAgent, kStoreLane,
+      [store = store_, before = committed_, work]() -> std::unique_ptr<LocalPayload> {
+        work->status = store->commit(*before, *work->state);
+        return std::make_unique<CommittedState>(std::move(*work));
+      });
 }
 
 void Coordinator::on_committed(CommittedState committed) {
+  if (!committed.status && committed.status.error().code() == ErrorCode::kRetryable) {
+    log_event(LogLevel::kWarning, "commit_waits", {{"reason", committed.status.error().message()}});
+    unwritten_ = std::move(committed);
+    return;
+  }
   committing_ = false;
   if (!committed.status) {
     for (auto& [respond, response] : committed.answers) {
       respond(http_error(500, committed.status.error().message()));
     }
-    phase_ = Phase::kLoading;  // decides and answers no more
-    runtime_.stop(1, committed.status.error().message());
-    return;
+    return end(committed.status.error().message());
   }
   probe_.commits.add();
   committed_ = std::move(committed.state);
@@ -350,6 +434,7 @@ void Coordinator::on_committed(CommittedState committed) {
     for (const auto& [node, info] : committed_->members) send_view(node);
   }
   for (auto& [respond, response] : committed.answers) respond(std::move(response));
+  snapshots_.answer(*committed_);
   decide();
 }
 

@@ -6,6 +6,7 @@
 
 #include "coordinator/job_status.h"
 #include "coordinator/node_text.h"
+#include "coordinator/standby_placement.h"
 #include "shared/base/utf8.h"
 #include "shared/plan/limits.h"
 #include "shared/plan/source_partitions.h"
@@ -22,7 +23,7 @@ const JobEntry* find_live(const CoordinatorState& state, std::string_view name) 
   return nullptr;
 }
 
-// Whether the planner has anything to do: most of the time it has not.
+// Whether the placement planner has anything to do: most of the time it has not.
 bool needs_placement(const JobEntry& entry, const std::map<NodeId, MemberInfo>& members,
                      bool any_worker) {
   const JobGrants& grants = *entry.grants;
@@ -63,7 +64,8 @@ const JobEntry* find_job(const CoordinatorState& state, std::string_view name_or
 
 Draft::Draft(const CoordinatorState& committed) : state_(committed) {}
 
-Result<JobId> Draft::submit(std::shared_ptr<const Plan> plan, TimeUs now, const JobLimits& limits) {
+Result<JobId> Draft::submit(std::shared_ptr<const Plan> plan, TimeUs now, const JobLimits& limits,
+                            const Savepoint* from) {
   const std::string name = plan->proto().job();
   if (const auto* entry = find_live(state_, name)) {
     return user_error("there is job " + std::to_string(entry->job->id.value) + " of the name '" +
@@ -75,6 +77,9 @@ Result<JobId> Draft::submit(std::shared_ptr<const Plan> plan, TimeUs now, const 
     return user_error("there are " + std::to_string(live) +
                       " jobs, as many as max-jobs allows; stop one first");
   }
+  if (from != nullptr) {
+    if (auto status = check_savepoint(*from, state_); !status) return status.error();
+  }
   const JobId id = state_.next_job;
   state_.next_job = JobId{id.value + 1};
   auto grants = std::make_shared<JobGrants>();
@@ -83,6 +88,7 @@ Result<JobId> Draft::submit(std::shared_ptr<const Plan> plan, TimeUs now, const 
   auto job = std::make_shared<JobRecord>(
       JobRecord{id, name, JobState::kRunning, now, std::move(plan), {}});
   state_.jobs[id] = {std::move(job), std::move(grants)};
+  if (from != nullptr) start_from(*from, id, &state_);
   changed_ = view_changed_ = true;
   return id;
 }
@@ -105,6 +111,7 @@ Result<JobId> Draft::stop(std::string_view name_or_id, const JobLimits& limits) 
 void Draft::set_members(std::map<NodeId, MemberInfo> alive) {
   if (alive == state_.members) return;
   state_.members = std::move(alive);
+  std::erase_if(state_.draining, [this](NodeId node) { return !state_.members.contains(node); });
   changed_ = view_changed_ = true;
 }
 
@@ -124,6 +131,9 @@ Result<PartitionGrant> Draft::move_reader(std::string_view name_or_id, uint32_t 
       return user_error("there is no worker " + node_text(to) +
                         (member == state_.members.end() ? "" : ", it is a store") +
                         "; /v1/cluster lists the workers");
+    }
+    if (state_.draining.contains(to)) {
+      return retryable_error("worker " + node_text(to) + " is draining");
     }
   }
   if (!found->job->reading()) {
@@ -230,9 +240,7 @@ std::vector<JobId> Draft::complete(const MembershipTable& members) {
 PlacementInput Draft::placement_input(JobId job) const {
   const JobEntry& entry = state_.jobs.at(job);
   PlacementInput input;
-  for (const auto& [node, info] : state_.members) {
-    if (info.role == MemberRole::kWorker) input.workers.push_back({node, info.shards});
-  }
+  input.workers = placement_workers();
   input.current = entry.grants.get();
   input.key_partitions = entry.job->plan->key_partitions();
   input.source_partitions = entry.job->plan->source_partitions();
@@ -244,18 +252,32 @@ PlacementInput Draft::placement_input(JobId job) const {
   return input;
 }
 
-uint32_t Draft::place() {
-  const bool any_worker =
-      std::any_of(state_.members.begin(), state_.members.end(),
-                  [](const auto& member) { return member.second.role == MemberRole::kWorker; });
+uint32_t Draft::place(const StandbyTable& standbys) {
+  const auto workers = placement_workers();
+  const bool any_worker = std::any_of(workers.begin(), workers.end(),
+                                      [](const PlacementWorker& w) { return !w.draining; });
   uint32_t moved = 0;
   for (auto& [id, entry] : state_.jobs) {
-    if (!entry.job->live() || !needs_placement(entry, state_.members, any_worker)) continue;
-    auto placement = plan_placement(placement_input(id));
-    if (placement.moved == 0) continue;
-    moved += placement.moved;
-    state_.next_epoch = placement.next_epoch;
-    entry.grants = std::make_shared<const JobGrants>(std::move(placement.grants));
+    if (!entry.job->live()) continue;
+    std::optional<JobGrants> next;
+    if (needs_placement(entry, state_.members, any_worker)) {
+      auto input = placement_input(id);
+      input.successors = successors(entry, standbys);
+      auto placement = plan_placement(input);
+      moved += placement.moved;
+      state_.next_epoch = placement.next_epoch;
+      if (placement.moved > 0) {
+        drop_moves_of_lost(*entry.grants, &placement.grants);
+        next = std::move(placement.grants);
+      }
+    }
+    const bool wants_standbys = entry.job->plan->proto().standby_replicas() > 0;
+    if (needs_standbys(workers, wants_standbys, next ? *next : *entry.grants)) {
+      if (!next) next = *entry.grants;
+      (void)place_standbys(workers, wants_standbys, &*next);
+    }
+    if (!next) continue;
+    entry.grants = std::make_shared<const JobGrants>(std::move(*next));
     changed_ = view_changed_ = true;
   }
   return moved;
@@ -314,6 +336,7 @@ void Draft::forget_stopped(size_t keep) {
       ++it;
       continue;
     }
+    forget_objects(it->first, &state_);
     it = state_.jobs.erase(it);
     --stopped;
   }

@@ -13,7 +13,12 @@
 
 #include "coordinator/coordinator_state.h"
 #include "coordinator/membership.h"
+#include "coordinator/moves.h"
 #include "coordinator/placement.h"
+#include "coordinator/rebalance_planner.h"
+#include "coordinator/savepoints.h"
+#include "coordinator/snapshot_registry.h"
+#include "coordinator/standby_table.h"
 #include "shared/base/result.h"
 
 namespace tidemill {
@@ -33,12 +38,22 @@ struct FoundSource {
 // By name (a live job before stopped ones, the newest of those first), else by id; null: none.
 const JobEntry* find_job(const CoordinatorState& state, std::string_view name_or_id);
 
+class LoadTable;
+
+// A move that has come to its end, for people to read about.
+struct EndedJobMove {
+  JobId job;
+  EndedMove end;
+};
+
 class Draft {
  public:
   explicit Draft(const CoordinatorState& committed);
 
-  // kUser: a live job has the name, or there are too many.
-  Result<JobId> submit(std::shared_ptr<const Plan> plan, TimeUs now, const JobLimits& limits);
+  // With `from` the job starts with the state of that savepoint, which its plan fits. kUser: a live
+  // job has the name, or there are too many; kRetryable: the savepoint is gone.
+  Result<JobId> submit(std::shared_ptr<const Plan> plan, TimeUs now, const JobLimits& limits,
+                       const Savepoint* from = nullptr);
   // Stopping a stopped job changes nothing. kUser: there is no such job.
   Result<JobId> stop(std::string_view name_or_id, const JobLimits& limits);
   void set_members(std::map<NodeId, MemberInfo> alive);
@@ -60,8 +75,39 @@ class Draft {
   void keep_readers(JobId job, const ReadersBefore& readers);
   // Jobs that are complete by what their members report; gives those that have become so.
   std::vector<JobId> complete(const MembershipTable& members);
-  // Grants for everything that no living member owns. Returns how many have changed.
-  uint32_t place();
+  // Grants for everything that no living member owns, to those who hold a copy first; standbys for
+  // jobs that want them. Returns how many grants have changed.
+  uint32_t place(const StandbyTable& standbys = {});
+
+  // decision_moves.cc: standbys and moves.
+  // A worker that is to own nothing. kUser: there is no such worker; kRetryable: all others drain.
+  Status drain(NodeId node);
+  // Whether it was draining. What was to leave it and has not begun to stays. kUser.
+  Result<bool> undrain(NodeId node);
+  // What should be on other workers; of `only`, if it is named. Without drain_only, what waits to
+  // be moved is planned anew. kUser: there is no such live job.
+  Result<RebalancePlan> plan_rebalance(const LoadTable& loads, const std::string& only,
+                                       bool drain_only) const;
+  // Carries the plan out: readers now, the rest as moves; in place of what `only` (or every job)
+  // has waiting, unless it is one of drain_only.
+  void start_rebalance(const RebalancePlan& plan, const std::string& only, bool drain_only,
+                       const std::string& cause, TimeUs now);
+  // Moves for what is on draining workers and is not being moved yet.
+  void drain_workers(const LoadTable& loads, TimeUs now);
+  // Ends the moves that have caught up, or cannot.
+  std::vector<EndedJobMove> end_moves(const StandbyTable& standbys, TimeUs now);
+  // Begins those that may begin. Returns how many.
+  uint32_t begin_moves(TimeUs now);
+  bool any_moves() const;
+
+  // decision_snapshots.cc: see snapshot_registry.h and savepoints.h. Only a trigger is part of the
+  // view. Claims are registered last, by the grants as this draft leaves them.
+  Registration register_snapshot(const proto::SnapshotTaken& claim, NodeId from);
+  Result<Triggered> trigger_snapshot(std::string_view job, const std::string& savepoint,
+                                     TimeUs now);
+  SavepointChanges update_savepoints(TimeUs now);
+  Status delete_savepoint(const std::string& name);
+  void end_removal(const RemovalId& id);
 
   bool changed() const { return changed_; }
   bool view_changed() const { return view_changed_; }
@@ -74,6 +120,13 @@ class Draft {
   void set_plan(JobEntry* entry, proto::JobPlan plan);
   void fail(JobEntry* entry, std::string error);
   PlacementInput placement_input(JobId job) const;
+  std::vector<PlacementWorker> placement_workers() const;
+  std::vector<WorkerSlot> successors(const JobEntry& entry, const StandbyTable& standbys) const;
+  bool takes(const WorkerSlot& slot) const;
+  MoveContext move_context(const JobEntry& entry, const StandbyTable* standbys) const;
+  void drop_moves_of_lost(const JobGrants& before, JobGrants* grants);
+  void count_ended(const std::vector<EndedMove>& ended);
+  bool drain_unplanned() const;
   void forget_stopped(size_t keep);
 
   CoordinatorState state_;

@@ -81,15 +81,34 @@ void add_stages(const proto::JobReport& report, JobStatus* out) {
   }
 }
 
+// What features are computed from is held by stores: each holds all of it, once it is ready.
+void take_store_figures(const proto::JobReport& report, JobStatus* out) {
+  if (report.rows() < out->rows) return;
+  out->rows = report.rows();
+  out->keys = report.keys();
+  out->state_bytes = report.state_bytes();
+  out->full_chunks = report.full_chunks();
+  out->recut_chunks = report.recut_chunks();
+  out->freed_rows = report.freed_rows();
+}
+
+void count_standbys(const JobEntry& entry, const proto::JobReport& report, JobStatus* out) {
+  for (const proto::StandbyReport& standby : report.standbys()) {
+    const auto granted = entry.grants->standbys.find(standby.key_partition());
+    if (granted == entry.grants->standbys.end()) continue;
+    if (granted->second.node.value == standby.node() && standby.caught_up()) {
+      ++out->standbys_caught_up;
+    }
+  }
+}
+
 void add_counts(const proto::JobReport& report, JobStatus* out) {
-  out->rows += report.rows();
-  out->keys += report.keys();
-  out->state_bytes += report.state_bytes();
   out->rows_applied += report.rows_applied();
   out->too_late_rows += report.too_late_rows();
-  out->full_chunks += report.full_chunks();
-  out->recut_chunks += report.recut_chunks();
-  out->freed_rows += report.freed_rows();
+  out->restoring += report.restoring();
+  out->pending_bytes += report.pending_bytes();
+  out->snapshot_failures += report.snapshot_failures();
+  out->refused_snapshots += report.refused_snapshots();
   out->images_sent += report.images_sent();
   out->session_gaps += report.session_gaps();
   const auto views = static_cast<size_t>(report.too_late_by_view_size());
@@ -132,7 +151,10 @@ void read_stores(JobId job, const MembershipTable& members, JobStatus* out, bool
     if (!member.alive || member.info.role != MemberRole::kStore) continue;
     const auto* report = report_of(member, job);
     const uint32_t ready = report ? report->key_partitions() : 0;
-    if (report) add_stages(*report, out);
+    if (report) {
+      add_stages(*report, out);
+      take_store_figures(*report, out);
+    }
     out->store_ready = *any_store ? std::min(out->store_ready, ready) : ready;
     *any_store = true;
   }
@@ -203,8 +225,12 @@ JobStatus job_status(const JobEntry& entry, const MembershipTable& members, uint
   }
   for (const auto& [node, member] : members.entries()) {
     if (!member.alive || member.info.role != MemberRole::kWorker) continue;
-    if (const auto* report = report_of(member, job)) add_counts(*report, &out);
+    if (const auto* report = report_of(member, job)) {
+      add_counts(*report, &out);
+      count_standbys(entry, *report, &out);
+    }
   }
+  out.standbys = static_cast<uint32_t>(entry.grants->standbys.size());
   bool any_store = false;
   read_stores(job, members, &out, &any_store);
   out.complete = settled && any_store && out.store_ready == out.key_partitions &&

@@ -52,15 +52,22 @@ struct JobStatus {
   uint32_t owned = 0;
   std::map<NodeId, uint32_t> owned_by;
   uint32_t store_ready = 0;  // key partitions that every store holds; 0 without a store
-  // Sums over the workers.
+  // What the store holds that reports the most rows.
   uint64_t rows = 0;
   uint64_t keys = 0;
   uint64_t state_bytes = 0;
-  uint64_t rows_applied = 0;
-  uint64_t too_late_rows = 0;
   uint64_t full_chunks = 0;
   uint64_t recut_chunks = 0;
   uint64_t freed_rows = 0;
+  // Sums over the workers.
+  uint64_t rows_applied = 0;
+  uint64_t too_late_rows = 0;
+  uint64_t restoring = 0;          // key partitions whose state is not there yet
+  uint64_t pending_bytes = 0;      // changes that no file on their disks holds yet
+  uint64_t snapshot_failures = 0;  // that could not be written or uploaded
+  uint64_t refused_snapshots = 0;  // that did not verify when they were to be restored
+  uint32_t standbys = 0;           // granted
+  uint32_t standbys_caught_up = 0;
   uint64_t images_sent = 0;
   uint64_t session_gaps = 0;
   std::vector<uint64_t> too_late_by_view;  // by number of the view in the plan

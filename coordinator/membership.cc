@@ -49,6 +49,7 @@ MembershipTable::Answer MembershipTable::heartbeat(proto::Heartbeat report, int6
     if (report.view_version() > 0) {
       return {Verdict::kFenced, "not a member of this cluster any more: start again", {}};
     }
+    if (report.leaving()) return {Verdict::kFenced, "it leaves", {}};
     const auto at = alive_at_.find(info.endpoint);
     const bool replaces = at != alive_at_.end();
     if (!replaces && alive_at_.size() >= limits_.max_members) {
@@ -71,24 +72,37 @@ MembershipTable::Answer MembershipTable::heartbeat(proto::Heartbeat report, int6
     return {Verdict::kRefused, "endpoint, role and shards never change during an incarnation", {}};
   }
   Entry& entry = it->second;
+  if (report.leaving()) {
+    declare_dead(&entry);
+    return {Verdict::kLeft, "it leaves", {}};
+  }
   entry.http = report.http_address();
   entry.pid = report.pid();
   entry.reported = true;
   entry.last_heartbeat_us = now_us;
   entry.deadline_us = now_us + limits_.lease_us;
+  entry.suspected = false;
   entry.report = std::move(report);
   return answer;
+}
+
+bool MembershipTable::suspect(NodeId node, int64_t now_us) {
+  const auto it = entries_.find(node);
+  if (it == entries_.end() || !it->second.alive || it->second.suspected) return false;
+  it->second.suspected = true;
+  it->second.deadline_us = std::min(it->second.deadline_us, now_us + limits_.broken_link_us);
+  return true;
 }
 
 std::vector<NodeId> MembershipTable::expire(int64_t now_us) {
   const int64_t since = expired_at_us_ < 0 ? 0 : now_us - expired_at_us_;
   expired_at_us_ = now_us;
-  const int64_t held_up = since > limits_.lease_us / 2 ? since : 0;
   std::vector<NodeId> dead;
   for (auto& [node, entry] : entries_) {
     if (!entry.alive) continue;
-    if (held_up > 0) {
-      entry.deadline_us = std::min(entry.deadline_us + held_up, now_us + limits_.lease_us);
+    const int64_t term = entry.suspected ? limits_.broken_link_us : limits_.lease_us;
+    if (since > term / 2) {
+      entry.deadline_us = std::min(entry.deadline_us + since, now_us + term);
     }
     if (entry.deadline_us <= now_us) dead.push_back(node);
   }

@@ -21,6 +21,7 @@ namespace tidemill {
 
 struct MembershipLimits {
   int64_t lease_us = 3'000'000;
+  int64_t broken_link_us = 300'000;
   size_t max_members = 1024;
   size_t max_dead_remembered = 4096;
 };
@@ -35,13 +36,14 @@ class MembershipTable {
     bool reported = false;          // a heartbeat came since this coordinator started
     int64_t last_heartbeat_us = 0;  // monotonic
     int64_t deadline_us = 0;        // dead if no heartbeat came until then
+    bool suspected = false;         // since the last heartbeat
     proto::Heartbeat report;        // the newest
   };
 
-  enum class Verdict { kJoined, kKnown, kFenced, kRefused };
+  enum class Verdict { kJoined, kKnown, kLeft, kFenced, kRefused };
   struct Answer {
     Verdict verdict{};
-    std::string reason;  // of kFenced and kRefused
+    std::string reason;  // of kLeft, kFenced and kRefused
     NodeId replaced;     // of kJoined: who was at its endpoint before and is now dead; 0: nobody
   };
 
@@ -50,8 +52,13 @@ class MembershipTable {
   // A member of the durable state, when a coordinator starts: it has one lease to report.
   void expect(const MemberInfo& info, int64_t now_us);
 
+  // kLeft: it said goodbye, and is dead from now on.
   // kRefused: the heartbeat makes no sense, or there is no room; nothing is known of the node.
   Answer heartbeat(proto::Heartbeat report, int64_t now_us);
+
+  // The connection to it broke, as when its process has ended: what is left of its lease is short.
+  // If that was wrong, its next heartbeat renews it. False: nobody is suspected.
+  bool suspect(NodeId node, int64_t now_us);
 
   // Declares dead whoever has outlived its lease, and returns them. To be called often: if the
   // calls themselves stood still, it was this process that was held up, and everybody's lease is

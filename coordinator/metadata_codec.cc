@@ -23,6 +23,54 @@ PartitionGrant decode_grant(const Stored& stored) {
   return {NodeId{stored.node()}, stored.shard(), Epoch{stored.epoch()}};
 }
 
+void encode_move(const KeyPartitionMove& move, proto::StoredMove* out) {
+  out->set_key_partition(move.key_partition);
+  out->set_role(static_cast<proto::StoredMove::Role>(move.role));
+  out->set_node(move.to.node.value);
+  out->set_shard(move.to.shard);
+  out->set_shown_in(move.shown_in);
+  out->set_begun_at_us(move.begun_at);
+}
+
+Result<KeyPartitionMove> decode_move(const proto::StoredMove& stored, size_t key_partitions) {
+  const bool has_role =
+      stored.role() == proto::StoredMove::OWNER || stored.role() == proto::StoredMove::STANDBY;
+  if (!has_role || stored.node() == 0 || stored.key_partition() >= key_partitions) {
+    return corrupt_error("an impossible move");
+  }
+  return KeyPartitionMove{stored.key_partition(),
+                          static_cast<KeyPartitionMove::Role>(stored.role()),
+                          {NodeId{stored.node()}, stored.shard()},
+                          stored.shown_in(),
+                          stored.begun_at_us()};
+}
+
+void encode_rebalance(const RebalanceRecord& record, proto::StoredRebalance* out) {
+  out->set_id(record.id);
+  out->set_cause(record.cause);
+  out->set_started_at_us(record.started_at);
+  out->set_finished_at_us(record.finished_at);
+  out->set_moves(record.moves);
+  out->set_done(record.done);
+  out->set_dropped(record.dropped);
+}
+
+RebalanceRecord decode_rebalance(const proto::StoredRebalance& stored) {
+  return {stored.id(),    stored.cause(), stored.started_at_us(), stored.finished_at_us(),
+          stored.moves(), stored.done(),  stored.dropped()};
+}
+
+// Of one key partition at most one standby, on another worker than the owner.
+Status decode_standbys(const proto::KeyPartitionGrant& stored, uint32_t k, JobGrants* out) {
+  for (const auto& standby : stored.standbys()) {
+    const bool possible =
+        standby.node() != 0 && standby.node() != stored.node() && !out->standbys.contains(k);
+    if (!possible) return corrupt_error("an impossible standby");
+    out->standbys[k] = {NodeId{standby.node()}, standby.shard()};
+  }
+  return {};
+}
+
 }  // namespace
 
 proto::StoredCluster encode_cluster(const CoordinatorState& state) {
@@ -39,6 +87,8 @@ proto::StoredCluster encode_cluster(const CoordinatorState& state) {
     member->set_role(static_cast<proto::Role>(info.role));
     member->set_shards(info.shards);
   }
+  for (const NodeId node : state.draining) out.add_draining(node.value);
+  if (state.rebalance.id != 0) encode_rebalance(state.rebalance, out.mutable_rebalance());
   return out;
 }
 
@@ -52,6 +102,9 @@ proto::StoredJob encode_job(const JobRecord& job) {
   *out.mutable_plan() = job.plan->proto();
   out.set_error(job.error);
   for (const auto& [s, reader] : job.readers) *out.add_readers() = reader;
+  out.set_snapshot_trigger(job.snapshot_trigger);
+  out.set_from_savepoint(job.from_savepoint);
+  out.set_origin(job.origin.value);
   return out;
 }
 
@@ -60,7 +113,16 @@ proto::StoredGrants encode_grants(JobId job, const JobGrants& grants) {
   out.set_format_version(kMetadataFormatVersion);
   out.set_job(job.value);
   for (const auto& grant : grants.sources) encode_grant(grant, out.add_sources());
-  for (const auto& grant : grants.key_partitions) encode_grant(grant, out.add_key_partitions());
+  for (uint32_t k = 0; k < grants.key_partitions.size(); ++k) {
+    auto* grant = out.add_key_partitions();
+    encode_grant(grants.key_partitions[k], grant);
+    const auto standby = grants.standbys.find(k);
+    if (standby == grants.standbys.end()) continue;
+    auto* stored = grant->add_standbys();
+    stored->set_node(standby->second.node.value);
+    stored->set_shard(standby->second.shard);
+  }
+  for (const auto& move : grants.moves) encode_move(move, out.add_moves());
   return out;
 }
 
@@ -85,6 +147,14 @@ Result<CoordinatorState> decode_cluster(const proto::StoredCluster& stored) {
     state.members[node] = {node, member.endpoint(), static_cast<MemberRole>(member.role()),
                            member.shards()};
   }
+  for (const uint64_t node : stored.draining()) {
+    const auto member = state.members.find(NodeId{node});
+    if (member == state.members.end() || member->second.role != MemberRole::kWorker) {
+      return corrupt_error("the cluster record drains what is no worker");
+    }
+    state.draining.insert(NodeId{node});
+  }
+  if (stored.has_rebalance()) state.rebalance = decode_rebalance(stored.rebalance());
   return state;
 }
 
@@ -102,6 +172,9 @@ Result<JobRecord> decode_job(proto::StoredJob stored) {
     const uint32_t s = reader.read().source_partition();
     job.readers[s] = std::move(reader);
   }
+  job.snapshot_trigger = stored.snapshot_trigger();
+  job.from_savepoint = stored.from_savepoint();
+  job.origin = JobId{stored.origin()};
   auto plan = Plan::from_proto(std::move(*stored.mutable_plan()));
   if (!plan) return corrupt_error(what + ": " + plan.error().message());
   job.plan = std::move(*plan);
@@ -116,7 +189,14 @@ Result<JobGrants> decode_grants(const proto::StoredGrants& stored) {
   JobGrants out;
   for (const auto& grant : stored.sources()) out.sources.push_back(decode_grant(grant));
   for (const auto& grant : stored.key_partitions()) {
+    const auto k = static_cast<uint32_t>(out.key_partitions.size());
     out.key_partitions.push_back(decode_grant(grant));
+    if (auto status = decode_standbys(grant, k, &out); !status) return status.error().within(what);
+  }
+  for (const auto& stored_move : stored.moves()) {
+    auto move = decode_move(stored_move, out.key_partitions.size());
+    if (!move) return move.error().within(what);
+    out.moves.push_back(*move);
   }
   return out;
 }

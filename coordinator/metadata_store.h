@@ -1,9 +1,9 @@
-// MetadataStore: the coordinator's durable state in an embedded RocksDB, one lock-protected
-// directory. Everything it acknowledges survives a crash of the process and of the machine.
+// MetadataStore: the coordinator's durable state over a KeyValueStore: embedded RocksDB in a
+// directory, or etcd. Everything it acknowledges survives a crash.
 //
 // blocking: used on the blocking pool only, by one task at a time (one lane), after open.
-// Failure: a directory whose contents are older than what a coordinator has seen there is refused
-// as corrupt; RocksDB alone would open a truncated one as an empty database.
+// Failure: as KeyValueStore; contents older than what a coordinator has seen there are refused as
+// corrupt.
 // Format: docs/formats/coordinator_metadata.md.
 #pragma once
 
@@ -11,22 +11,19 @@
 #include <string>
 
 #include "coordinator/coordinator_state.h"
+#include "coordinator/key_value_store.h"
 #include "shared/base/result.h"
+#include "shared/state/disk.h"
 
 namespace tidemill {
 
-// A file system in memory that outlives the stores opened on it. One store at a time.
-class MemoryDisk;
-
 class MetadataStore {
  public:
-  // Creates the directory if there is none.
-  static Result<std::shared_ptr<MetadataStore>> open(const std::string& directory);
+  // In an embedded RocksDB; creates the directory if there is none.
+  static Result<std::shared_ptr<MetadataStore>> open_on(std::shared_ptr<Disk> disk,
+                                                        const std::string& directory);
 
-  static std::shared_ptr<MemoryDisk> make_memory_disk();
-  static Result<std::shared_ptr<MetadataStore>> open_in_memory(std::shared_ptr<MemoryDisk> disk);
-
-  ~MetadataStore();
+  explicit MetadataStore(std::unique_ptr<KeyValueStore> store);
 
   // The state as committed last, with the generation raised; that is durable on return.
   Result<CoordinatorState> start_generation();
@@ -36,10 +33,7 @@ class MetadataStore {
   Status commit(const CoordinatorState& before, const CoordinatorState& after);
 
  private:
-  class Impl;
-  explicit MetadataStore(std::unique_ptr<Impl> impl);
-  static Result<std::shared_ptr<MetadataStore>> open_impl(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl_;
+  std::unique_ptr<KeyValueStore> store_;
 };
 
 }  // namespace tidemill

@@ -17,6 +17,7 @@ struct Slot {
   uint32_t other_keys = 0;
   uint32_t other_sources = 0;
   size_t worker = 0;  // index of its totals
+  bool open = true;   // not draining
 };
 
 struct WorkerTotals {
@@ -31,14 +32,21 @@ class Planner {
     for (const auto& worker : input.workers) {
       for (uint32_t shard = 0; shard < worker.shards; ++shard) {
         slot_of_[{worker.node, shard}] = slots_.size();
-        slots_.push_back({worker.node, shard, 0, 0, 0, 0, totals_.size()});
+        slots_.push_back({worker.node, shard, 0, 0, 0, 0, totals_.size(), !worker.draining});
       }
       totals_.emplace_back();
     }
     for (const auto* grants : input.others) count_other(*grants);
   }
 
-  void place_keys(std::vector<PartitionGrant>* grants) {
+  void place_keys(const std::vector<WorkerSlot>& successors, std::vector<PartitionGrant>* grants) {
+    for (size_t k = 0; k < std::min(grants->size(), successors.size()); ++k) {
+      auto& grant = (*grants)[k];
+      if (slot_of(grant) != nullptr) continue;
+      const auto to = slot_of_.find({successors[k].node, successors[k].shard});
+      if (to == slot_of_.end() || !slots_[to->second].open) continue;
+      change(&grant, successors[k].node, successors[k].shard);
+    }
     place(
         grants, [this](Slot& slot) { ++slot.keys, ++totals_[slot.worker].keys; },
         [this](const Slot& s) {
@@ -60,7 +68,7 @@ class Planner {
     }
     const Slot* least = nullptr;
     for (const Slot& slot : slots_) {
-      if (!allowed(slot.node)) continue;
+      if (!slot.open || !allowed(slot.node)) continue;
       if (least == nullptr || source_load(slot) < source_load(*least)) least = &slot;
     }
     return least;
@@ -101,13 +109,14 @@ class Planner {
     }
     for (auto& grant : *grants) {
       if (slot_of(grant) != nullptr) continue;
-      if (slots_.empty()) {
+      Slot* least = nullptr;
+      for (Slot& slot : slots_) {
+        if (slot.open && (least == nullptr || load(slot) < load(*least))) least = &slot;
+      }
+      if (least == nullptr) {
         if (grant.node != NodeId{}) change(&grant, NodeId{}, 0);
         continue;
       }
-      auto least =
-          std::min_element(slots_.begin(), slots_.end(),
-                           [&load](const Slot& a, const Slot& b) { return load(a) < load(b); });
       change(&grant, least->node, least->shard);
       add(*least);
     }
@@ -136,7 +145,7 @@ Placement plan_placement(const PlacementInput& input) {
   out.grants.key_partitions.resize(input.key_partitions);
   out.grants.sources.resize(input.source_partitions);
   if (input.place_sources) planner.place_sources(&out.grants.sources);
-  planner.place_keys(&out.grants.key_partitions);
+  planner.place_keys(input.successors, &out.grants.key_partitions);
   out.next_epoch = planner.next_epoch();
   out.moved = planner.moved();
   return out;

@@ -2,6 +2,7 @@
 
 #include <functional>
 
+#include "coordinator/snapshot_metrics.h"
 #include "shared/dead_letter/dead_letter.h"
 
 namespace tidemill {
@@ -76,11 +77,24 @@ CoordinatorProbe::CoordinatorProbe(MetricsRegistry* registry)
                                 "States made durable in the metadata store")),
       moved_grants(registry->counter("tidemill_coordinator_moved_grants_total",
                                      "Grants of partitions given to another owner")),
+      moves_done(registry->counter("tidemill_coordinator_moves_done_total",
+                                   "Moves of key partitions and standbys that have ended")),
+      moves_dropped(registry->counter("tidemill_coordinator_moves_dropped_total",
+                                      "Moves that were dropped, as when their target died")),
       requests(registry->counter("tidemill_coordinator_requests_total", "REST requests")),
+      snapshots_registered(registry->counter("tidemill_coordinator_snapshots_registered_total",
+                                             "Snapshots of key partitions registered")),
+      snapshots_refused(
+          registry->counter("tidemill_coordinator_snapshots_refused_total",
+                            "Snapshots refused, as their sender does not own the key partition")),
+      objects_removed(registry->counter("tidemill_coordinator_snapshot_objects_removed_total",
+                                        "Objects removed from snapshot storage")),
+      removal_failures(registry->counter("tidemill_coordinator_snapshot_removal_failures_total",
+                                         "Attempts to remove such objects that have failed")),
       registry_(registry) {}
 
 std::string CoordinatorProbe::render(const CoordinatorState& state, const MembershipTable& members,
-                                     const std::map<JobId, ReadersBefore>& readers) {
+                                     const std::map<JobId, ReadersBefore>& readers, TimeUs now) {
   double workers = 0;
   double stores = 0;
   for (const auto& [node, member] : members.entries()) {
@@ -122,7 +136,7 @@ std::string CoordinatorProbe::render(const CoordinatorState& state, const Member
       jobs, "tidemill_coordinator_source_lag",
       "What of a source partition's log is still to be read, in its offsets",
       [](const SourceStatus& s) { return s.lag; }, &more);
-  return registry_->render() + more.text();
+  return registry_->render() + more.text() + snapshot_metrics(state, now);
 }
 
 void CoordinatorProbe::set_job(const JobRecord& job, const JobStatus& status) {
@@ -134,9 +148,18 @@ void CoordinatorProbe::set_job(const JobRecord& job, const JobStatus& status) {
       status.key_partitions - status.owned);
   set("tidemill_coordinator_job_store_ready_partitions", "Key partitions that every store holds",
       status.store_ready);
-  set("tidemill_coordinator_job_rows", "Rows in the workers' state", status.rows);
-  set("tidemill_coordinator_job_keys", "Entity keys in the workers' state", status.keys);
-  set("tidemill_coordinator_job_state_bytes", "Bytes of the workers' state", status.state_bytes);
+  set("tidemill_coordinator_job_rows", "Rows in the store", status.rows);
+  set("tidemill_coordinator_job_keys", "Entity keys in the store", status.keys);
+  set("tidemill_coordinator_job_state_bytes", "Bytes of rows and keys in the store",
+      status.state_bytes);
+  set("tidemill_coordinator_job_restoring_partitions",
+      "Key partitions whose owner does not have their state yet", status.restoring);
+  set("tidemill_coordinator_job_pending_bytes", "Changes that no file of a worker holds yet",
+      status.pending_bytes);
+  set("tidemill_coordinator_job_snapshot_failures",
+      "Snapshots that the workers could not write or upload", status.snapshot_failures);
+  set("tidemill_coordinator_job_refused_snapshots",
+      "Snapshots that did not verify when they were to be restored", status.refused_snapshots);
   set("tidemill_coordinator_job_too_late_rows", "Rows that came too late for any read",
       status.too_late_rows);
   uint64_t bad = 0;

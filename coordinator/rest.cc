@@ -64,11 +64,18 @@ std::variant<RestRoute, HttpResponse> submit_route(std::string_view query) {
     if (parameter.empty()) continue;
     const size_t equals = parameter.find('=');
     const auto name = parameter.substr(0, equals);
-    if (name != "base_dir" || equals == std::string_view::npos) {
+    const bool known = name == "base_dir" || name == "from_savepoint";
+    if (!known || equals == std::string_view::npos) {
       return http_error(400, "unknown parameter '" + std::string(name) +
-                                 "'; there is base_dir=<absolute directory>");
+                                 "'; there are base_dir=<absolute directory> and "
+                                 "from_savepoint=<name>");
     }
     const auto value = decode(parameter.substr(equals + 1));
+    if (name == "from_savepoint") {
+      if (!value || value->empty()) return http_error(400, "from_savepoint must be a name");
+      route.from_savepoint = *value;
+      continue;
+    }
     if (!value || value->empty() || value->front() != '/' ||
         value->find('\0') != std::string::npos) {
       return http_error(400, "base_dir must be a percent-encoded absolute directory");
@@ -76,6 +83,49 @@ std::variant<RestRoute, HttpResponse> submit_route(std::string_view query) {
     route.base_dir = *value;
   }
   return route;
+}
+
+// Without plan=true it is begun.
+std::variant<RestRoute, HttpResponse> rebalance_route(const HttpRequest& request,
+                                                      std::string_view query) {
+  RestRoute route{RestCall::kShowRebalance, {}, {}};
+  if (request.method == "GET" && query.empty()) return route;
+  if (request.method != "POST") {
+    return http_error(405, request.method + " is not possible here; GET and POST are");
+  }
+  route.call = RestCall::kRebalance;
+  for (const auto parameter : split(query, '&')) {
+    if (parameter.empty()) continue;
+    const size_t equals = parameter.find('=');
+    const auto name = parameter.substr(0, equals);
+    const auto value = decode(equals == std::string_view::npos ? "" : parameter.substr(equals + 1));
+    if (name == "plan" && value && (*value == "true" || *value == "false")) {
+      route.call = *value == "true" ? RestCall::kPlanRebalance : RestCall::kRebalance;
+    } else if (name == "job" && value && !value->empty()) {
+      route.job = *value;
+    } else {
+      return http_error(400, "unknown parameter '" + std::string(parameter) +
+                                 "'; there are plan=true and job=<name or id>");
+    }
+  }
+  return route;
+}
+
+// Calls about one worker; nothing if there is no such path.
+std::optional<std::variant<RestRoute, HttpResponse>> worker_route(
+    const HttpRequest& request, const std::vector<std::string_view>& parts) {
+  if (parts.size() != 5 || parts[4] != "drain") return std::nullopt;
+  const auto node = parse_node(parts[3]);
+  if (!node) {
+    return http_error(
+        400, "'" + std::string(parts[3]) + "' is not a node: 16 hex digits, as in /v1/cluster");
+  }
+  RestRoute route{RestCall::kDrain, {}, {}};
+  route.node = *node;
+  if (request.method == "POST") return route;
+  route.call = RestCall::kUndrain;
+  if (request.method == "DELETE") return route;
+  return http_error(405, request.method + " is not possible here; POST and DELETE are");
 }
 
 Json letters_json(const LetterCounts& letters) {
@@ -194,6 +244,9 @@ std::optional<std::variant<RestRoute, HttpResponse>> job_route(
 struct Owned {
   uint64_t key_partitions = 0;
   uint64_t source_partitions = 0;
+  uint64_t standbys = 0;
+
+  bool nothing() const { return key_partitions + source_partitions + standbys == 0; }
 };
 
 // Granted to a worker, held and ready in a store.
@@ -203,12 +256,21 @@ std::map<NodeId, Owned> owned_partitions(const CoordinatorState& state,
   for (const auto& [id, entry] : state.jobs) {
     for (const auto& grant : entry.grants->key_partitions) ++owned[grant.node].key_partitions;
     for (const auto& grant : entry.grants->sources) ++owned[grant.node].source_partitions;
+    for (const auto& [k, standby] : entry.grants->standbys) ++owned[standby.node].standbys;
   }
   for (const auto& [node, member] : members.entries()) {
     if (!member.alive || member.info.role != MemberRole::kStore) continue;
     for (const auto& job : member.report.jobs()) owned[node].key_partitions += job.key_partitions();
   }
   return owned;
+}
+
+// Of a worker that drains, whether it has anything left.
+const char* member_state(const CoordinatorState& state, const MembershipTable::Entry& member,
+                         const Owned& has) {
+  if (!member.alive) return "dead";
+  if (!state.draining.contains(member.info.node)) return "alive";
+  return has.nothing() ? "drained" : "draining";
 }
 
 }  // namespace
@@ -226,14 +288,26 @@ std::variant<RestRoute, HttpResponse> route_request(const HttpRequest& request) 
     if (request.method == "POST") return submit_route(query);
     return http_error(405, request.method + " is not possible here; GET and POST are");
   }
+  if (path == "/v1/rebalance") return rebalance_route(request, query);
+  if (auto snapshots = snapshot_route(request)) {
+    if (auto* refused = std::get_if<HttpResponse>(&*snapshots)) return std::move(*refused);
+    RestRoute route{RestCall::kSnapshots, {}, {}};
+    route.snapshot = std::get<SnapshotRoute>(std::move(*snapshots));
+    return route;
+  }
   const auto parts = split(path, '/');  // "", "v1", "jobs", job, ...
+  if (parts.size() >= 4 && parts[1] == "v1" && parts[2] == "workers") {
+    if (auto routed = worker_route(request, parts)) return std::move(*routed);
+  }
   if (parts.size() >= 4 && parts[1] == "v1" && parts[2] == "jobs") {
     if (auto routed = job_route(request, parts)) return std::move(*routed);
   }
   return http_error(404,
                     "no such path; there are /v1/cluster, /v1/jobs, /v1/jobs/<name or id>, and "
-                    "below it /stop, /dead-letters and /source-partitions/<number>/move; /health "
-                    "and /metrics");
+                    "below it /stop, /dead-letters, /snapshots, /snapshot-checks, "
+                    "/key-partitions/<number>/snapshots and /source-partitions/<number>/move; "
+                    "/v1/savepoints, /v1/snapshot-checks/<number>, "
+                    "/v1/rebalance, /v1/workers/<node>/drain, /health and /metrics");
 }
 
 HttpResponse cluster_response(const CoordinatorState& state, const MembershipTable& members,
@@ -249,10 +323,12 @@ HttpResponse cluster_response(const CoordinatorState& state, const MembershipTab
                     {"http", member.http},
                     {"shards", member.info.shards},
                     {"alive", member.alive},
+                    {"state", member_state(state, member, has)},
                     {"pid", member.pid},
                     {"last_heartbeat_ms", (now_us - member.last_heartbeat_us) / 1000},
                     {"key_partitions", has.key_partitions},
-                    {"source_partitions", has.source_partitions}});
+                    {"source_partitions", has.source_partitions},
+                    {"standbys", has.standbys}});
   }
   return json_response(200, {{"version", state.view_version}, {"members", std::move(list)}});
 }
@@ -263,8 +339,9 @@ HttpResponse jobs_response(const CoordinatorState& state) {
   return json_response(200, {{"jobs", std::move(list)}});
 }
 
-HttpResponse job_response(const JobRecord& job, const JobStatus& status,
+HttpResponse job_response(const JobEntry& entry, const JobStatus& status, TimeUs now,
                           const std::string& discovery_error) {
+  const JobRecord& job = *entry.job;
   Json json = job_json(job);
   json["yaml"] = job.plan->proto().yaml();
   json["sources"] = Json::array();
@@ -277,6 +354,16 @@ HttpResponse job_response(const JobRecord& job, const JobStatus& status,
                             {"owned", status.owned},
                             {"by_node", std::move(by_node)},
                             {"store_ready", status.store_ready}};
+  json["restoring"] = status.restoring;
+  json["standbys"] = {{"total", status.standbys}, {"caught_up", status.standbys_caught_up}};
+  const auto snapshots = summarize_snapshots(entry);
+  json["snapshots"] = {{"oldest_age_ms", or_null(snapshot_age_ms(snapshots, now))},
+                       {"total_bytes", snapshots.total_bytes},
+                       {"key_partitions_without", snapshots.without},
+                       {"failures", status.snapshot_failures},
+                       {"refused", status.refused_snapshots}};
+  json["from_savepoint"] = job.from_savepoint;
+  json["pending_bytes"] = status.pending_bytes;
   json["rows"] = status.rows;
   json["keys"] = status.keys;
   json["state_bytes"] = status.state_bytes;

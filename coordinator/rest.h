@@ -10,6 +10,7 @@
 #include "coordinator/job_status.h"
 #include "coordinator/membership.h"
 #include "coordinator/node_text.h"
+#include "coordinator/snapshot_rest.h"
 #include "shared/net/http_server.h"
 #include "shared/plan/yaml_job.h"
 
@@ -22,16 +23,25 @@ enum class RestCall {
   kShowJob,
   kStopJob,
   kMoveReader,
+  kDrain,
+  kUndrain,
+  kRebalance,
+  kPlanRebalance,
+  kShowRebalance,
   kDeadLetters,
+  kSnapshots,
   kHealth,
   kMetrics
 };
 
 struct RestRoute {
   RestCall call{};
-  std::string job;                // name or id, of calls about one job
+  std::string job;                // name or id, of calls about one job; of kRebalance empty: all
   std::string base_dir;           // of kSubmitJob; absolute
   uint32_t source_partition = 0;  // of kMoveReader
+  std::string from_savepoint{};   // of kSubmitJob; empty: none
+  SnapshotRoute snapshot{};       // of kSnapshots
+  NodeId node{};                  // of kDrain and kUndrain
 };
 
 // An unknown path is answered 404, a wrong method 405, and a bad parameter 400.
@@ -41,7 +51,7 @@ HttpResponse cluster_response(const CoordinatorState& state, const MembershipTab
                               int64_t now_us);
 HttpResponse jobs_response(const CoordinatorState& state);
 // `discovery_error`: why followed patterns could not be looked at; empty if they could.
-HttpResponse job_response(const JobRecord& job, const JobStatus& status,
+HttpResponse job_response(const JobEntry& entry, const JobStatus& status, TimeUs now,
                           const std::string& discovery_error = {});
 HttpResponse submitted_response(const JobRecord& job);
 HttpResponse stopped_response(JobId job);

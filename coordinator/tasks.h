@@ -8,6 +8,7 @@
 
 #include "coordinator/coordinator_state.h"
 #include "coordinator/decision.h"
+#include "coordinator/leader_election.h"
 #include "shared/base/result.h"
 #include "shared/net/http_server.h"
 #include "shared/plan/yaml_job.h"
@@ -21,7 +22,10 @@ inline constexpr uint64_t kStoreLane = 1;
 inline constexpr uint64_t kCompileLane = 2;
 inline constexpr uint64_t kDiscoverLane = 3;
 inline constexpr uint64_t kDeadLetterLane = 4;
-inline constexpr uint16_t kBlockingThreads = 4;
+inline constexpr uint64_t kElectionLane = 5;
+inline constexpr uint64_t kSnapshotLane = 6;  // reads snapshot storage
+inline constexpr uint64_t kRemovalLane = 7;   // removes from it
+inline constexpr uint16_t kBlockingThreads = 7;
 
 using Answers = std::vector<std::pair<HttpResponder, HttpResponse>>;
 
@@ -30,10 +34,23 @@ struct LoadedState : LocalPayload {
   Result<CoordinatorState> state;
 };
 
+// An attempt to lead, or to go on leading; when it began by the coordinator's clock.
+struct StoodForLeader : LocalPayload {
+  StoodForLeader(Result<Candidacy> o, int64_t at) : outcome(std::move(o)), began_at_us(at) {}
+  Result<Candidacy> outcome;
+  int64_t began_at_us;
+};
+struct RenewedLeadership : LocalPayload {
+  RenewedLeadership(Status s, int64_t at) : status(std::move(s)), began_at_us(at) {}
+  Status status;
+  int64_t began_at_us;
+};
+
 // A job as submitted, bound to its sources; or all that is wrong with it.
 struct CompiledPlan : LocalPayload {
   std::vector<JobError> errors;
   std::shared_ptr<const Plan> plan;
+  std::shared_ptr<const Savepoint> from;  // null: it starts with nothing
   HttpResponder respond;
 };
 

@@ -4,9 +4,11 @@
 #include <cstdio>
 
 #include "serving/options.h"
+#include "serving/process_memory.h"
 #include "serving/read_gateway.h"
 #include "serving/wiring.h"
 #include "shared/runtime/real/real_process.h"
+#include "shared/state/state_directories.h"
 #include "shared/wire/actors.h"
 
 namespace tidemill {
@@ -30,6 +32,8 @@ int run(int argc, char** argv) {
   RealProcessConfig process_config;
   process_config.listen = options.listen;
   process_config.shards = static_cast<uint16_t>(options.shards);
+  // Each shard writes at most one increment at a time; the rest is for reads.
+  process_config.blocking_threads = static_cast<uint16_t>(options.shards + 3);
   auto process = RealProcess::create(process_config);
   if (!process) return fail(process.error());
 
@@ -45,12 +49,20 @@ int run(int argc, char** argv) {
   });
   if (!server) return fail(server.error());
 
+  auto coordinators = parse_coordinators(options.coordinator);
+  if (!coordinators) return fail(coordinators.error().within("--coordinator"));
   MemberConfig member;
-  member.coordinator_endpoint = options.coordinator;
+  member.coordinators = std::move(*coordinators);
   member.heartbeat_ms = options.heartbeat_ms;
   member.pid = static_cast<uint64_t>(::getpid());
   member.http_address = http->address + ":" + std::to_string((*server)->port());
-  spawn_store(**process, member, read_limits(options));
+  StoreResources resources;
+  resources.disk = Disk::real();
+  resources.data_dir = options.data_dir;
+  resources.resident_bytes = resident_bytes;
+  auto locked = lock_data_directory(resources.disk, options.data_dir);
+  if (!locked) return fail(locked.error());
+  spawn_store(**process, member, store_config(options), resources);
   std::printf("ready endpoint=%s http=%s\n", actors->endpoint().c_str(),
               member.http_address.c_str());
   std::fflush(stdout);

@@ -3,10 +3,18 @@
 namespace tidemill {
 
 void add_options(ProcessConfig* config, StoreOptions* options) {
-  config->text("coordinator", &options->coordinator, "endpoint of the coordinator");
+  config->text("coordinator", &options->coordinator,
+               "endpoint of the coordinator, or of all of them, with commas between");
   config->text("listen", &options->listen, "endpoint to listen at; port 0: any free one");
   config->text("http", &options->http, "host:port of the HTTP API; port 0: any free one");
   config->number("shards", &options->shards, {"threads that hold replicas", "", 1, 256});
+  config->text("data-dir", &options->data_dir,
+               "directory of this process alone, for what it holds");
+  config->number("snapshot-interval-ms", &options->snapshot_interval_ms,
+                 {"between writes of one key partition to disk", "ms", 50, 86'400'000});
+  config->number("memory-budget-bytes", &options->memory_budget_bytes,
+                 {"of the process; keys beyond it are on disk only; 0: no bound", "bytes", 0,
+                  int64_t{1} << 50});
   config->number("heartbeat-ms", &options->heartbeat_ms,
                  {"between reports to the coordinator", "ms", 10, 60'000});
   config->number("max-connections", &options->max_connections,
@@ -43,9 +51,13 @@ Result<HttpServerConfig> http_config(const StoreOptions& options) {
   return out;
 }
 
-ReadLimits read_limits(const StoreOptions& options) {
-  return {static_cast<size_t>(options.max_request_rows),
-          static_cast<size_t>(options.max_request_values)};
+StoreConfig store_config(const StoreOptions& options) {
+  StoreConfig out;
+  out.limits = {static_cast<size_t>(options.max_request_rows),
+                static_cast<size_t>(options.max_request_values)};
+  out.snapshot_interval_ms = options.snapshot_interval_ms;
+  out.memory_budget_bytes = options.memory_budget_bytes;
+  return out;
 }
 
 }  // namespace tidemill

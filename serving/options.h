@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "serving/features_request.h"
+#include "serving/config.h"
 #include "shared/net/http_server.h"
 #include "shared/net/process_config.h"
 
@@ -13,6 +13,9 @@ struct StoreOptions {
   std::string coordinator = "tcp://127.0.0.1:7071";
   std::string listen = "tcp://127.0.0.1:0";
   std::string http = "127.0.0.1:7080";
+  std::string data_dir = "store-data";
+  int64_t snapshot_interval_ms = 10'000;
+  int64_t memory_budget_bytes = 0;
   int64_t shards = 1;
   int64_t heartbeat_ms = 250;
   int64_t max_connections = 1024;
@@ -27,6 +30,6 @@ struct StoreOptions {
 
 void add_options(ProcessConfig* config, StoreOptions* options);
 Result<HttpServerConfig> http_config(const StoreOptions& options);
-ReadLimits read_limits(const StoreOptions& options);
+StoreConfig store_config(const StoreOptions& options);
 
 }  // namespace tidemill

@@ -105,6 +105,8 @@ void ReadGateway::receive(Message message) {
     on_keys(*keys);
   } else if (auto* changed = dynamic_cast<ViewChanged*>(local)) {
     view_ = changed->view;
+  } else if (const auto* ready = dynamic_cast<ShardReady*>(local)) {
+    ready_shards_.insert(ready->shard);
   }
 }
 
@@ -117,9 +119,7 @@ void ReadGateway::on_http(StoreHttpCall call) {
         "Feast POST /get-online-features, also under /jobs/<job>"));
   }
   if (call.request.method != method_of(target->route)) return call.respond(wrong_method(*target));
-  if (target->route == StoreRoute::kHealth && target->job.empty()) {
-    return call.respond({200, "application/json", "{\"status\":\"ok\"}"});
-  }
+  if (target->route == StoreRoute::kHealth) return call.respond(health(target->job));
   if (!view_) {
     return call.respond(
         refuse(target->route, 503,
@@ -135,10 +135,24 @@ void ReadGateway::on_http(StoreHttpCall call) {
     case StoreRoute::kKeys:
       return on_keys_call(std::move(call), target->job);
     case StoreRoute::kHealth:
-      return call.respond(find_job(*view_, target->job) != nullptr
-                              ? HttpResponse{200, "application/json", "{\"status\":\"ok\"}"}
-                              : http_error(404, "no running job is called '" + target->job + "'"));
+      break;
   }
+}
+
+// 503 until what this store held when it started can be read again.
+HttpResponse ReadGateway::health(const std::string& job) const {
+  if (!view_) {
+    return http_error(503, "not ready: this store has not heard from the coordinator yet");
+  }
+  if (!job.empty() && find_job(*view_, job) == nullptr) {
+    return http_error(404, "no running job is called '" + job + "'");
+  }
+  if (ready_shards_.size() < shards_) {
+    return http_error(503,
+                      "not ready: what this store has on disk has not been brought up to date "
+                      "by the workers yet");
+  }
+  return {200, "application/json", "{\"status\":\"ok\"}"};
 }
 
 void ReadGateway::on_read_call(StoreHttpCall call, const StoreTarget& target) {

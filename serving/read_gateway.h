@@ -9,6 +9,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -61,6 +62,7 @@ class ReadGateway : public Actor {
   };
 
   void on_http(StoreHttpCall call);
+  HttpResponse health(const std::string& job) const;
   void on_read_call(StoreHttpCall call, const StoreTarget& target);
   void on_keys_call(StoreHttpCall call, const std::string& job);
   Pending& add_pending(uint64_t id, HttpResponder respond);
@@ -80,6 +82,7 @@ class ReadGateway : public Actor {
   uint16_t shards_;
   ReadLimits limits_;
   std::shared_ptr<const ClusterState> view_;
+  std::set<uint16_t> ready_shards_;
   uint64_t next_request_ = 1;
   std::map<uint64_t, Pending> pending_;
   std::map<uint64_t, PendingKeys> pending_keys_;

@@ -1,140 +1,104 @@
 #include "serving/replica.h"
 
-#include "shared/base/mutation.h"
-#include "shared/plan/limits.h"
+#include "shared/base/assert.h"
 #include "shared/window/block_list.h"
 
 namespace tidemill {
 
-ReplicaState Replica::state() const {
-  ReplicaState out;
-  out.key_partition = id_;
-  out.registered = registered_;
-  out.session = session_;
-  out.holds_state = ready();
-  out.epoch = epoch_;
-  out.version = version_;
-  out.offsets = offsets_;
-  return out;
+Replica::Replica(TableSchemas tables, KeyPartitionId id)
+    : tables_(std::move(tables)), window_(tables_), follower_(tables_, id, this) {}
+
+void Replica::restore(StateHead head) {
+  window_.set_complete(head.ancestry.empty());
+  follower_.restore(std::move(head));
 }
 
-ReplicaState Replica::register_owner(const RegisterReplicas::Entry& entry) {
-  if (entry.epoch < registered_ && !mutated(Mutation::kAcceptOldEpoch)) {
-    ReplicaState refused = state();
-    refused.session = entry.session;
-    return refused;
-  }
-  const bool repeated = entry.epoch == registered_ && entry.session <= session_ && session_ != 0;
-  if (repeated) {  // overtaken by a later one, or heard already
-    ReplicaState again = state();
-    again.session = entry.session;
-    return again;
-  }
-  registered_ =
-      mutated(Mutation::kAcceptOldEpoch) ? entry.epoch : std::max(registered_, entry.epoch);
-  session_ = entry.session;
-  next_seq_ = 0;
-  session_open_ = true;
-  staging_.reset();
-  return state();
+void Replica::append(const RowBlockView& block, uint64_t number) {
+  window_.append(block, number);
+  rows_applied_ += block.rows();
 }
 
-Replica::Outcome Replica::apply(const FramePart& part) {
-  const bool of_owner = part.epoch == registered_ || mutated(Mutation::kAcceptOldEpoch);
-  if (!session_open_ || part.session != session_ || !of_owner) return Outcome::kRefused;
-  if (part.seq < next_seq_) {
-    if (!mutated(Mutation::kApplyTwice)) return Outcome::kRepeated;
+Status Replica::replace(bool whole, std::span<const Buffer> images, uint64_t number) {
+  if (whole) {
+    const TimeUs horizon = window_.horizon();
+    window_ = PartitionState(tables_);
+    window_.raise_horizon(horizon);
   }
-  bool fits = part.seq <= next_seq_ || mutated(Mutation::kIgnoreGap) ||
-              mutated(Mutation::kFrameOnWrongVersion);
-  if (fits) {
-    next_seq_ = std::max(next_seq_, part.seq + 1);
-    switch (part.kind) {
-      case PartKind::kRows:
-        fits = apply_rows(part);
-        break;
-      case PartKind::kImagesBegin:
-        // Without a whole replacement the images build on what is held, at that very version.
-        fits = part.whole || (ready() && epoch_ == part.epoch && version_ >= part.from_version);
-        if (fits) staging_ = Staging{part.whole, {}};
-        break;
-      case PartKind::kImages:
-        fits = staging_.has_value();
-        if (fits) {
-          staging_->images.insert(staging_->images.end(), part.payload.begin(), part.payload.end());
-        }
-        break;
-      case PartKind::kImagesClose:
-        fits = close_images(part);
-        break;
-    }
-  }
-  if (fits) return Outcome::kApplied;
-  session_open_ = false;
-  staging_.reset();
-  return Outcome::kRefused;
-}
-
-bool Replica::apply_rows(const FramePart& part) {
-  const bool same_epoch = epoch_ == part.epoch || mutated(Mutation::kAcceptOldEpoch);
-  const bool at_version = same_epoch && version_ == part.from_version;
-  if (!ready() || (!at_version && !mutated(Mutation::kFrameOnWrongVersion))) return false;
-  std::vector<RowBlockView> views;
-  for (const Buffer& bytes : part.payload) {
-    if (!parse_blocks(bytes, *window_, &views)) return false;
-  }
-  for (const RowBlockView& view : views) {
-    window_->append(view, part.to_version);
-    rows_applied_ += view.rows();
-  }
-  advance(part);
-  return true;
-}
-
-// Everything staged takes effect in this one turn, or nothing does.
-bool Replica::close_images(const FramePart& part) {
-  if (!staging_) return false;
-  staging_->images.insert(staging_->images.end(), part.payload.begin(), part.payload.end());
-  if (staging_->whole) {
-    const TimeUs horizon = this->horizon();
-    window_.emplace(tables_);
-    window_->raise_horizon(horizon);
-    offsets_.clear();
-  }
-  for (const Buffer& images : staging_->images) {
-    ByteReader in(images.bytes());
+  for (const Buffer& bytes : images) {
+    ByteReader in(bytes.bytes());
     while (in.remaining() > 0) {
-      if (!window_->apply_image(&in, part.to_version)) {
-        window_.reset();  // half-applied: no answer is better than a wrong one
-        offsets_.clear();
-        return false;
-      }
+      if (Status applied = window_.apply_image(&in, number); !applied) return applied;
     }
   }
-  staging_.reset();
-  epoch_ = part.epoch;
-  advance(part);
+  return {};
+}
+
+void Replica::raise_horizon(TimeUs horizon) { window_.raise_horizon(horizon); }
+
+void Replica::clear() { window_ = PartitionState(tables_); }
+
+Result<bool> Replica::load(const Stamp& at, std::span<const StateKey> keys,
+                           std::span<const std::vector<uint8_t>> images) {
+  ASSERT(keys.size() == images.size());
+  if (at != follower_.on_disk()) return false;
+  for (const StateKey& key : keys) window_.begin_load(key.table, key.key, key.hash);
+  Status loaded;
+  for (const auto& image : images) {
+    if (loaded.ok()) loaded = load_images(image, PartitionState::Load::kBegun);
+  }
+  if (loaded.ok()) loaded = load_pending(PartitionState::Load::kBegun);
+  window_.end_load();
+  if (!loaded) return loaded.error();
   return true;
 }
 
-void Replica::advance(const FramePart& part) {
-  version_ = part.to_version;
-  for (const FramePart::Advance& a : part.advances) {
-    if (a.source.value >= limits::kSourcePartitions) continue;  // of no plan
-    if (a.source.value >= offsets_.size()) {
-      if (mutated(Mutation::kIgnoreGrownOffsets) && part.kind == PartKind::kRows) continue;
-      offsets_.resize(a.source.value + 1);
-    }
-    offsets_[a.source.value] = a.position;
-  }
-  read_wall_us_ = part.read_wall_us;
-  window_->raise_horizon(part.horizon);
+Result<bool> Replica::load_page(const Stamp& at, std::span<const uint8_t> images) {
+  if (at != follower_.on_disk()) return false;
+  Status loaded = load_images(images, PartitionState::Load::kMissing);
+  if (loaded.ok()) loaded = load_pending(PartitionState::Load::kBegun);
+  window_.end_load();
+  if (!loaded) return loaded.error();
+  return true;
 }
 
-TimeUs Replica::max_event_time() const {
-  TimeUs largest = kMinTime;
-  for (const SourcePosition& p : offsets_) largest = std::max(largest, p.max_event_time);
-  return largest;
+// What is in memory now or in the pending changes is all there is.
+void Replica::finish_loading() {
+  const Status loaded = load_pending(PartitionState::Load::kMissing);
+  window_.end_load();
+  if (loaded.ok()) window_.set_complete(true);
+}
+
+Status Replica::load_images(std::span<const uint8_t> images, PartitionState::Load which) {
+  ByteReader in(images);
+  while (in.remaining() > 0) {
+    if (Status loaded = window_.load_image(&in, follower_.covered(), which); !loaded) return loaded;
+  }
+  return {};
+}
+
+// The pending changes of keys that are being loaded. They were checked when they came.
+Status Replica::load_pending(PartitionState::Load which) {
+  std::vector<RowBlockView> views;
+  for (const Follower::Pending& p : follower_.pending()) {
+    const Buffer& bytes = p.change.bytes;
+    if (p.change.kind == StateChange::Kind::kRows) {
+      views.clear();
+      if (Status parsed = parse_blocks(bytes, *tables_, &views); !parsed) return parsed;
+      for (const RowBlockView& view : views) window_.load_rows(view, p.number, which);
+      continue;
+    }
+    ByteReader in(bytes.bytes());
+    while (in.remaining() > 0) {
+      if (Status loaded = window_.load_image(&in, p.number, which); !loaded) return loaded;
+    }
+  }
+  return {};
+}
+
+PartitionState::Evicted Replica::evict(uint64_t bytes, size_t slots) {
+  const PartitionState::Evicted out = window_.evict(bytes, follower_.covered(), slots);
+  evicted_keys_ += out.keys;
+  return out;
 }
 
 }  // namespace tidemill

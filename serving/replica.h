@@ -1,71 +1,68 @@
-// Replica: this store's copy of one key partition. Its state is always exactly that of one V_k:
-// rows are applied only if they start at its version, images become visible all at once when they
-// are closed. The greatest registered epoch fences owners of the past. The offset vector has as
-// many components as the owner has told of: source partitions may be added while the job runs, and
-// the owner may know of them first. shard-affine: part of the StoreShard actor.
+// Replica: this store's copy of one key partition: what follows its owner (Follower), and the
+// window state that features are computed from. Keys may be in memory, or only on this store's disk
+// and in the changes that are not there yet.
+//
+// Invariant: a key in memory has all its rows; the rows of any other key are those on disk at
+// follower().on_disk() and those of follower().pending(), in that order. From it follows what every
+// way of bringing keys back does: it takes what the disk gives at that very stamp, and then the
+// pending changes, in one turn.
+//
+// shard-affine: part of the StoreShard actor.
 #pragma once
 
-#include <optional>
+#include <span>
 #include <vector>
 
+#include "shared/state/follower.h"
 #include "shared/window/partition_state.h"
-#include "shared/wire/frames.h"
 
 namespace tidemill {
 
-class Replica {
+class Replica : private FollowedRows {
  public:
   // Source partitions may be added to a plan, tables never: these stay the job's.
-  Replica(TableSchemas tables, KeyPartitionId id) : tables_(std::move(tables)), id_(id) {}
+  Replica(TableSchemas tables, KeyPartitionId id);
+  Replica(const Replica&) = delete;
+  Replica& operator=(const Replica&) = delete;
 
-  // Registers an owner's epoch and opens its session, unless a newer one is registered. The answer
-  // says what is held either way.
-  ReplicaState register_owner(const RegisterReplicas::Entry& entry);
+  Follower& follower() { return follower_; }
+  const Follower& follower() const { return follower_; }
+  const PartitionState& window() const { return window_; }
+  // Until then reads are told "not ready".
+  bool current() const { return follower_.current(); }
+  // The state that the disk holds is this one; no key is in memory yet.
+  void restore(StateHead head);
+  // What is held cannot be trusted: the owner will be asked for all of it.
+  void forget() { follower_.forget(); }
 
-  enum class Outcome {
-    kApplied,
-    kRepeated,  // had before
-    kRefused,   // does not fit, or is of a session that is over: the sender is to be told, each
-                // time, since what tells it may be lost
-  };
-  Outcome apply(const FramePart& part);
+  // Keys as the disk had them at `at`, by position; empty: no rows. False if the disk has moved on
+  // since, which changes nothing: it is to be asked again.
+  Result<bool> load(const Stamp& at, std::span<const StateKey> keys,
+                    std::span<const std::vector<uint8_t>> images);
+  // Key images of a scan of the state at `at`, likewise.
+  Result<bool> load_page(const Stamp& at, std::span<const uint8_t> images);
+  // A scan at `at` has gone over all keys, and none of them has been evicted since.
+  void finish_loading();
+  // Frees about `bytes` of keys that are on disk, looking at `slots` keys at most.
+  PartitionState::Evicted evict(uint64_t bytes, size_t slots);
 
-  ReplicaState state() const;
-  // False until the first images are closed: reads are then told "not ready".
-  bool ready() const { return window_.has_value(); }
-  const PartitionState& window() const { return *window_; }
-  Epoch epoch() const { return epoch_; }
-  uint64_t version() const { return version_; }
-  const OffsetVector& offsets() const { return offsets_; }
-  TimeUs horizon() const { return window_ ? window_->horizon() : kMinTime; }
-  int64_t read_wall_us() const { return read_wall_us_; }
   uint64_t rows_applied() const { return rows_applied_; }  // by frames, ever
-  // Largest event time applied; kMinTime if there is none.
-  TimeUs max_event_time() const;
+  uint64_t evicted_keys() const { return evicted_keys_; }  // ever
 
  private:
-  struct Staging {
-    bool whole = false;
-    std::vector<Buffer> images;
-  };
+  void append(const RowBlockView& block, uint64_t number) override;
+  Status replace(bool whole, std::span<const Buffer> images, uint64_t number) override;
+  void raise_horizon(TimeUs horizon) override;
+  void clear() override;
 
-  bool apply_rows(const FramePart& part);
-  bool close_images(const FramePart& part);
-  void advance(const FramePart& part);
+  Status load_images(std::span<const uint8_t> images, PartitionState::Load which);
+  Status load_pending(PartitionState::Load which);
 
   TableSchemas tables_;
-  KeyPartitionId id_;
-  Epoch registered_;
-  uint64_t session_ = 0;
-  uint64_t next_seq_ = 0;
-  bool session_open_ = false;
-  std::optional<Staging> staging_;
-  std::optional<PartitionState> window_;
-  Epoch epoch_;  // of the owner whose version this is
-  uint64_t version_ = 0;
-  OffsetVector offsets_;
-  int64_t read_wall_us_ = 0;
+  PartitionState window_;
+  Follower follower_;
   uint64_t rows_applied_ = 0;
+  uint64_t evicted_keys_ = 0;
 };
 
 }  // namespace tidemill

@@ -9,6 +9,8 @@ namespace tidemill {
 namespace {
 
 constexpr int64_t kReportIntervalUs = 250'000;
+constexpr uint64_t kReportTimer = 0;
+constexpr uint64_t kUpkeepTimer = 1;
 
 void refuse(const char* what, const Error& error) {
   log_event(LogLevel::kWarning, "message_refused", {{"what", what}, {"reason", error.message()}});
@@ -16,33 +18,64 @@ void refuse(const char* what, const Error& error) {
 
 }  // namespace
 
-StoreShard::StoreShard(Runtime& runtime)
-    : runtime_(runtime), self_{runtime.shard(), kStoreShardIndex} {}
+struct StoreShard::WaitingRead {
+  ActorId from;
+  std::unique_ptr<ReadRequest> request;
+  std::unique_ptr<ReadAnswer> answer;
+  size_t outstanding = 0;  // key partitions whose keys are being brought
+};
 
-void StoreShard::start() { runtime_.start_timer(self_, kReportIntervalUs, 0); }
+struct StoreShard::WaitingKeys {
+  ActorId from;
+  KeysRequest request;
+  std::unique_ptr<KeysAnswer> answer;
+  std::vector<ReplicaId> unasked;  // whose keys are not all in memory
+};
 
-void StoreShard::on_timer(uint64_t) {
-  report();
-  runtime_.start_timer(self_, kReportIntervalUs, 0);
+StoreShard::StoreShard(Runtime& runtime, uint16_t shards, const StoreConfig& config,
+                       StoreResources resources)
+    : runtime_(runtime),
+      self_{runtime.shard(), kStoreShardIndex},
+      replicas_(runtime, self_, shards, config, std::move(resources)) {}
+
+void StoreShard::start() {
+  on_timer(kReportTimer);
+  on_timer(kUpkeepTimer);
+}
+
+void StoreShard::on_timer(uint64_t token) {
+  if (token == kReportTimer) {
+    report();
+    runtime_.start_timer(self_, kReportIntervalUs, kReportTimer);
+    return;
+  }
+  runtime_.start_timer(self_, replicas_.tick(), kUpkeepTimer);
+  tell_ready();
 }
 
 void StoreShard::receive(Message message) {
   if (message.local) {
-    if (const auto* read = dynamic_cast<ReadRequest*>(message.local.get())) {
-      on_read(message.from.actor, *read);
-    } else if (const auto* edge = dynamic_cast<EdgeRequest*>(message.local.get())) {
-      on_edge(message.from.actor, *edge);
-    } else if (const auto* keys = dynamic_cast<KeysRequest*>(message.local.get())) {
-      on_keys(message.from.actor, *keys);
-    } else if (const auto* changed = dynamic_cast<ViewChanged*>(message.local.get())) {
-      on_view(*changed->view);
-    }
-    return;
-  }
-  if (message.type == kFrames) {
+    on_local(std::move(message));
+  } else if (message.type == kFrames) {
     on_frames(message);
   } else if (message.type == kRegisterReplicas) {
     on_register(message);
+  }
+}
+
+void StoreShard::on_local(Message message) {
+  LocalPayload* const local = message.local.get();
+  if (auto* read = dynamic_cast<ReadRequest*>(local)) {
+    message.local.release();
+    on_read(message.from.actor, std::unique_ptr<ReadRequest>(read));
+  } else if (const auto* edge = dynamic_cast<EdgeRequest*>(local)) {
+    on_edge(message.from.actor, *edge);
+  } else if (const auto* keys = dynamic_cast<KeysRequest*>(local)) {
+    on_keys(message.from.actor, *keys);
+  } else if (const auto* changed = dynamic_cast<ViewChanged*>(local)) {
+    on_view(*changed->view);
+  } else {
+    replicas_.receive(local);
   }
 }
 
@@ -50,10 +83,7 @@ void StoreShard::on_view(const ClusterState& view) {
   view_version_ = view.version;
   std::erase_if(jobs_, [&](const auto& job) { return !view.jobs.contains(job.first); });
   for (const auto& [id, job] : view.jobs) jobs_[id].plan = job.plan;
-}
-
-Replica& StoreShard::replica_of(Job* job, KeyPartitionId k) {
-  return job->replicas.try_emplace(k, job->plan->tables(), k).first->second;
+  replicas_.set_view(view);
 }
 
 void StoreShard::on_register(const Message& message) {
@@ -63,8 +93,9 @@ void StoreShard::on_register(const Message& message) {
   if (job == jobs_.end()) return;  // the view that has it is on its way; the owner asks again
   ReplicaStates answer{asked->job, {}};
   for (const RegisterReplicas::Entry& entry : asked->entries) {
-    if (entry.key_partition.value >= job->second.plan->key_partitions()) continue;
-    answer.entries.push_back(replica_of(&job->second, entry.key_partition).register_owner(entry));
+    HeldReplica* held = replicas_.find({asked->job, entry.key_partition});
+    if (held == nullptr || !held->opened) continue;  // the owner asks again
+    answer.entries.push_back(held->replica->follower().register_owner(entry));
   }
   runtime_.send(self_, message.from, kReplicaStates, answer.encode());
 }
@@ -78,21 +109,8 @@ void StoreShard::on_frames(const Message& message) {
   FrameAck ack{frames->job, frames->link_seq, {}};
   ReplicaStates refused{frames->job, {}};
   for (const FramePart& part : frames->parts) {
-    if (part.key_partition.value >= job->second.plan->key_partitions()) continue;
-    Replica& replica = replica_of(&job->second, part.key_partition);
-    switch (replica.apply(part)) {
-      case Replica::Outcome::kApplied:
-        // While images come in, what is held may be a former owner's, whose versions are not ours.
-        ack.entries.push_back({part.key_partition, part.session,
-                               replica.epoch() == part.epoch ? replica.version() : 0});
-        break;
-      case Replica::Outcome::kRefused:
-        refused.entries.push_back(replica.state());
-        refused.entries.back().session = part.session;
-        break;
-      case Replica::Outcome::kRepeated:
-        break;
-    }
+    HeldReplica* held = replicas_.find({frames->job, part.key_partition});
+    if (held != nullptr && held->opened) apply(part, held, &ack, &refused);
   }
   runtime_.send(self_, message.from, kFrameAck, ack.encode());
   if (!refused.entries.empty()) {
@@ -100,24 +118,45 @@ void StoreShard::on_frames(const Message& message) {
   }
 }
 
+void StoreShard::apply(const FramePart& part, HeldReplica* held, FrameAck* ack,
+                       ReplicaStates* refused) {
+  Follower& follower = held->replica->follower();
+  switch (follower.apply(part)) {
+    case Follower::Outcome::kApplied: {
+      // While images come in, what is held may be a former owner's, whose versions are not ours.
+      const Stamp stamp = follower.head().stamp();
+      ack->entries.push_back(
+          {part.key_partition, part.session, stamp.epoch == part.epoch ? stamp.version : 0});
+      replicas_.changed(held);
+      break;
+    }
+    case Follower::Outcome::kRefused:
+      refused->entries.push_back(follower.state());
+      refused->entries.back().session = part.session;
+      break;
+    case Follower::Outcome::kRepeated:
+      break;
+  }
+}
+
 ReadAnswer::Key StoreShard::read_key(const ReadRequest& request, const ReadRequest::Key& key,
-                                     const Job* job, TimeUs* horizon) const {
+                                     const Job* job, const HeldReplica* held,
+                                     TimeUs* horizon) const {
   ReadAnswer::Key out;
   out.row = key.row;
   out.key_partition = key.key_partition;
-  const auto replica =
-      job == nullptr ? decltype(job->replicas.end()){} : job->replicas.find(key.key_partition);
-  if (job == nullptr || replica == job->replicas.end() || !replica->second.ready()) return out;
-  const Replica& held = replica->second;
-  *horizon = std::max(*horizon, held.horizon());
-  const bool found = held.window().compute(request.table, key.key, key.hash, request.features,
-                                           request.as_of, &out.values);
+  if (job == nullptr || held == nullptr || !held->replica->current()) return out;
+  const PartitionState& window = held->replica->window();
+  const StateHead& head = held->replica->follower().head();
+  *horizon = std::max(*horizon, window.horizon());
+  const bool found = window.compute(request.table, key.key, key.hash, request.features,
+                                    request.as_of, &out.values);
   out.status = found ? ReadAnswer::Status::kPresent : ReadAnswer::Status::kNotFound;
-  out.freshness_ms = std::max<int64_t>(0, (runtime_.wall_us() - held.read_wall_us()) / 1000);
+  out.freshness_ms = std::max<int64_t>(0, (runtime_.wall_us() - head.read_wall_us) / 1000);
   if (request.offsets) {
-    out.epoch = held.epoch();
-    out.version = held.version();
-    out.offset_vector = held.offsets();
+    out.epoch = head.stamp().epoch;
+    out.version = head.stamp().version;
+    out.offset_vector = head.offsets;
     if (out.offset_vector.size() < job->plan->source_partitions()) {
       out.offset_vector.resize(job->plan->source_partitions());  // nothing of the last ones yet
     }
@@ -125,44 +164,116 @@ ReadAnswer::Key StoreShard::read_key(const ReadRequest& request, const ReadReque
   return out;
 }
 
-void StoreShard::on_read(ActorId from, const ReadRequest& request) {
-  const auto it = jobs_.find(request.job);
-  const Job* job = it == jobs_.end() ? nullptr : &it->second;
-  auto answer = std::make_unique<ReadAnswer>();
-  answer->request = request.request;
-  answer->group = request.group;
-  answer->keys.reserve(request.keys.size());
-  for (const ReadRequest::Key& key : request.keys) {
-    answer->keys.push_back(read_key(request, key, job, &answer->horizon));
+void StoreShard::read_keys(WaitingRead* waiting, const std::vector<size_t>& keys,
+                           const HeldReplica* held) {
+  const ReadRequest& request = *waiting->request;
+  const auto job = jobs_.find(request.job);
+  for (const size_t i : keys) {
+    waiting->answer->keys[i] =
+        read_key(request, request.keys[i], job == jobs_.end() ? nullptr : &job->second, held,
+                 &waiting->answer->horizon);
   }
-  runtime_.post_local(self_, from, std::move(answer));
+}
+
+// What is in memory is read now; the rest once it has been brought, all of a key partition at once.
+void StoreShard::on_read(ActorId from, std::unique_ptr<ReadRequest> request) {
+  const auto waiting = std::make_shared<WaitingRead>();
+  waiting->from = from;
+  waiting->answer = std::make_unique<ReadAnswer>();
+  waiting->answer->request = request->request;
+  waiting->answer->group = request->group;
+  waiting->answer->keys.resize(request->keys.size());
+  waiting->request = std::move(request);
+  const std::vector<ReadRequest::Key>& keys = waiting->request->keys;
+  struct Cold {
+    std::vector<size_t> indexes;
+    std::vector<StateKey> keys;
+  };
+  std::map<KeyPartitionId, Cold> cold;
+  for (size_t i = 0; i < keys.size(); ++i) {
+    const ReadRequest::Key& key = keys[i];
+    const HeldReplica* held = replicas_.find({waiting->request->job, key.key_partition});
+    const bool on_disk = held != nullptr && held->replica->current() &&
+                         held->replica->window().find(waiting->request->table, key.key, key.hash) ==
+                             PartitionState::Found::kMaybeOnDisk;
+    if (on_disk) {
+      Cold& of = cold[key.key_partition];
+      of.indexes.push_back(i);
+      of.keys.push_back({waiting->request->table, key.hash, key.key});
+    } else {
+      read_keys(waiting.get(), {i}, held);
+    }
+  }
+  waiting->outstanding = cold.size() + 1;
+  for (auto& [k, of] : cold) {
+    replicas_.load({waiting->request->job, k}, std::move(of.keys),
+                   [this, waiting, indexes = std::move(of.indexes)](const HeldReplica* held) {
+                     read_keys(waiting.get(), indexes, held);
+                     end_read(waiting);
+                   });
+  }
+  end_read(waiting);
+}
+
+void StoreShard::end_read(const std::shared_ptr<WaitingRead>& waiting) {
+  if (--waiting->outstanding > 0) return;
+  runtime_.post_local(self_, waiting->from, std::move(waiting->answer));
 }
 
 void StoreShard::on_edge(ActorId from, const EdgeRequest& request) {
   auto answer = std::make_unique<EdgeAnswer>();
   answer->request = request.request;
-  const auto job = jobs_.find(request.job);
-  if (job != jobs_.end()) {
-    for (const auto& [k, replica] : job->second.replicas) {
-      if (replica.ready()) answer->edge = std::max(answer->edge, replica.max_event_time());
-    }
+  for (const auto& [id, held] : replicas_.all()) {
+    if (id.job != request.job || !held.replica->current()) continue;
+    answer->edge = std::max(answer->edge, held.replica->follower().max_event_time());
   }
   runtime_.post_local(self_, from, std::move(answer));
 }
 
 void StoreShard::on_keys(ActorId from, const KeysRequest& request) {
-  auto answer = std::make_unique<KeysAnswer>();
-  answer->request = request.request;
-  const auto job = jobs_.find(request.job);
-  if (job != jobs_.end()) {
-    for (const auto& [k, replica] : job->second.replicas) {
-      if (!replica.ready()) continue;
-      replica.window().sample_keys(request.table, request.limit - answer->keys.size(),
-                                   &answer->keys);
-      if (answer->keys.size() >= request.limit) break;
-    }
+  const auto waiting = std::make_shared<WaitingKeys>();
+  waiting->from = from;
+  waiting->request.request = request.request;
+  waiting->request.job = request.job;
+  waiting->request.table = request.table;
+  waiting->request.limit = request.limit;
+  waiting->answer = std::make_unique<KeysAnswer>();
+  waiting->answer->request = request.request;
+  std::vector<std::string>& keys = waiting->answer->keys;
+  for (const auto& [id, held] : replicas_.all()) {
+    if (id.job != request.job || !held.replica->current()) continue;
+    held.replica->window().sample_keys(request.table, request.limit - keys.size(), &keys);
+    if (!held.replica->window().complete()) waiting->unasked.push_back(id);
   }
-  runtime_.post_local(self_, from, std::move(answer));
+  sample_next(waiting);
+}
+
+// One disk after another, until there are enough.
+void StoreShard::sample_next(const std::shared_ptr<WaitingKeys>& waiting) {
+  std::vector<std::string>& keys = waiting->answer->keys;
+  const size_t limit = waiting->request.limit;
+  if (keys.size() >= limit || waiting->unasked.empty()) {
+    runtime_.post_local(self_, waiting->from, std::move(waiting->answer));
+    return;
+  }
+  const ReplicaId id = waiting->unasked.back();
+  waiting->unasked.pop_back();
+  replicas_.sample(id, waiting->request.table, limit,
+                   [this, waiting, limit](const std::vector<std::string>& found) {
+                     std::vector<std::string>& have = waiting->answer->keys;
+                     const std::set<std::string> before(have.begin(), have.end());
+                     for (const std::string& key : found) {
+                       if (have.size() < limit && !before.contains(key)) have.push_back(key);
+                     }
+                     sample_next(waiting);
+                   });
+}
+
+void StoreShard::tell_ready() {
+  if (told_ready_ || !replicas_.ready()) return;
+  auto ready = std::make_unique<ShardReady>();
+  ready->shard = self_.shard;
+  told_ready_ = runtime_.post_local(self_, kReadGateway, std::move(ready)) == SendResult::kAccepted;
 }
 
 void StoreShard::report() {
@@ -172,26 +283,36 @@ void StoreShard::report() {
   for (const auto& [id, job] : jobs_) {
     proto::JobReport& out = report->jobs.emplace_back();
     out.set_job(id.value);
-    uint32_t ready = 0;
     uint64_t rows_applied = 0;
-    for (const auto& [k, replica] : job.replicas) {
-      if (!replica.ready()) continue;
-      ++ready;
-      rows_applied += replica.rows_applied();
-      const WindowStats stats = replica.window().stats();
-      out.set_rows(out.rows() + stats.rows);
-      out.set_keys(out.keys() + stats.keys);
-      out.set_state_bytes(out.state_bytes() + stats.bytes);
-      out.set_full_chunks(out.full_chunks() + stats.full_chunks);
-      out.set_recut_chunks(out.recut_chunks() + stats.recut_chunks);
-      out.set_freed_rows(out.freed_rows() + stats.freed_rows);
+    for (const auto& [replica_id, held] : replicas_.all()) {
+      if (replica_id.job != id) continue;
+      rows_applied += held.replica->rows_applied();
+      report_replica(held, &out);
     }
-    out.set_key_partitions(ready);
+    const ReplicaSet::Counts counts = replicas_.counts_of(id);
+    out.set_cold_reads(counts.cold_reads);
+    out.set_snapshots(counts.increments);
+    out.set_snapshot_failures(counts.failed_increments);
     StageCost apply = job.apply_cost;
     apply.rows = rows_applied;
     add_stage("store_apply", apply, &out);
   }
   runtime_.post_local(self_, kAgent, std::move(report));
+}
+
+void StoreShard::report_replica(const HeldReplica& held, proto::JobReport* out) const {
+  const Replica& replica = *held.replica;
+  const WindowStats stats = replica.window().stats();
+  if (replica.current()) out->set_key_partitions(out->key_partitions() + 1);
+  out->set_rows(out->rows() + stats.rows);
+  out->set_keys(out->keys() + stats.keys);
+  out->set_state_bytes(out->state_bytes() + stats.bytes);
+  out->set_full_chunks(out->full_chunks() + stats.full_chunks);
+  out->set_recut_chunks(out->recut_chunks() + stats.recut_chunks);
+  out->set_freed_rows(out->freed_rows() + stats.freed_rows);
+  out->set_pending_bytes(out->pending_bytes() + replica.follower().pending_bytes());
+  out->set_evicted_keys(out->evicted_keys() + replica.evicted_keys());
+  out->set_disk_rows(out->disk_rows() + held.disk_rows);
 }
 
 }  // namespace tidemill

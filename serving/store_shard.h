@@ -1,5 +1,6 @@
 // StoreShard: the actor that holds this shard's replicas, of all jobs; applies frames and answers
-// the read gateway. shard-affine
+// the read gateway. Reads of keys that are only on disk wait for it, without holding up others.
+// shard-affine
 #pragma once
 
 #include <map>
@@ -7,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "serving/replica.h"
+#include "serving/replica_set.h"
 #include "shared/member/cluster_view.h"
 #include "shared/runtime/runtime.h"
 #include "shared/runtime/stage_cost.h"
@@ -73,9 +74,15 @@ struct KeysAnswer : LocalPayload {
   std::vector<std::string> keys;
 };
 
+// To the gateway: what this shard's disks held when the process began can be read again.
+struct ShardReady : LocalPayload {
+  uint16_t shard = 0;
+};
+
 class StoreShard : public Actor {
  public:
-  explicit StoreShard(Runtime& runtime);
+  StoreShard(Runtime& runtime, uint16_t shards, const StoreConfig& config,
+             StoreResources resources);
 
   void start() override;
   void receive(Message message) override;
@@ -84,25 +91,36 @@ class StoreShard : public Actor {
  private:
   struct Job {
     std::shared_ptr<const Plan> plan;  // the newest: it gains source partitions, the rest stays
-    std::map<KeyPartitionId, Replica> replicas;
     StageCost apply_cost;
   };
+  // A reading, some of whose keys are being brought from disk.
+  struct WaitingRead;
+  struct WaitingKeys;
 
+  void on_local(Message message);
   void on_view(const ClusterState& view);
-  static Replica& replica_of(Job* job, KeyPartitionId k);
   void on_register(const Message& message);
   void on_frames(const Message& message);
-  void on_read(ActorId from, const ReadRequest& request);
+  void apply(const FramePart& part, HeldReplica* held, FrameAck* ack, ReplicaStates* refused);
+  void on_read(ActorId from, std::unique_ptr<ReadRequest> request);
+  // The keys of one key partition, which are in memory or nowhere.
+  void read_keys(WaitingRead* waiting, const std::vector<size_t>& keys, const HeldReplica* held);
+  ReadAnswer::Key read_key(const ReadRequest& request, const ReadRequest::Key& key, const Job* job,
+                           const HeldReplica* held, TimeUs* horizon) const;
+  void end_read(const std::shared_ptr<WaitingRead>& waiting);
   void on_edge(ActorId from, const EdgeRequest& request);
   void on_keys(ActorId from, const KeysRequest& request);
-  ReadAnswer::Key read_key(const ReadRequest& request, const ReadRequest::Key& key, const Job* job,
-                           TimeUs* horizon) const;
+  void sample_next(const std::shared_ptr<WaitingKeys>& waiting);
+  void tell_ready();
   void report();
+  void report_replica(const HeldReplica& held, proto::JobReport* out) const;
 
   Runtime& runtime_;
   ActorId self_;
+  ReplicaSet replicas_;
   std::map<JobId, Job> jobs_;
   uint64_t view_version_ = 0;
+  bool told_ready_ = false;
 };
 
 }  // namespace tidemill

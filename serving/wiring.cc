@@ -6,7 +6,8 @@
 
 namespace tidemill {
 
-void spawn_store(ProcessHost& process, MemberConfig member, ReadLimits limits) {
+void spawn_store(ProcessHost& process, MemberConfig member, const StoreConfig& config,
+                 const StoreResources& resources) {
   member.role = proto::STORE;
   member.shards = process.shards();
   const uint16_t shards = process.shards();
@@ -14,10 +15,12 @@ void spawn_store(ProcessHost& process, MemberConfig member, ReadLimits limits) {
   for (uint16_t shard = 0; shard < shards; ++shard) {
     const ActorId id{shard, kStoreShardIndex};
     followers.push_back(id);
-    process.spawn(id, [](Runtime& r) { return std::make_unique<StoreShard>(r); });
+    process.spawn(id, [shards, config, resources](Runtime& r) {
+      return std::make_unique<StoreShard>(r, shards, config, resources);
+    });
   }
-  process.spawn(kReadGateway, [shards, limits](Runtime& r) {
-    return std::make_unique<ReadGateway>(r, shards, limits);
+  process.spawn(kReadGateway, [shards, config](Runtime& r) {
+    return std::make_unique<ReadGateway>(r, shards, config.limits);
   });
   process.spawn(kAgent, [member, followers](Runtime& r) {
     return std::make_unique<MemberAgent>(r, member, followers);

@@ -236,7 +236,7 @@ Status BatchLoader::write_dead_letters(const LoadedBatch& batch, DeadLetterWrite
   return letters->append(out);
 }
 
-Status BatchLoader::load(const Runtime& runtime, size_t max_records, size_t max_bytes,
+Status BatchLoader::load(const Runtime& runtime, const LoadLimits& limits,
                          DeadLetterWriter* letters, LoadedBatch* batch) {
   batch->begin = position_;
   batch->failed.clear();
@@ -247,7 +247,8 @@ Status BatchLoader::load(const Runtime& runtime, size_t max_records, size_t max_
   {
     StageTimer timer(runtime, &batch->read_cost);
     cursor_->set_wall_time(runtime.wall_us());
-    if (auto read = cursor_->read(max_records, max_bytes, &batch->events); !read) return read;
+    cursor_->read_until(limits.until);
+    if (auto read = cursor_->read(limits.records, limits.bytes, &batch->events); !read) return read;
   }
   {
     StageTimer timer(runtime, &batch->evaluate_cost);

@@ -52,6 +52,12 @@ struct LoadedBatch {
   size_t write_blocks(uint32_t key_partition, uint64_t from, ByteWriter* out) const;
 };
 
+struct LoadLimits {
+  size_t records = 0;                     // at most
+  size_t bytes = 0;                       // about
+  uint64_t until = SourceCursor::kNoEnd;  // the batch ends there, unless it begins there or behind
+};
+
 class BatchLoader {
  public:
   static Result<std::unique_ptr<BatchLoader>> open(std::shared_ptr<const Plan> plan,
@@ -60,8 +66,8 @@ class BatchLoader {
   // Replaces `batch` by the next records. `begin == end`: nothing new now. The batch is valid until
   // the second load() after this one or the loader's end, so that one can be sent while the next
   // is loaded. Its dead letters are durable when it returns, unless `letters` is null.
-  Status load(const Runtime& runtime, size_t max_records, size_t max_bytes,
-              DeadLetterWriter* letters, LoadedBatch* batch);
+  Status load(const Runtime& runtime, const LoadLimits& limits, DeadLetterWriter* letters,
+              LoadedBatch* batch);
 
   SourceCursor::LogInfo log_info() const { return cursor_->info(); }
   // Every key partition has applied everything before `offset`.

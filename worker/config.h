@@ -26,6 +26,9 @@ struct WorkerConfig {
   int64_t unsent_limit_bytes = 64u << 20;  // rows kept for replicas, per shard; beyond: images
   int64_t replica_retry_ms = 300;          // an unanswered registration is repeated
   int64_t keepalive_ms = 500;  // an idle key partition tells its replicas how fresh it is
+  // Snapshots.
+  int64_t snapshot_interval_ms = 10'000;     // of one key partition
+  int64_t pending_limit_bytes = 256u << 20;  // changes in no increment, per shard; beyond: sooner
   // Links and reports.
   int64_t link_stall_ms = 2'000;  // without an acknowledgement: the link's sessions are closed
   int64_t report_interval_ms = 250;

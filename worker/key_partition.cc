@@ -1,6 +1,10 @@
 #include "worker/key_partition.h"
 
+#include <algorithm>
+
+#include "shared/base/assert.h"
 #include "shared/base/mutation.h"
+#include "shared/state/follower.h"
 #include "shared/window/block_list.h"
 
 namespace tidemill {
@@ -31,15 +35,53 @@ TimeUs horizon_of(const Plan& plan, const OffsetVector& offsets, const std::vect
   return minus(least, plan.proto().allowed_lateness_us());
 }
 
-KeyPartition::KeyPartition(std::shared_ptr<const Plan> plan, KeyPartitionId id, Epoch epoch)
-    : plan_(std::move(plan)), id_(id), epoch_(epoch), state_(plan_->tables()) {
+KeyPartition::KeyPartition(std::shared_ptr<const Plan> plan, KeyPartitionId id, Epoch epoch,
+                           StateHead head)
+    : plan_(std::move(plan)),
+      id_(id),
+      epoch_(epoch),
+      head_(std::move(head)),
+      late_(plan_->tables()),
+      disk_holds_state_(!head_.ancestry.empty()),
+      disk_version_(head_.stamp().version) {
+  begin_epoch();
+}
+
+KeyPartition::KeyPartition(std::shared_ptr<const Plan> plan, KeyPartitionId id, Epoch epoch,
+                           const Follower& standby)
+    : plan_(std::move(plan)),
+      id_(id),
+      epoch_(epoch),
+      head_(standby.head()),
+      late_(plan_->tables()),
+      disk_holds_state_(standby.on_disk() != Stamp{}),
+      disk_version_(standby.on_disk().version) {
+  if (mutated(Mutation::kStandbySkipsAncestry)) head_.ancestry = {{epoch_, version()}};
+  for (const Follower::Pending& p : standby.pending()) {
+    pending_.push_back({p.version, 0, p.change});
+    pending_bytes_ += p.change.bytes.size();
+  }
+  begin_epoch();
+}
+
+// The grant itself is the first change: so the newest stamp is always one of this epoch, and what a
+// former owner did after the state that this one began with is no part of its ancestry.
+void KeyPartition::begin_epoch() {
+  first_ = head_;
+  late_.restore(head_.too_late_rows, head_.too_late_by_view);
+  unsent_since_ = version();
   grow(plan_);
+  AppliedChange grant;
+  grant.version = version() + 1;
+  grant.read_wall_us = head_.read_wall_us;
+  grant.horizon = head_.horizon;
+  note_change(std::move(grant), 0);
 }
 
 void KeyPartition::grow(std::shared_ptr<const Plan> plan) {
   plan_ = std::move(plan);
-  if (mutated(Mutation::kForgetGrownOffsets)) offsets_.clear();
-  offsets_.resize(plan_->source_partitions());
+  if (mutated(Mutation::kForgetGrownOffsets)) head_.offsets.clear();
+  head_.offsets.resize(std::max<size_t>(head_.offsets.size(), plan_->source_partitions()));
   sessions_.resize(plan_->source_partitions());
   reached_main_.resize(plan_->source_partitions());
   idle_.resize(plan_->source_partitions());
@@ -65,36 +107,53 @@ Result<PartOutcome> KeyPartition::apply(const SourceBatch& batch, const SourceBa
   }
   const Buffer blocks = batch.blocks(part);
   std::vector<RowBlockView> views;
-  if (auto parsed = parse_blocks(blocks, state_, &views); !parsed) return parsed.error();
+  if (auto parsed = parse_blocks(blocks, *plan_->tables(), &views); !parsed) return parsed.error();
   session.next_seq = std::max(session.next_seq, part.seq + 1);
   if (batch.header.main_read && !reached_main_[s]) {
     reached_main_[s] = true;
     ++caught_up_sources_;
   }
 
-  SourcePosition& position = offsets_[s];
+  SourcePosition& position = head_.offsets[s];
   const bool same_idleness = idle_[s] == batch.header.idle;
   idle_[s] = batch.header.idle;
   if (blocks.empty() && position == batch.header.end && same_idleness) {  // nothing but fresher
-    read_wall_us_ = std::max(read_wall_us_, batch.header.read_wall_us);
+    head_.read_wall_us = std::max(head_.read_wall_us, batch.header.read_wall_us);
     return PartOutcome::kApplied;
   }
-  ++version_;
+  AppliedChange change;
+  change.version = version() + 1;
+  change.source = batch.header.source;
+  change.begin_offset = position.offset;
+  change.blocks = blocks;
   for (const RowBlockView& view : views) {
     if (mutated(Mutation::kDropLateByClock) && view.rows() > 0 &&
         view.event_times()[0] < minus(position.max_event_time, kMicrosPerSecond)) {
+      change.blocks = Buffer();
       continue;
     }
-    state_.append(view, version_);
-    rows_applied_ += view.rows();
+    late_.count(view, head_.horizon);
+    head_.rows_applied += view.rows();
   }
   position = batch.header.end;
-  read_wall_us_ = batch.header.read_wall_us;
+  head_.read_wall_us = batch.header.read_wall_us;
   raise_horizon(now_us, wall_us);
-  unsent_.push_back(
-      {version_, batch.header.source, position, read_wall_us_, state_.horizon(), blocks});
-  unsent_bytes_ += blocks.size() + sizeof(AppliedChange);
+  change.position = position;
+  change.read_wall_us = head_.read_wall_us;
+  change.horizon = head_.horizon;
+  note_change(std::move(change), now_us);
   return PartOutcome::kApplied;
+}
+
+void KeyPartition::note_change(AppliedChange change, int64_t now_us) {
+  advance(&head_.ancestry, {epoch_, change.version});
+  change.rows_applied = head_.rows_applied;
+  if (!change.blocks.empty()) {
+    pending_.push_back({change.version, now_us, {StateChange::Kind::kRows, change.blocks}});
+    pending_bytes_ += change.blocks.size();
+  }
+  unsent_bytes_ += change.blocks.size() + sizeof(AppliedChange);
+  unsent_.push_back(std::move(change));
 }
 
 void KeyPartition::raise_horizon(int64_t now_us, int64_t wall_us) {
@@ -102,8 +161,34 @@ void KeyPartition::raise_horizon(int64_t now_us, int64_t wall_us) {
   for (uint32_t s = 0; s < idle.size(); ++s) {
     if (now_us - sessions_[s].last_heard_us > kIdleHeardForUs) idle[s] = false;
   }
-  const TimeUs horizon = horizon_of(*plan_, offsets_, idle, wall_us);
-  if (horizon > state_.horizon()) state_.raise_horizon(horizon);
+  head_.horizon = std::max(head_.horizon, horizon_of(*plan_, head_.offsets, idle, wall_us));
+}
+
+OwnerState KeyPartition::owner_state(const OffsetVector& offsets) const {
+  OwnerState out;
+  out.epoch = epoch_;
+  out.ancestry = &head_.ancestry;
+  out.offsets = &head_.offsets;
+  out.rows_since_version = unsent_since_;
+  out.first_version = first_version();
+  out.first_offsets = &first_.offsets;
+  out.began_empty = first_.ancestry.empty();
+  out.aligned = std::all_of(unsent_.begin(), unsent_.end(), [&](const AppliedChange& c) {
+    if (c.source == AppliedChange::kNoSource || c.source.value >= offsets.size()) return true;
+    const uint64_t at = offsets[c.source.value].offset;
+    return c.position.offset <= at || c.begin_offset >= at;
+  });
+  return out;
+}
+
+uint64_t KeyPartition::version_covering(const OffsetVector& offsets) const {
+  OffsetVector reached = first_.offsets;
+  reached.resize(std::max(reached.size(), head_.offsets.size()));
+  for (const AppliedChange& change : unsent_) {
+    if (change.source != AppliedChange::kNoSource) reached[change.source.value] = change.position;
+    if (covers(reached, offsets)) return change.version;
+  }
+  return version();
 }
 
 void KeyPartition::drop_unsent(uint64_t version) {
@@ -111,7 +196,39 @@ void KeyPartition::drop_unsent(uint64_t version) {
     unsent_bytes_ -= unsent_.front().blocks.size() + sizeof(AppliedChange);
     unsent_.pop_front();
   }
-  unsent_since_ = std::max(unsent_since_, std::min(version, version_));
+  unsent_since_ = std::max(unsent_since_, std::min(version, this->version()));
+}
+
+int64_t KeyPartition::oldest_pending_us() const {
+  return pending_.empty() ? INT64_MAX : pending_.front().since_us;
+}
+
+Increment KeyPartition::begin_increment(int64_t wall_us) {
+  ASSERT(!writing());
+  Increment out;
+  out.head = head_;
+  out.head.too_late_rows = late_.dropped();
+  out.head.too_late_by_view = late_.by_view();
+  out.from_version = disk_holds_state_ ? disk_version_ : 0;
+  out.whole = !disk_holds_state_;
+  for (const Pending& p : pending_) out.changes.push_back(p.change);
+  out.taken_at_us = wall_us;
+  writing_version_ = version();
+  return out;
+}
+
+void KeyPartition::end_increment(bool written) {
+  ASSERT(writing());
+  const uint64_t version = writing_version_;
+  writing_version_ = 0;
+  if (!written) return;
+  disk_holds_state_ = true;
+  disk_version_ = version;
+  while (!pending_.empty() &&
+         (pending_.front().version <= version || mutated(Mutation::kDropPendingOnSnapshot))) {
+    pending_bytes_ -= pending_.front().change.bytes.size();
+    pending_.pop_front();
+  }
 }
 
 }  // namespace tidemill

@@ -1,8 +1,10 @@
-// KeyPartition: what a worker owns of one key partition under one grant: window state, V_k, the
-// sessions with readers, and the rows not yet held by every replica.
+// KeyPartition: what a worker owns of one key partition under one grant: its V_k, the sessions with
+// readers, and the rows applied since the state on its disk. The state itself is the files on disk
+// and these rows, which are kept as they came.
 //
-// Invariant: the state holds exactly the records of s that route here with offset < V_k[s], each
-// once; V_k and state change in one turn. `version` counts those changes.
+// Invariant: disk and pending changes together hold exactly the records of s that route here with
+// offset < V_k[s], each once; V_k and the changes grow in one turn. `version` counts those turns; a
+// new owner goes on from the version that it began with.
 //
 // shard-affine: part of the PartitionHost actor.
 #pragma once
@@ -11,10 +13,15 @@
 #include <vector>
 
 #include "shared/plan/plan.h"
-#include "shared/window/partition_state.h"
+#include "shared/state/partition_disk.h"
+#include "shared/window/late_rows.h"
 #include "shared/wire/source_batch.h"
+#include "worker/config.h"
+#include "worker/replica_catch_up.h"
 
 namespace tidemill {
+
+class Follower;
 
 // The receiving end of a session.
 struct InboundSession {
@@ -28,11 +35,15 @@ struct InboundSession {
 
 // One change of state: what a frame carries on.
 struct AppliedChange {
+  static constexpr SourcePartitionId kNoSource{UINT32_MAX};
+
   uint64_t version = 0;  // after it
-  SourcePartitionId source;
-  SourcePosition position;
+  SourcePartitionId source = kNoSource;
+  uint64_t begin_offset = 0;  // of the source, before it
+  SourcePosition position;    // after it
   int64_t read_wall_us = 0;
   TimeUs horizon = kMinTime;  // after it
+  uint64_t rows_applied = 0;  // after it, ever
   Buffer blocks;
 };
 
@@ -44,7 +55,11 @@ enum class PartOutcome {
 
 class KeyPartition {
  public:
-  KeyPartition(std::shared_ptr<const Plan> plan, KeyPartitionId id, Epoch epoch);
+  // Begins with what `head` says is on disk; an empty one: with nothing.
+  KeyPartition(std::shared_ptr<const Plan> plan, KeyPartitionId id, Epoch epoch, StateHead head);
+  // Goes on from a standby's copy.
+  KeyPartition(std::shared_ptr<const Plan> plan, KeyPartitionId id, Epoch epoch,
+               const Follower& standby);
 
   // Applies a part of a batch if it is the next of its session. Corrupt blocks are an error and
   // leave the state as it was.
@@ -53,11 +68,12 @@ class KeyPartition {
 
   KeyPartitionId id() const { return id_; }
   Epoch epoch() const { return epoch_; }
-  uint64_t version() const { return version_; }
-  const OffsetVector& offsets() const { return offsets_; }
-  int64_t read_wall_us() const { return read_wall_us_; }
-  TimeUs horizon() const { return state_.horizon(); }
-  const PartitionState& state() const { return state_; }
+  uint64_t version() const { return head_.stamp().version; }
+  const StateHead& head() const { return head_; }
+  const OffsetVector& offsets() const { return head_.offsets; }
+  int64_t read_wall_us() const { return head_.read_wall_us; }
+  TimeUs horizon() const { return head_.horizon; }
+  const LateRows& late_rows() const { return late_; }
   // What the source last said of being idle counts no longer.
   void close_session(uint32_t source) {
     sessions_[source].open = false;
@@ -67,9 +83,19 @@ class KeyPartition {
   // Source partitions were added to the plan.
   void grow(std::shared_ptr<const Plan> plan);
 
-  uint64_t rows_applied() const { return rows_applied_; }
+  uint64_t rows_applied_here() const { return head_.rows_applied - first_.rows_applied; }
   // Every source's main read has been reached, so that nothing old is missing any more.
-  bool caught_up() const { return caught_up_sources_ == offsets_.size(); }
+  bool caught_up() const { return caught_up_sources_ == head_.offsets.size(); }
+  // Nobody reads the sources any more: what is here is all there will be.
+  void set_read_no_more() { caught_up_sources_ = head_.offsets.size(); }
+
+  // What it began with under this grant.
+  const StateHead& first() const { return first_; }
+  uint64_t first_version() const { return first_.stamp().version; }
+  // As a replica that holds V `offsets` needs it.
+  OwnerState owner_state(const OffsetVector& offsets) const;
+  // The first version whose V covers `offsets`; there is one.
+  uint64_t version_covering(const OffsetVector& offsets) const;
 
   // Changes kept for replicas, oldest first; those after unsent_since() are complete.
   const std::deque<AppliedChange>& unsent() const { return unsent_; }
@@ -78,24 +104,46 @@ class KeyPartition {
   // Every replica has what is up to `version`.
   void drop_unsent(uint64_t version);
 
+  // Increments: one at a time. The state that the disk holds is that of disk_version().
+  bool disk_holds_state() const { return disk_holds_state_; }
+  uint64_t disk_version() const { return disk_version_; }
+  bool changed_since_disk() const { return !disk_holds_state_ || version() > disk_version_; }
+  bool writing() const { return writing_version_ != 0; }
+  uint64_t pending_bytes() const { return pending_bytes_; }
+  int64_t oldest_pending_us() const;  // monotonic; INT64_MAX: nothing is pending
+  Increment begin_increment(int64_t wall_us);
+  void end_increment(bool written);
+
  private:
+  struct Pending {
+    uint64_t version = 0;
+    int64_t since_us = 0;  // monotonic
+    StateChange change;
+  };
+
+  void begin_epoch();
+  void note_change(AppliedChange change, int64_t now_us);
   void raise_horizon(int64_t now_us, int64_t wall_us);
 
   std::shared_ptr<const Plan> plan_;
   KeyPartitionId id_;
   Epoch epoch_;
-  PartitionState state_;
-  uint64_t version_ = 0;
-  OffsetVector offsets_;
+  StateHead head_;
+  StateHead first_;
+  LateRows late_;
   std::vector<InboundSession> sessions_;  // by source partition
-  int64_t read_wall_us_ = 0;
-  uint64_t rows_applied_ = 0;
-  std::vector<bool> reached_main_;  // by source partition
-  std::vector<bool> idle_;          // by source partition: at its log's end for long
+  std::vector<bool> reached_main_;        // by source partition
+  std::vector<bool> idle_;                // by source partition: at its log's end for long
   size_t caught_up_sources_ = 0;
   std::deque<AppliedChange> unsent_;
   uint64_t unsent_since_ = 0;
   uint64_t unsent_bytes_ = 0;
+
+  bool disk_holds_state_ = false;
+  uint64_t disk_version_ = 0;
+  std::deque<Pending> pending_;
+  uint64_t pending_bytes_ = 0;
+  uint64_t writing_version_ = 0;  // 0: nothing is being written
 };
 
 // A_k: min(least M_s of the sources still active, the owner's clock) - max_out_of_orderness -

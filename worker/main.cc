@@ -5,6 +5,7 @@
 
 #include "shared/dead_letter/letter_storage.h"
 #include "shared/runtime/real/real_process.h"
+#include "shared/state/state_directories.h"
 #include "worker/options.h"
 #include "worker/wiring.h"
 
@@ -31,12 +32,22 @@ int run(int argc, char** argv) {
   auto process = RealProcess::create(process_config);
   if (!process) return fail(process.error());
 
+  auto coordinators = parse_coordinators(options.coordinator);
+  if (!coordinators) return fail(coordinators.error().within("--coordinator"));
   MemberConfig member;
-  member.coordinator_endpoint = options.coordinator;
+  member.coordinators = std::move(*coordinators);
   member.heartbeat_ms = options.heartbeat_ms;
   member.pid = static_cast<uint64_t>(::getpid());
-  spawn_worker(**process, member, options.worker,
-               std::make_shared<DirectoryDeadLetters>(options.dead_letters));
+  WorkerResources resources;
+  resources.dead_letters = std::make_shared<DirectoryDeadLetters>(options.dead_letters);
+  resources.disk = Disk::real();
+  resources.data_dir = options.data_dir;
+  auto snapshots = open_snapshot_storage(options.snapshots);
+  if (!snapshots) return fail(snapshots.error());
+  resources.snapshots = std::move(*snapshots);
+  auto locked = lock_data_directory(resources.disk, options.data_dir);
+  if (!locked) return fail(locked.error());
+  spawn_worker(**process, member, options.worker, resources);
   std::printf("ready endpoint=%s http=\n", (*process)->endpoint().c_str());
   std::fflush(stdout);
   return (*process)->run();

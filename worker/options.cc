@@ -9,7 +9,8 @@ constexpr int64_t kGiB = 1 << 30;
 }  // namespace
 
 void add_options(ProcessConfig* config, WorkerOptions* options) {
-  config->text("coordinator", &options->coordinator, "endpoint of the coordinator");
+  config->text("coordinator", &options->coordinator,
+               "endpoint of the coordinator, or of all of them, with commas between");
   config->text("listen", &options->listen, "endpoint to listen at; port 0: any free one");
   config->number("shards", &options->shards, {"threads that hold partitions", "", 1, 256});
   config->number("blocking-threads", &options->blocking_threads,
@@ -19,6 +20,10 @@ void add_options(ProcessConfig* config, WorkerOptions* options) {
   config->text(
       "dead-letters", &options->dead_letters,
       "directory, shared by all workers and the coordinator, for records that are no events");
+  config->text("data-dir", &options->data_dir,
+               "directory of this process alone, for the state of its key partitions");
+  config->text("snapshots", &options->snapshots,
+               "directory or s3:// location, shared by all workers and the coordinator");
   WorkerConfig& w = options->worker;
   config->number("read-records", &w.read_records, {"in one batch, at most", "", 1, 1 << 20});
   config->number("read-bytes", &w.read_bytes, {"in one batch, about", "bytes", 4096, 256 * kMiB});
@@ -46,6 +51,11 @@ void add_options(ProcessConfig* config, WorkerOptions* options) {
                  {"an unanswered registration at a store is repeated after", "ms", 10, 60'000});
   config->number("keepalive-ms", &w.keepalive_ms,
                  {"an idle key partition tells stores how fresh it is every", "ms", 10, 60'000});
+  config->number("snapshot-interval-ms", &w.snapshot_interval_ms,
+                 {"between snapshots of one key partition", "ms", 50, 86'400'000});
+  config->number("pending-limit-bytes", &w.pending_limit_bytes,
+                 {"changes in no snapshot, per shard; beyond it they are written sooner", "bytes",
+                  4096, 64 * kGiB});
   config->number("link-stall-ms", &w.link_stall_ms,
                  {"a link without an acknowledgement is given up after", "ms", 100, 600'000});
   config->number("report-interval-ms", &w.report_interval_ms,

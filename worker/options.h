@@ -15,6 +15,8 @@ struct WorkerOptions {
   int64_t blocking_threads = 4;
   int64_t heartbeat_ms = 250;
   std::string dead_letters = "dead-letters";
+  std::string data_dir = "worker-data";
+  std::string snapshots = "snapshots";
   WorkerConfig worker;
 };
 

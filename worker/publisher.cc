@@ -1,59 +1,83 @@
 #include "worker/publisher.h"
 
-#include <set>
+#include <algorithm>
 
 #include "shared/obs/log.h"
 #include "shared/wire/actors.h"
 #include "shared/wire/messages.h"
 
 namespace tidemill {
+namespace {
+
+constexpr size_t kPartBytes = 96;  // of a part without its payload
+
+void add(const ReplicaSession::Counts& part, ReplicaSession::Counts* sum) {
+  sum->resumed += part.resumed;
+  sum->images_since += part.images_since;
+  sum->replaced += part.replaced;
+}
+
+}  // namespace
 
 Publisher::Publisher(Runtime& runtime, ActorId self, const WorkerConfig& config, JobId job)
     : runtime_(runtime), self_(self), config_(config), job_(job) {}
 
-void Publisher::on_view(const ClusterState& view, const KeyPartitions& owned) {
-  std::set<ActorAddress> wanted;
+void Publisher::follow(const ActorAddress& address, KeyPartitionId k, uint64_t credit, bool store,
+                       std::set<std::pair<ActorAddress, KeyPartitionId>>* wanted) {
+  wanted->emplace(address, k);
+  Link& link = links_.try_emplace(address, credit, store).first->second;
+  link.sending.set_credit(credit);
+  link.sessions.try_emplace(k);
+}
+
+void Publisher::on_view(const ClusterState& view, const JobInView& job, const Owned& owned) {
+  std::set<std::pair<ActorAddress, KeyPartitionId>> wanted;
   const auto credit = static_cast<uint64_t>(
       credit_share(config_.frame_credit_bytes, view.endpoints.size() * view.jobs.size()));
-  for (const StoreMember& store : view.stores) {
-    for (const auto& [k, owner] : owned) {
-      const ActorAddress address{store.node, {store_shard_of(k, store.shards), kStoreShardIndex}};
-      wanted.insert(address);
-      Link& link = links_.try_emplace(address, credit).first->second;
-      link.sending.set_credit(credit);
-      link.sessions.try_emplace(k);
+  for (const auto& [k, owner] : owned) {
+    for (const StoreMember& store : view.stores) {
+      follow({store.node, {store_shard_of(k, store.shards), kStoreShardIndex}}, k, credit, true,
+             &wanted);
+    }
+    for (const Standby& standby : job.key_partitions[k.value].standbys) {
+      follow({standby.node, {standby.shard, kPartitionHostIndex}}, k, credit, false, &wanted);
     }
   }
   for (auto it = links_.begin(); it != links_.end();) {
-    if (!wanted.contains(it->first)) {
-      it = links_.erase(it);
-      continue;
+    auto& sessions = it->second.sessions;
+    for (auto session = sessions.begin(); session != sessions.end();) {
+      if (wanted.contains({it->first, session->first})) {
+        ++session;
+        continue;
+      }
+      image_bytes_ += session->second.image_bytes();
+      add(session->second.counts(), &past_counts_);
+      session = sessions.erase(session);
     }
-    std::erase_if(it->second.sessions, [&](const auto& s) { return !owned.contains(s.first); });
-    ++it;
+    it = sessions.empty() ? links_.erase(it) : std::next(it);
   }
 }
 
 void Publisher::on_replica_states(const ActorAddress& from, const ReplicaStates& message,
-                                  const KeyPartitions& owned) {
+                                  const Owned& owned) {
   const auto link = links_.find(from);
   if (link == links_.end()) return;
   for (const ReplicaState& state : message.entries) {
     const auto session = link->second.sessions.find(state.key_partition);
     const auto owner = owned.find(state.key_partition);
     if (session == link->second.sessions.end() || owner == owned.end()) continue;
-    session->second.on_replica_state(*owner->second, state);
+    session->second.on_replica_state(owner->second.epoch, state);
     if (session->second.mode() == ReplicaSession::Mode::kFenced) {
       log_event(LogLevel::kWarning, "key_partition_fenced",
                 {{"job", job_.value},
                  {"key_partition", state.key_partition.value},
-                 {"epoch", owner->second->epoch().value},
+                 {"epoch", owner->second.epoch.value},
                  {"newer", state.registered.value}});
     }
   }
 }
 
-void Publisher::on_ack(const ActorAddress& from, const FrameAck& message, KeyPartitions& owned) {
+void Publisher::on_ack(const ActorAddress& from, const FrameAck& message, Owned& owned) {
   const auto link = links_.find(from);
   if (link == links_.end()) return;
   link->second.sending.acknowledged(message.link_seq, runtime_.monotonic_us());
@@ -66,14 +90,22 @@ void Publisher::on_ack(const ActorAddress& from, const FrameAck& message, KeyPar
   publish(owned);
 }
 
-void Publisher::publish(KeyPartitions& owned) {
+void Publisher::on_page(KeyPartitionId k, ScanPage page) {
+  for (auto& [address, link] : links_) {
+    const auto session = link.sessions.find(k);
+    if (session != link.sessions.end()) session->second.on_page(page);
+  }
+}
+
+void Publisher::publish(Owned& owned) {
   StageTimer timer(runtime_, &cost_);
-  for (auto& [store, link] : links_) {
+  for (auto& [address, link] : links_) {
     if (link.sending.stalled(runtime_.monotonic_us(), config_.link_stall_ms * 1000)) {
       give_up(&link);
     }
-    register_sessions(store, &link, owned);
-    send_parts(store, &link, owned);
+    register_sessions(address, &link, owned);
+    send_parts(address, &link, owned);
+    fetch_images(&link, owned);
   }
   forget_what_all_have(owned);
 }
@@ -86,26 +118,42 @@ void Publisher::give_up(Link* link) {
   }
 }
 
-void Publisher::register_sessions(const ActorAddress& store, Link* link,
-                                  const KeyPartitions& owned) {
+void Publisher::register_sessions(const ActorAddress& to, Link* link, const Owned& owned) {
   const int64_t now = runtime_.monotonic_us();
   RegisterReplicas message{job_, {}};
   for (auto& [k, session] : link->sessions) {
     if (!session.should_register(now, config_.replica_retry_ms * 1000)) continue;
-    message.entries.push_back(session.begin_registration(*owned.at(k), next_session_++, now));
+    message.entries.push_back(
+        session.begin_registration(k, owned.at(k).epoch, next_session_++, now));
   }
-  if (!message.entries.empty()) {
-    runtime_.send(self_, store, kRegisterReplicas, message.encode());
+  if (!message.entries.empty()) runtime_.send(self_, to, kRegisterReplicas, message.encode());
+}
+
+// Has the disk brought to where a scan may begin, and pages fetched.
+void Publisher::fetch_images(Link* link, Owned& owned) {
+  for (auto& [k, session] : link->sessions) {
+    const auto wanted = session.scan_wanted();
+    if (!wanted) continue;
+    OwnedPartition& owner = owned.at(k);
+    const KeyPartition& partition = *owner.partition;
+    if (wanted->begin &&
+        (!partition.disk_holds_state() || partition.disk_version() < wanted->disk_version)) {
+      const uint64_t version = std::max(wanted->disk_version, partition.first_version() + 1);
+      owner.wanted_disk_version = std::max(owner.wanted_disk_version, version);
+      continue;
+    }
+    owner.disk->scan(*wanted, static_cast<size_t>(config_.frame_bytes) / 4);
+    session.scan_asked();
   }
 }
 
-void Publisher::send_parts(const ActorAddress& store, Link* link, const KeyPartitions& owned) {
-  while (link->sending.has_credit() && send_message(store, link, owned)) {
+void Publisher::send_parts(const ActorAddress& to, Link* link, const Owned& owned) {
+  while (link->sending.has_credit() && send_message(to, link, owned)) {
   }
 }
 
 // One message of up to about frame_bytes; false if there was nothing to send.
-bool Publisher::send_message(const ActorAddress& store, Link* link, const KeyPartitions& owned) {
+bool Publisher::send_message(const ActorAddress& to, Link* link, const Owned& owned) {
   Frames message;
   message.job = job_;
   size_t bytes = 0;
@@ -113,50 +161,104 @@ bool Publisher::send_message(const ActorAddress& store, Link* link, const KeyPar
   auto it = link->sessions.lower_bound(link->next);
   for (size_t visited = 0;
        visited < link->sessions.size() && bytes < static_cast<size_t>(config_.frame_bytes);
-       ++visited) {
+       ++visited, ++it) {
     if (it == link->sessions.end()) it = link->sessions.begin();
-    const uint64_t images_before = it->second.images_sent();
+    const KeyPartition* owner = owned.at(it->first).partition.get();
     FramePart part;
-    if (it->second.next_part(*owned.at(it->first), config_.frame_bytes / 4, now,
-                             config_.keepalive_ms * 1000, &part)) {
-      bytes += part.payload_bytes() + 72;
+    if (owner != nullptr && it->second.next_part(*owner, config_.frame_bytes / 4, now,
+                                                 config_.keepalive_ms * 1000, &part)) {
+      bytes += part.payload_bytes() + kPartBytes;
       message.parts.push_back(std::move(part));
     }
-    images_sent_ += it->second.images_sent() - images_before;
-    ++it;
   }
   link->next = it == link->sessions.end() ? KeyPartitionId(0) : it->first;
   if (message.parts.empty()) return false;
   message.link_seq = link->sending.sent(bytes, now);
-  if (runtime_.send(self_, store, kFrames, message.encode()) == SendResult::kAccepted) return true;
+  if (runtime_.send(self_, to, kFrames, message.encode()) == SendResult::kAccepted) return true;
   give_up(link);
   return false;
 }
 
-void Publisher::forget_what_all_have(KeyPartitions& owned) {
+// What is on disk already may be forgotten if all replicas have it; or if there is too much of it.
+void Publisher::forget_what_all_have(Owned& owned) {
   uint64_t unsent_bytes = 0;
   for (auto& [k, owner] : owned) {
-    uint64_t all_have = owner->version();
-    for (const auto& [store, link] : links_) {
+    if (!owner.partition) continue;
+    uint64_t all_have = owner.partition->disk_version();
+    for (const auto& [address, link] : links_) {
       const auto session = link.sessions.find(k);
       if (session == link.sessions.end()) continue;
-      all_have = std::min(all_have, session->second.needs_rows_after());
+      all_have = std::min(all_have, session->second.needs_rows_after(*owner.partition));
     }
-    owner->drop_unsent(all_have);
-    unsent_bytes += owner->unsent_bytes();
+    owner.partition->drop_unsent(all_have);
+    const uint64_t pending = owner.partition->pending_bytes();  // there anyway
+    unsent_bytes += std::max(owner.partition->unsent_bytes(), pending) - pending;
   }
   if (unsent_bytes <= static_cast<uint64_t>(config_.unsent_limit_bytes)) return;
   log_event(LogLevel::kInfo, "unsent_rows_dropped",
             {{"job", job_.value}, {"bytes", unsent_bytes}, {"instead", "images of changed keys"}});
-  for (auto& [k, owner] : owned) owner->drop_unsent(owner->version());
+  for (auto& [k, owner] : owned) {
+    if (owner.partition) owner.partition->drop_unsent(owner.partition->disk_version());
+  }
+}
+
+bool Publisher::all_answered(KeyPartitionId k) const {
+  return std::all_of(links_.begin(), links_.end(), [&](const auto& link) {
+    const auto session = link.second.sessions.find(k);
+    return session == link.second.sessions.end() || session->second.answered();
+  });
+}
+
+std::vector<uint64_t> Publisher::cuts(KeyPartitionId k, uint32_t source, uint64_t from) const {
+  std::set<uint64_t> offsets;
+  for (const auto& [address, link] : links_) {
+    const auto session = link.sessions.find(k);
+    if (session == link.sessions.end()) continue;
+    const ReplicaState* state = session->second.registered_state();
+    if (session->second.mode() != ReplicaSession::Mode::kWait || state == nullptr) continue;
+    if (source >= state->offsets.size()) continue;
+    const uint64_t offset = state->offsets[source].offset;
+    if (offset > from) offsets.insert(offset);
+  }
+  std::vector<uint64_t> out(offsets.begin(), offsets.end());
+  if (out.size() > OpenSessions::kMaxCuts) out.resize(OpenSessions::kMaxCuts);
+  return out;
+}
+
+bool Publisher::fenced(KeyPartitionId k) const {
+  return std::any_of(links_.begin(), links_.end(), [&](const auto& link) {
+    const auto session = link.second.sessions.find(k);
+    return session != link.second.sessions.end() &&
+           session->second.mode() == ReplicaSession::Mode::kFenced;
+  });
+}
+
+std::vector<std::pair<NodeId, bool>> Publisher::standbys(KeyPartitionId k, uint64_t version) const {
+  std::vector<std::pair<NodeId, bool>> out;
+  for (const auto& [address, link] : links_) {
+    const auto session = link.sessions.find(k);
+    if (link.store || session == link.sessions.end()) continue;
+    const bool has_all = session->second.mode() == ReplicaSession::Mode::kRows &&
+                         session->second.acked_version() >= version;
+    out.emplace_back(address.node, has_all);
+  }
+  return out;
+}
+
+ReplicaSession::Counts Publisher::counts() const {
+  ReplicaSession::Counts out = past_counts_;
+  for (const auto& [address, link] : links_) {
+    for (const auto& [k, session] : link.sessions) add(session.counts(), &out);
+  }
+  return out;
 }
 
 OffsetVector Publisher::published(const KeyPartition& owner) const {
   OffsetVector out;
   bool first = true;
-  for (const auto& [store, link] : links_) {
+  for (const auto& [address, link] : links_) {
     const auto session = link.sessions.find(owner.id());
-    if (session == link.sessions.end()) continue;
+    if (!link.store || session == link.sessions.end()) continue;
     const OffsetVector& acked = session->second.acked_offsets();
     if (acked.empty()) return {};
     if (first) {

@@ -1,10 +1,12 @@
-// Publisher: sends what one shard owns of one job to every store replica: collects the parts of
-// its replica sessions into one message per (store, shard) under that link's credit. Missing
-// credit stops publishing only; what is unsent is bounded, and beyond the bound becomes images.
-// shard-affine: part of the PartitionHost actor.
+// Publisher: sends what one shard owns of one job to every replica, in stores and at standbys:
+// collects the parts of its replica sessions into one message per (process, shard) under that
+// link's credit. Missing credit stops publishing only; what is unsent is bounded, and beyond the
+// bound becomes images. shard-affine: part of the PartitionHost actor.
 #pragma once
 
 #include <map>
+#include <set>
+#include <utility>
 #include <vector>
 
 #include "shared/member/cluster_view.h"
@@ -12,50 +14,67 @@
 #include "shared/runtime/stage_cost.h"
 #include "shared/wire/link.h"
 #include "worker/config.h"
+#include "worker/holdings.h"
 #include "worker/replica_session.h"
 
 namespace tidemill {
-
-using KeyPartitions = std::map<KeyPartitionId, std::unique_ptr<KeyPartition>>;
 
 class Publisher {
  public:
   Publisher(Runtime& runtime, ActorId self, const WorkerConfig& config, JobId job);
 
-  // Sessions follow the stores of the view and the key partitions owned.
-  void on_view(const ClusterState& view, const KeyPartitions& owned);
+  // Sessions follow the stores and standbys of the view and the key partitions owned.
+  void on_view(const ClusterState& view, const JobInView& job, const Owned& owned);
   void on_replica_states(const ActorAddress& from, const ReplicaStates& message,
-                         const KeyPartitions& owned);
-  void on_ack(const ActorAddress& from, const FrameAck& message, KeyPartitions& owned);
+                         const Owned& owned);
+  void on_ack(const ActorAddress& from, const FrameAck& message, Owned& owned);
+  // A page of images for one of its sessions.
+  void on_page(KeyPartitionId k, ScanPage page);
   // Sends what credit allows; regularly, and after an acknowledgement.
-  void publish(KeyPartitions& owned);
+  void publish(Owned& owned);
 
-  // V acknowledged by every replica, component by component; empty if one has none yet.
+  // Every replica has said where it stands, or was told of by nobody.
+  bool all_answered(KeyPartitionId k) const;
+  // Offsets of a source behind `from` at which replicas of a key partition stand that are ahead of
+  // it: rising, each once.
+  std::vector<uint64_t> cuts(KeyPartitionId k, uint32_t source, uint64_t from) const;
+  // A newer owner of it is known to a replica.
+  bool fenced(KeyPartitionId k) const;
+  // The workers that follow a key partition, each with whether it had all up to `version`.
+  std::vector<std::pair<NodeId, bool>> standbys(KeyPartitionId k, uint64_t version) const;
+
+  // V acknowledged by every store, component by component; empty if one has none yet.
   OffsetVector published(const KeyPartition& owner) const;
-  uint64_t images_sent() const { return images_sent_; }
+  uint64_t image_bytes() const { return image_bytes_; }
+  ReplicaSession::Counts counts() const;
   const StageCost& cost() const { return cost_; }
 
  private:
   struct Link {
-    explicit Link(uint64_t credit) : sending(credit) {}
+    Link(uint64_t credit, bool to_store) : sending(credit), store(to_store) {}
     SendLink sending;
+    bool store;  // or a standby's
     std::map<KeyPartitionId, ReplicaSession> sessions;
     KeyPartitionId next{};  // where the last message stopped: everybody gets a turn
   };
 
   static void give_up(Link* link);
-  void register_sessions(const ActorAddress& store, Link* link, const KeyPartitions& owned);
-  void send_parts(const ActorAddress& store, Link* link, const KeyPartitions& owned);
-  bool send_message(const ActorAddress& store, Link* link, const KeyPartitions& owned);
-  void forget_what_all_have(KeyPartitions& owned);
+  void follow(const ActorAddress& address, KeyPartitionId k, uint64_t credit, bool store,
+              std::set<std::pair<ActorAddress, KeyPartitionId>>* wanted);
+  void register_sessions(const ActorAddress& to, Link* link, const Owned& owned);
+  void fetch_images(Link* link, Owned& owned);
+  void send_parts(const ActorAddress& to, Link* link, const Owned& owned);
+  bool send_message(const ActorAddress& to, Link* link, const Owned& owned);
+  void forget_what_all_have(Owned& owned);
 
   Runtime& runtime_;
   ActorId self_;
   const WorkerConfig& config_;
   JobId job_;
-  std::map<ActorAddress, Link> links_;  // by store shard
+  std::map<ActorAddress, Link> links_;
   uint64_t next_session_ = 1;
-  uint64_t images_sent_ = 0;
+  uint64_t image_bytes_ = 0;            // of sessions that are over
+  ReplicaSession::Counts past_counts_;  // likewise
   StageCost cost_;
 };
 

@@ -9,6 +9,7 @@ namespace tidemill {
 namespace {
 
 constexpr int64_t kTickUs = 10'000;
+constexpr size_t kMaxEarlyOpenings = 4096;
 
 void refuse(const char* what, const Error& error) {
   log_event(LogLevel::kWarning, "message_refused", {{"what", what}, {"reason", error.message()}});
@@ -48,7 +49,7 @@ void ReaderHost::receive(Message message) {
   if (message.type == kOpenSessions) {
     auto open = OpenSessions::decode(message.body);
     if (!open) return refuse("OpenSessions", open.error());
-    if (SourceReader* reader = find(open->job, open->source)) reader->on_open(message.from, *open);
+    on_open(message.from, std::move(*open));
   } else if (message.type == kBatchAck) {
     auto ack = BatchAck::decode(message.body);
     if (!ack) return refuse("BatchAck", ack.error());
@@ -56,8 +57,36 @@ void ReaderHost::receive(Message message) {
   }
 }
 
+// An opening may come before the view that has its reader, or its sender: it waits for the view for
+// as long as its sender takes to repeat it.
+void ReaderHost::on_open(const ActorAddress& from, OpenSessions message) {
+  SourceReader* reader = find(message.job, message.source);
+  const bool is_newer = reader == nullptr || message.reader_epoch > reader->epoch();
+  if (is_newer || !reachable_.contains(from.node)) {
+    if (early_.size() >= kMaxEarlyOpenings) return;
+    runtime_.post_local(self_, kAgent, std::make_unique<ViewWanted>());
+    early_.push_back({from, std::move(message), runtime_.monotonic_us()});
+  } else {
+    reader->on_open(from, message);
+  }
+}
+
+void ReaderHost::try_early_openings() {
+  const int64_t now = runtime_.monotonic_us();
+  std::erase_if(early_, [&](const EarlyOpening& early) {
+    if (now - early.at_us > config_.session_retry_ms * 1000) return true;
+    SourceReader* reader = find(early.message.job, early.message.source);
+    if (reader == nullptr || early.message.reader_epoch > reader->epoch()) return false;
+    if (!reachable_.contains(early.from.node)) return false;
+    reader->on_open(early.from, early.message);
+    return true;
+  });
+}
+
 void ReaderHost::on_view(const ClusterState& view) {
   view_version_ = view.version;
+  reachable_.clear();
+  for (const auto& [node, endpoint] : view.endpoints) reachable_.insert(node);
   size_t readers = 0;
   for (const auto& [id, job] : view.jobs) readers += job.sources.size();
   link_credit_bytes_ = credit_share(config_.batch_credit_bytes, readers);
@@ -91,10 +120,12 @@ void ReaderHost::on_view(const ClusterState& view) {
     }
   }
   for (auto& [key, reader] : readers_) reader->on_view(view, link_credit_bytes_);
+  try_early_openings();
 }
 
 void ReaderHost::on_timer(uint64_t) {
   for (auto& [key, reader] : readers_) reader->on_tick();
+  try_early_openings();  // forgets those that no view came for
   if (runtime_.monotonic_us() - last_report_us_ >= config_.report_interval_ms * 1000) report();
   runtime_.start_timer(self_, kTickUs, 0);
 }

@@ -4,7 +4,9 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <utility>
+#include <vector>
 
 #include "worker/source_reader.h"
 
@@ -22,7 +24,16 @@ class ReaderHost : public Actor {
  private:
   using ReaderKey = std::pair<JobId, SourcePartitionId>;
 
+  // A key partition host and this one learn of a grant at different times.
+  struct EarlyOpening {
+    ActorAddress from;
+    OpenSessions message;
+    int64_t at_us = 0;
+  };
+
   void on_view(const ClusterState& view);
+  void on_open(const ActorAddress& from, OpenSessions message);
+  void try_early_openings();
   SourceReader* find(JobId job, SourcePartitionId source);
   void report();
 
@@ -34,6 +45,8 @@ class ReaderHost : public Actor {
   int64_t last_report_us_ = 0;
   uint64_t view_version_ = 0;
   int64_t link_credit_bytes_ = 0;
+  std::set<NodeId> reachable_;  // as of the view
+  std::vector<EarlyOpening> early_;
 };
 
 }  // namespace tidemill

@@ -3,18 +3,35 @@
 #include "shared/base/mutation.h"
 
 namespace tidemill {
+namespace {
 
-CatchUp plan_catch_up(const OwnerState& owner, const OffsetVector& owner_offsets,
-                      const ReplicaState& replica) {
-  if (replica.registered > owner.epoch) return CatchUp::kFenced;
-  if (!replica.holds_state) return owner.caught_up ? CatchUp::kReplaceAll : CatchUp::kWait;
-  if (replica.epoch == owner.epoch || mutated(Mutation::kAcceptOldEpoch)) {
-    // The replica's stamp lies in this owner's own history.
-    if (replica.version >= owner.rows_since_version) return CatchUp::kRows;
-    return CatchUp::kImagesSince;
+bool is_ancestor(const OwnerState& owner, const Stamp& stamp) {
+  if (mutated(Mutation::kAcceptOldEpoch)) return true;
+  if (mutated(Mutation::kCompareStamps)) {
+    return stamp.epoch <= owner.epoch && stamp.version <= owner.ancestry->back().version;
   }
-  // State of a former owner, whose versions say nothing about ours: a replica never goes back.
-  return covers(owner_offsets, replica.offsets) ? CatchUp::kReplaceAll : CatchUp::kWait;
+  return lies_in(*owner.ancestry, stamp);
+}
+
+}  // namespace
+
+CatchUpPlan plan_catch_up(const OwnerState& owner, const ReplicaState& replica) {
+  if (replica.registered > owner.epoch) return {CatchUp::kFenced};
+  const bool all_rows = owner.rows_since_version <= owner.first_version;
+  if (!replica.holds_state) {
+    return {owner.began_empty && all_rows ? CatchUp::kFromStart : CatchUp::kReplaceAll};
+  }
+  if (is_ancestor(owner, {replica.epoch, replica.version})) {
+    if (replica.version >= owner.rows_since_version) return {CatchUp::kRows};
+    return {CatchUp::kImages, replica.version};
+  }
+  // State of another owner since the two parted: its versions say nothing about ours.
+  if (!covers(*owner.offsets, replica.offsets) && !mutated(Mutation::kPublishBeforeReplica)) {
+    return {CatchUp::kWait};
+  }
+  if (!covers(replica.offsets, *owner.first_offsets)) return {CatchUp::kReplaceAll};
+  if (all_rows && owner.aligned) return {CatchUp::kResume};
+  return {CatchUp::kImages, owner.first_version};
 }
 
 }  // namespace tidemill

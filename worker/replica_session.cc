@@ -1,85 +1,119 @@
 #include "worker/replica_session.h"
 
+#include <algorithm>
+
+#include "shared/base/assert.h"
 #include "shared/base/mutation.h"
 
 namespace tidemill {
-namespace {
-
-// Passes over the keys before the last one is made in a single turn; each is smaller than the one
-// before as long as images go out faster than keys change.
-constexpr int kMaxPasses = 4;
-constexpr size_t kCloseBytes = 256u << 10;
-
-void add_all_advances(const OffsetVector& offsets, FramePart* part) {
-  for (uint32_t s = 0; s < offsets.size(); ++s) {
-    part->advances.push_back({SourcePartitionId(s), offsets[s]});
-  }
-}
-
-}  // namespace
 
 bool ReplicaSession::should_register(int64_t now_us, int64_t retry_us) const {
-  if (mode_ != Mode::kUnregistered) return false;
+  if (mode_ != Mode::kUnregistered || replica_) return false;
   // Each attempt waits twice as long: an answer to an older one is of no use.
   return attempts_ == 0 || now_us - asked_us_ >= retry_us << std::min(attempts_, 5);
 }
 
-RegisterReplicas::Entry ReplicaSession::begin_registration(const KeyPartition& owner, uint64_t id,
-                                                           int64_t now_us) {
+RegisterReplicas::Entry ReplicaSession::begin_registration(KeyPartitionId k, Epoch epoch,
+                                                           uint64_t id, int64_t now_us) {
   id_ = id;
   next_seq_ = 0;
   asked_us_ = now_us;
   ++attempts_;
   sent_.clear();
-  return {owner.id(), owner.epoch(), id};
+  return {k, epoch, id};
 }
 
-void ReplicaSession::on_replica_state(const KeyPartition& owner, const ReplicaState& state) {
-  if (state.session != id_) return;
+void ReplicaSession::unregister() {
+  mode_ = Mode::kUnregistered;
+  replica_.reset();
+  images_.reset();
+  resuming_ = false;
+  ancestry_sent_ = false;
   attempts_ = 0;
-  if (mode_ == Mode::kUnregistered) {
-    replica_ = state;
-    if (!state.holds_state) acked_offsets_.clear();
-    resolve(owner);
-  } else if (state.registered > owner.epoch()) {
+  sent_.clear();
+}
+
+void ReplicaSession::on_replica_state(Epoch own, const ReplicaState& state) {
+  if (state.session != id_ && !mutated(Mutation::kReadVBeforeRegistering)) return;
+  attempts_ = 0;
+  if (state.registered > own) {
     mode_ = Mode::kFenced;
+  } else if (mode_ == Mode::kUnregistered) {
+    replica_ = state;
+    mode_ = Mode::kWait;
+    if (!state.holds_state) acked_offsets_.clear();
   } else {
     unregister();  // a part did not fit
   }
 }
 
+// What is to be sent is decided when there is a part to be made, from what the owner holds then.
 void ReplicaSession::resolve(const KeyPartition& owner) {
-  const OwnerState state{owner.epoch(), owner.version(), owner.unsent_since(), owner.caught_up()};
-  switch (plan_catch_up(state, owner.offsets(), replica_)) {
+  const CatchUpPlan plan = plan_catch_up(owner.owner_state(replica_->offsets), *replica_);
+  held_ = {replica_->epoch, replica_->version};
+  switch (plan.what) {
     case CatchUp::kFenced:
       mode_ = Mode::kFenced;
       break;
     case CatchUp::kWait:
-      mode_ = Mode::kWait;
       break;
     case CatchUp::kRows:
-      mode_ = Mode::kRows;
-      sent_version_ = acked_version_ = replica_.version;
-      acked_offsets_ = replica_.offsets;
+      begin_rows(replica_->version, replica_->offsets);
       break;
-    case CatchUp::kImagesSince:
-      begin_images(owner, replica_.version, false);
+    case CatchUp::kResume:
+      begin_rows(replica_->version, replica_->offsets);
+      resuming_ = true;
+      ++counts_.resumed;
+      break;
+    case CatchUp::kFromStart:
+      begin_images(owner, std::nullopt);
+      images_->version = owner.first_version();
+      images_->pages.push_back({0, {}, owner.first(), true, {}, true});
+      images_->last_seen = true;
+      break;
+    case CatchUp::kImages:
+      begin_images(owner, plan.images_since);
+      ++counts_.images_since;
       break;
     case CatchUp::kReplaceAll:
-      begin_images(owner, 0, true);
+      begin_images(owner, std::nullopt);
+      ++counts_.replaced;
       break;
   }
 }
 
-void ReplicaSession::begin_images(const KeyPartition& owner, uint64_t since, bool whole) {
+void ReplicaSession::begin_rows(uint64_t version, const OffsetVector& offsets) {
+  mode_ = Mode::kRows;
+  images_.reset();
+  acked_version_ = version;
+  acked_offsets_ = sent_offsets_ = offsets;
+  sent_.clear();
+}
+
+// The state that is walked must not be older than what the replica may hold already.
+void ReplicaSession::begin_images(const KeyPartition& owner, std::optional<uint64_t> since) {
   mode_ = Mode::kImages;
-  begun_ = false;
-  whole_ = whole;
-  since_ = since;
-  pass_version_ = owner.version();
-  slot_ = 0;
-  pass_bytes_ = 0;
-  passes_ = 0;
+  images_.emplace();
+  images_->scan = id_ << 16 | (next_scan_++ & 0xffff);
+  images_->since = since;
+  images_->disk_version = replica_->holds_state ? owner.version() : 0;
+}
+
+std::optional<ReplicaSession::ScanWanted> ReplicaSession::scan_wanted() const {
+  // One page is fetched while another one is being sent.
+  if (!images_ || images_->last_seen || images_->asked || images_->pages.size() > 1) return {};
+  return ScanWanted{images_->scan, images_->disk_version, images_->since, images_->version == 0};
+}
+
+void ReplicaSession::scan_asked() { images_->asked = true; }
+
+void ReplicaSession::on_page(ScanPage page) {
+  if (!images_ || images_->scan != page.scan) return;
+  images_->asked = false;
+  if (!page.error.empty()) return unregister();
+  images_->version = page.head.stamp().version;
+  images_->last_seen = page.last;
+  images_->pages.push_back(std::move(page));
 }
 
 void ReplicaSession::start_part(const KeyPartition& owner, PartKind kind, FramePart* part) {
@@ -90,126 +124,162 @@ void ReplicaSession::start_part(const KeyPartition& owner, PartKind kind, FrameP
   part->kind = kind;
   part->horizon = owner.horizon();
   part->read_wall_us = owner.read_wall_us();
+  part->rows_applied = owner.head().rows_applied;
 }
 
 bool ReplicaSession::next_part(const KeyPartition& owner, size_t max_bytes, int64_t now_us,
                                int64_t keepalive_us, FramePart* part) {
   if (mode_ == Mode::kWait) resolve(owner);
-  if (mode_ == Mode::kRows && owner.version() > sent_version_ &&
-      sent_version_ < owner.unsent_since()) {
-    begin_images(owner, sent_version_, false);  // the rows are no longer at hand
+  if (mode_ == Mode::kRows && !resuming_ && held_.version < owner.unsent_since()) {
+    begin_images(owner, held_.version);  // the rows that it needs next have been dropped
+    ++counts_.images_since;
   }
-  bool any = false;
+  bool made = false;
   if (mode_ == Mode::kImages) {
-    next_images(owner, max_bytes, part);
-    any = true;
+    made = next_images(owner, part);
   } else if (mode_ == Mode::kRows) {
-    any = next_rows(owner, max_bytes, now_us, keepalive_us, part);
+    made = next_rows(owner, max_bytes, now_us, keepalive_us, part);
   }
-  if (any) last_sent_us_ = now_us;
-  return any;
+  if (made) last_sent_us_ = now_us;
+  return made;
 }
 
-void ReplicaSession::next_images(const KeyPartition& owner, size_t max_bytes, FramePart* part) {
-  if (!begun_) {
+bool ReplicaSession::next_images(const KeyPartition& owner, FramePart* part) {
+  if (images_->pages.empty()) return false;
+  if (!images_->begun) {
     start_part(owner, PartKind::kImagesBegin, part);
-    part->from_version = since_;
-    part->whole = whole_;
-    begun_ = true;
-    return;
+    part->whole = images_->pages.front().whole;
+    part->from_epoch = held_.epoch;
+    part->from_version = held_.version;
+    images_->begun = true;
+    return true;
   }
-  const PartitionState& state = owner.state();
-  ByteWriter images;
-  for (; slot_ < state.slot_count() && images.size() < max_bytes; ++slot_) {
-    if (!state.slot_changed_since(slot_, since_)) continue;
-    state.encode_image(slot_, &images);
-    ++images_sent_;
-  }
-  pass_bytes_ += images.size();
-  if (images.size() > 0) {
+  const ScanPage page = std::move(images_->pages.front());
+  images_->pages.pop_front();
+  image_bytes_ += page.images.size();
+  if (page.last) {
+    close_images(owner, page, part);
+  } else {
     start_part(owner, PartKind::kImages, part);
-    part->payload.push_back(Buffer(images.take()));
-    return;
+    if (!page.images.empty()) part->payload.push_back(page.images);
   }
-  // The pass is over: what changed during it is sent by the next, the last one in this turn.
-  ++passes_;
-  const bool last = passes_ >= kMaxPasses || pass_bytes_ <= kCloseBytes;
-  since_ = pass_version_;
-  pass_version_ = owner.version();
-  slot_ = 0;
-  pass_bytes_ = 0;
-  if (last) return close_images(owner, part);
-  start_part(owner, PartKind::kImages, part);  // empty: keeps the link moving
+  return true;
 }
 
-void ReplicaSession::close_images(const KeyPartition& owner, FramePart* part) {
-  const PartitionState& state = owner.state();
-  ByteWriter images;
-  for (size_t slot = 0; slot < state.slot_count(); ++slot) {
-    if (mutated(Mutation::kCloseImagesEarly)) break;
-    if (!state.slot_changed_since(slot, since_)) continue;
-    state.encode_image(slot, &images);
-    ++images_sent_;
-  }
+void ReplicaSession::close_images(const KeyPartition& owner, const ScanPage& page,
+                                  FramePart* part) {
   start_part(owner, PartKind::kImagesClose, part);
-  part->to_version = owner.version();
-  if (images.size() > 0) part->payload.push_back(Buffer(images.take()));
-  add_all_advances(owner.offsets(), part);
-  mode_ = Mode::kRows;
-  sent_version_ = acked_version_ = owner.version();
-  note_sent(owner.version(), owner.offsets());
+  part->to_version = page.head.stamp().version;
+  if (mutated(Mutation::kCloseImagesEarly)) part->to_version = owner.version();
+  part->horizon = page.head.horizon;
+  part->read_wall_us = page.head.read_wall_us;
+  part->rows_applied = page.head.rows_applied;
+  part->ancestry = page.head.ancestry;
+  part->current = owner.caught_up() && part->to_version == owner.version();
+  for (uint32_t s = 0; s < page.head.offsets.size(); ++s) {
+    part->advances.push_back({SourcePartitionId(s), page.head.offsets[s]});
+  }
+  if (!page.images.empty()) part->payload.push_back(page.images);
+  begin_rows(part->to_version, page.head.offsets);
+  held_ = {owner.epoch(), part->to_version};
+  sent_.push_back({held_.version, sent_offsets_});
+}
+
+void ReplicaSession::take_change(const AppliedChange& change, FramePart* part) {
+  part->to_version = change.version;
+  part->read_wall_us = change.read_wall_us;
+  part->horizon = change.horizon;  // of that version, not the owner's newest
+  part->rows_applied = change.rows_applied;
+  if (!change.blocks.empty()) part->payload.push_back(change.blocks);
+  if (change.source == AppliedChange::kNoSource) return;
+  const auto same = std::find_if(part->advances.begin(), part->advances.end(),
+                                 [&](const auto& a) { return a.source == change.source; });
+  if (same == part->advances.end()) {
+    part->advances.push_back({change.source, change.position});
+  } else {
+    same->position = change.position;
+  }
+}
+
+// What the owner has read again is in the replica already: of the changes since the owner began
+// only those go on that begin at or past the replica's V, up to where the owner has reached it.
+void ReplicaSession::resume(const KeyPartition& owner, FramePart* part) {
+  const OffsetVector& had = replica_->offsets;
+  const uint64_t to = std::max(owner.version_covering(had), owner.first_version() + 1);
+  for (const AppliedChange& change : owner.unsent()) {
+    if (change.version > to) break;
+    part->horizon = change.horizon;
+    part->read_wall_us = change.read_wall_us;
+    part->rows_applied = change.rows_applied;
+    const bool fresh = change.source == AppliedChange::kNoSource ||
+                       change.source.value >= had.size() ||
+                       change.begin_offset >= had[change.source.value].offset;
+    if (fresh) take_change(change, part);
+  }
+  part->to_version = to;
+  resuming_ = false;
 }
 
 bool ReplicaSession::next_rows(const KeyPartition& owner, size_t max_bytes, int64_t now_us,
                                int64_t keepalive_us, FramePart* part) {
-  const bool new_rows = owner.version() > sent_version_;
+  const bool new_rows = resuming_ || owner.version() > held_.version;
   if (!new_rows && now_us - last_sent_us_ < keepalive_us) return false;
   start_part(owner, PartKind::kRows, part);
-  part->from_version = sent_version_;
-  part->to_version = sent_version_;
-  if (!new_rows) return true;
-  const auto& unsent = owner.unsent();
-  ASSERT(!unsent.empty() && unsent.front().version <= sent_version_ + 1);
-  size_t bytes = 0;
-  size_t i = sent_version_ + 1 - unsent.front().version;
-  for (; i < unsent.size() && bytes < max_bytes; ++i) {
-    const AppliedChange& change = unsent[i];
-    if (!change.blocks.empty()) part->payload.push_back(change.blocks);
-    bytes += change.blocks.size();
-    part->to_version = change.version;
-    part->read_wall_us = change.read_wall_us;
-    part->horizon = change.horizon;  // of that version, not the owner's newest
-    auto same = std::find_if(part->advances.begin(), part->advances.end(),
-                             [&](const auto& a) { return a.source == change.source; });
-    if (same == part->advances.end()) {
-      part->advances.push_back({change.source, change.position});
-    } else {
-      same->position = change.position;
+  part->from_epoch = held_.epoch;
+  part->from_version = held_.version;
+  part->to_version = held_.version;
+  if (resuming_) {
+    resume(owner, part);
+  } else if (new_rows) {
+    const auto& unsent = owner.unsent();
+    ASSERT(!unsent.empty() && unsent.front().version <= held_.version + 1);
+    size_t bytes = 0;
+    for (size_t i = held_.version + 1 - unsent.front().version;
+         i < unsent.size() && bytes < max_bytes; ++i) {
+      take_change(unsent[i], part);
+      bytes += unsent[i].blocks.size();
     }
   }
-  sent_version_ = part->to_version;
-  OffsetVector offsets = sent_.empty() ? acked_offsets_ : sent_.back().offsets;
-  offsets.resize(owner.offsets().size());
-  for (const auto& a : part->advances) offsets[a.source.value] = a.position;
-  note_sent(sent_version_, offsets);
+  note_sent(owner, part);
   return true;
 }
 
-void ReplicaSession::note_sent(uint64_t version, const OffsetVector& offsets) {
-  sent_.push_back({version, offsets});
+void ReplicaSession::note_sent(const KeyPartition& owner, FramePart* part) {
+  part->current = owner.caught_up() && part->to_version == owner.version();
+  if (!ancestry_sent_) {
+    part->ancestry = owner.head().ancestry;
+    part->ancestry.back().version = part->to_version;
+    ancestry_sent_ = true;
+  }
+  held_ = {owner.epoch(), part->to_version};
+  sent_offsets_.resize(std::max(sent_offsets_.size(), owner.offsets().size()));
+  for (const auto& a : part->advances) sent_offsets_[a.source.value] = a.position;
+  sent_.push_back({held_.version, sent_offsets_});
 }
 
 void ReplicaSession::on_ack(uint64_t version) {
   while (!sent_.empty() && sent_.front().version <= version) {
+    acked_version_ = sent_.front().version;
     acked_offsets_ = std::move(sent_.front().offsets);
     sent_.pop_front();
   }
-  if (mode_ == Mode::kRows) acked_version_ = std::max(acked_version_, version);
 }
 
-uint64_t ReplicaSession::needs_rows_after() const {
-  const bool may_resume = mode_ == Mode::kUnregistered && !acked_offsets_.empty();
-  return mode_ == Mode::kRows || may_resume ? acked_version_ : UINT64_MAX;
+uint64_t ReplicaSession::needs_rows_after(const KeyPartition& owner) const {
+  switch (mode_) {
+    case Mode::kFenced:
+      return UINT64_MAX;
+    case Mode::kUnregistered:
+      // It may go on from what it has acknowledged, or resume from where this owner began.
+      return acked_offsets_.empty() ? owner.first_version() : acked_version_;
+    case Mode::kWait:
+      return owner.first_version();
+    case Mode::kImages:
+      return images_->version == 0 ? owner.disk_version() : images_->version;
+    case Mode::kRows:
+      return resuming_ ? owner.first_version() : acked_version_;
+  }
+  return UINT64_MAX;
 }
 
 }  // namespace tidemill

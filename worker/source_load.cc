@@ -47,8 +47,7 @@ Status SourceLoad::run(const Runtime& runtime) {
     if (Status opened = open_loader(); !opened || done->nothing_to_read) return opened;
   }
   DeadLetterWriter* const writer = letters ? letters->writer.get() : nullptr;
-  if (Status loaded = done->loader->load(runtime, records, bytes, writer, done->batch.get());
-      !loaded) {
+  if (Status loaded = done->loader->load(runtime, limits, writer, done->batch.get()); !loaded) {
     return loaded;
   }
   done->log = done->loader->log_info();

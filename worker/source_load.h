@@ -50,8 +50,7 @@ struct ReaderDeadLetters {
 struct SourceLoad {
   std::shared_ptr<const Plan> plan;
   SourcePosition from;
-  size_t records = 0;
-  size_t bytes = 0;
+  LoadLimits limits;
   bool follow = false;
   uint64_t applied = 0;                        // by all key partitions; 0: not known
   std::shared_ptr<ReaderDeadLetters> letters;  // null: of a catch-up read

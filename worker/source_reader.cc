@@ -76,23 +76,32 @@ void SourceReader::on_open(const ActorAddress& from, const OpenSessions& message
       continue;
     }
     last = {from, asked.session};
-    for (auto& [host, sessions] : sessions_) sessions.erase(asked.key_partition);
-    Session session;
-    session.host = from;
-    session.id = asked.session;
-    session.position = asked.from.offset;
-    session.max_event_time = asked.from.max_event_time;
-    session.last = asked.from.last;
-    session.finished = asked.from.finished;
-    session.catching_up = !main_.active || asked.from.offset < main_.position.offset;
-    sessions_[from][asked.key_partition] = session;
-    links_.try_emplace(from, credit_bytes_);
+    open(from, asked);
   }
   if (!refused.sessions.empty()) {
     runtime_.send(self_, from, kSessionsClosed, refused.encode());
   }
   if (first_open_us_ < 0 && open_sessions() > 0) first_open_us_ = runtime_.monotonic_us();
   pump();
+}
+
+void SourceReader::open(const ActorAddress& from, const OpenSessions::Session& asked) {
+  for (auto& [host, sessions] : sessions_) sessions.erase(asked.key_partition);
+  Session session(from, asked);
+  session.catching_up = !main_.active || session.position < main_.position.offset;
+  sessions_[from][asked.key_partition] = std::move(session);
+  links_.try_emplace(from, credit_bytes_);
+}
+
+// Every key partition that has an owner, as far as this worker knows, has a session of that owner.
+bool SourceReader::all_open() const {
+  size_t owned = 0;
+  size_t open = 0;
+  for (const NodeId owner : owners_) owned += owner != NodeId{};
+  for (const auto& [host, sessions] : sessions_) {
+    for (const auto& [k, s] : sessions) open += owners_[k.value] == host.node;
+  }
+  return owned > 0 && open == owned;
 }
 
 size_t SourceReader::open_sessions() const {
@@ -114,7 +123,7 @@ void SourceReader::restart(Read* read, const SourcePosition& from) {
 void SourceReader::start_main_if_ready() {
   if (first_open_us_ < 0 || open_sessions() == 0) return;
   const bool waited = runtime_.monotonic_us() - first_open_us_ >= config_.session_wait_ms * 1000;
-  if (!main_.active && open_sessions() < plan_->key_partitions() && !waited) return;
+  if (!main_.active && !waited && !all_open()) return;
   SourcePosition furthest;
   for (const auto& [host, sessions] : sessions_) {
     for (const auto& [k, s] : sessions) {
@@ -174,6 +183,19 @@ void SourceReader::pump() {
   start_catch_up_if_needed();
 }
 
+// No further than the least cut before the sessions of the read. Those that it has just sent to
+// may not be at its position yet; those behind it wait for another one.
+uint64_t SourceReader::load_until(const Read& read) const {
+  uint64_t until = SourceCursor::kNoEnd;
+  for (const auto& [host, sessions] : sessions_) {
+    for (const auto& [k, s] : sessions) {
+      if (s.catching_up != (&read == &catch_up_)) continue;
+      until = std::min(until, s.cut_behind(std::max(s.position, read.position.offset)));
+    }
+  }
+  return until;
+}
+
 void SourceReader::load(Read* read) {
   const bool catch_up = read == &catch_up_;
   if (!changed_.empty() || (catch_up && read->position.finished)) return;
@@ -187,8 +209,7 @@ void SourceReader::load(Read* read) {
   auto load = std::make_shared<SourceLoad>();
   load->plan = plan_;
   load->from = read->position;
-  load->records = records;
-  load->bytes = static_cast<size_t>(config_.read_bytes);
+  load->limits = {records, static_cast<size_t>(config_.read_bytes), load_until(*read)};
   load->follow = follow_;
   load->letters = catch_up ? nullptr : dead_letters_;
   load->applied = catch_up ? 0 : applied_offset();
@@ -330,11 +351,20 @@ bool SourceReader::due(const Read& read) {
   return runtime_.monotonic_us() >= due_us;
 }
 
-// Whether a read sends its batch to a session. One that is behind the batch waits for another
-// catch-up read; one at or past its end has it all, but is told if the log ends just there.
+// Whether a read sends its batch to a session. One that is behind the batch, or has a cut within
+// it, waits for another catch-up read; one at or past its end has it all, but is told if the log
+// ends just there.
 bool SourceReader::takes_part(const Read& read, const LoadedBatch& batch, const Session& s) const {
-  return s.catching_up == (&read == &catch_up_) && s.position >= batch.begin.offset &&
-         (s.position < batch.end.offset || (batch.end.finished && s.position == batch.end.offset));
+  if (s.catching_up != (&read == &catch_up_)) return false;
+  if (s.position < batch.begin.offset || s.crosses_cut(batch.end.offset)) return false;
+  return s.position < batch.end.offset || (batch.end.finished && s.position == batch.end.offset);
+}
+
+// Sessions that could not take part in what the main read has sent.
+void SourceReader::leave_behind() {
+  for (auto& [host, sessions] : sessions_) {
+    for (auto& [k, s] : sessions) s.catching_up |= s.position < main_.position.offset;
+  }
 }
 
 // Whether the batch that is ready can go out. Nobody to send it to: the read ends, and starts anew
@@ -394,6 +424,7 @@ void SourceReader::send(Read* read) {
   std::vector<ActorAddress> hosts;
   for (const auto& [host, sessions] : sessions_) hosts.push_back(host);
   for (const ActorAddress& host : hosts) send_to(host, *read, *batch);
+  if (!catching_up) leave_behind();
   read->spare = std::move(batch);
 }
 
@@ -411,10 +442,7 @@ void SourceReader::send_to(const ActorAddress& host, const Read& read, const Loa
     if (!takes_part(read, batch, s)) continue;
     writer.begin_part(k, s.id, s.next_seq++);
     scatter_cost_.rows += batch.write_blocks(k.value, s.position, writer.blocks());
-    s.position = batch.end.offset;
-    s.max_event_time = batch.end.max_event_time;
-    s.last = batch.end.last;
-    s.finished = batch.end.finished;
+    s.forwarded(batch.end);
   }
   const uint64_t link_seq = link.sent(writer.size(), runtime_.monotonic_us());
   if (of_main) applied_.sent(host, link_seq, batch.end.offset);
@@ -488,6 +516,12 @@ void SourceReader::on_tick() {
 void SourceReader::on_view(const ClusterState& view, int64_t credit_bytes) {
   credit_bytes_ = credit_bytes;
   for (auto& [host, link] : links_) link.set_credit(static_cast<uint64_t>(credit_bytes));
+  owners_.assign(plan_->key_partitions(), NodeId{});
+  if (const auto job = view.jobs.find(job_); job != view.jobs.end()) {
+    for (size_t k = 0; k < job->second.key_partitions.size(); ++k) {
+      owners_[k] = job->second.key_partitions[k].node;
+    }
+  }
   for (auto it = sessions_.begin(); it != sessions_.end();) {
     if (view.endpoints.contains(it->first.node)) {
       ++it;

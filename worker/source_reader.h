@@ -8,6 +8,10 @@
 // a quarter of the read's sessions; otherwise its sessions are closed, and catch up later.
 // A read that nobody follows any more ends, and starts again where sessions stand.
 //
+// No part of a session reaches across one of its cuts: loads end at the least cut before their
+// sessions. A batch that was loaded before such a session came does not go to it; that session
+// catches up.
+//
 // Dead letters are written by the main read, before its batch is forwarded: what lies before its
 // start has been marked, and so written, by an earlier epoch.
 //
@@ -26,6 +30,7 @@
 #include "shared/wire/source_batch.h"
 #include "worker/applied_offset.h"
 #include "worker/config.h"
+#include "worker/reader_session.h"
 #include "worker/source_load.h"
 
 namespace tidemill {
@@ -53,16 +58,7 @@ class SourceReader {
   void add_costs(proto::JobReport* report) const;
 
  private:
-  struct Session {
-    ActorAddress host;
-    uint64_t id = 0;
-    uint64_t next_seq = 0;
-    uint64_t position = 0;  // everything below has been forwarded
-    TimeUs max_event_time = kMinTime;
-    RecordIdentity last;
-    bool finished = false;  // and the log ends there
-    bool catching_up = false;
-  };
+  using Session = ReaderSession;
   struct Read {
     bool active = false;
     bool loading = false;
@@ -78,10 +74,13 @@ class SourceReader {
   using SessionsOfLink = std::map<KeyPartitionId, Session>;
 
   Session* find(KeyPartitionId k);
+  void open(const ActorAddress& from, const OpenSessions::Session& asked);
+  bool all_open() const;
   void start_main_if_ready();
   void start_catch_up_if_needed();
   void restart(Read* read, const SourcePosition& from);
   void pump();
+  uint64_t load_until(const Read& read) const;
   void load(Read* read);
   void on_failed(Read* read, const BatchLoaded& loaded);
   void count(const BatchLoaded& loaded);
@@ -90,6 +89,7 @@ class SourceReader {
   // Up to where everything that was read has been applied; 0: not known now.
   uint64_t applied_offset() const;
   bool takes_part(const Read& read, const LoadedBatch& batch, const Session& s) const;
+  void leave_behind();
   bool may_send(Read* read);
   void end(Read* read);
   bool due(const Read& read);
@@ -118,6 +118,7 @@ class SourceReader {
   };
   std::vector<Epoch> registered_;  // greatest epoch seen, by key partition
   std::vector<LastOpened> last_opened_;
+  std::vector<NodeId> owners_;  // by key partition, as of the view; node 0: nobody
   std::map<ActorAddress, SessionsOfLink> sessions_;
   std::map<ActorAddress, SendLink> links_;
   int64_t credit_bytes_ = 0;

@@ -7,7 +7,7 @@
 namespace tidemill {
 
 void spawn_worker(ProcessHost& process, MemberConfig member, const WorkerConfig& config,
-                  std::shared_ptr<DeadLetterStorage> dead_letters) {
+                  const WorkerResources& resources) {
   member.role = proto::WORKER;
   member.shards = process.shards();
   std::vector<ActorId> followers;
@@ -16,9 +16,10 @@ void spawn_worker(ProcessHost& process, MemberConfig member, const WorkerConfig&
     const ActorId readers{shard, kReaderHostIndex};
     followers.push_back(partitions);
     followers.push_back(readers);
-    process.spawn(partitions,
-                  [config](Runtime& r) { return std::make_unique<PartitionHost>(r, config); });
-    process.spawn(readers, [config, dead_letters](Runtime& r) {
+    process.spawn(partitions, [config, resources](Runtime& r) {
+      return std::make_unique<PartitionHost>(r, config, resources);
+    });
+    process.spawn(readers, [config, dead_letters = resources.dead_letters](Runtime& r) {
       return std::make_unique<ReaderHost>(r, config, dead_letters);
     });
   }

@@ -2,16 +2,25 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "shared/dead_letter/dead_letter.h"
 #include "shared/member/member_agent.h"
 #include "shared/runtime/host.h"
+#include "shared/snapshot/snapshot_storage.h"
 #include "worker/config.h"
 
 namespace tidemill {
 
-// `member.role` and `member.shards` are set here. `dead_letters` is where all workers put them.
+struct WorkerResources {
+  std::shared_ptr<DeadLetterStorage> dead_letters;  // where all workers put them
+  std::shared_ptr<Disk> disk;
+  std::string data_dir;                        // on `disk`, this process's alone
+  std::shared_ptr<SnapshotStorage> snapshots;  // that all workers and the coordinator share
+};
+
+// `member.role` and `member.shards` are set here.
 void spawn_worker(ProcessHost& process, MemberConfig member, const WorkerConfig& config,
-                  std::shared_ptr<DeadLetterStorage> dead_letters);
+                  const WorkerResources& resources);
 
 }  // namespace tidemill

@@ -12,7 +12,7 @@ enum class Mutation {
   kUnnumberedMark,          // a mark without rows is accepted whatever its sequence number
   kFrameOnWrongVersion,     // a replica applies a frame whose first version is not its own
   kAcceptOldEpoch,          // an older epoch is not refused
-  kCloseImagesEarly,        // images are closed without the keys changed while they were sent
+  kCloseImagesEarly,        // images are closed at a later version than the one that they hold at
   kDropLateByClock,         // a row is dropped because it is late against the leading edge
   kOrderDependentSum,       // sums are added up as plain doubles
   kMarkBeforeDeadLetters,   // a batch goes out although its dead letters could not be written
@@ -20,6 +20,22 @@ enum class Mutation {
   kRepeatDeadLetters,       // a reader writes what is durable from an earlier one again
   kForgetGrownOffsets,      // a key partition loses its V when its plan grows
   kIgnoreGrownOffsets,      // a replica keeps to the source partitions that it was filled with
+  kSkipFsync,               // a file of a state is not synced before its manifest is written
+  kReadVBeforeRegistering,  // a new owner takes a replica's V from before it registered there
+  kCompareStamps,           // stamps are compared as numbers instead of by ancestry
+  kOpenOneOffsetLate,       // a session is opened one offset behind V
+  kPublishBeforeReplica,    // a new owner publishes before it has reached the replica's V
+  kForgetUnpublished,       // keys changed before the snapshot and never published are forgotten
+  kEvictUncovered,          // keys are evicted that no increment covers
+  kDeleteNamedFile,         // a file is removed that a retained manifest names
+  kForgetMaxEventTime,      // a session opens without M_s
+  kHorizonFallsOnRecovery,  // a restored state begins without its horizon
+  kIgnoreCuts,              // a reader sends parts across a replica's V
+  kZombieRegisters,         // the registry takes a snapshot of a former owner
+  kTrustDamagedManifest,    // checksums are not compared when a state is restored
+  kReadyTooSoon,            // a replica from disk answers before it has caught up
+  kDropPendingOnSnapshot,   // changes made while an increment is written are dropped with it
+  kStandbySkipsAncestry,    // a promoted standby does not keep its owner's ancestry
 };
 
 #ifdef TIDEMILL_MUTATIONS

@@ -32,6 +32,7 @@ class Reader : public KafkaPartitionReader {
 
   Status consume_start();
   Status read(size_t max_records, size_t max_bytes, KafkaRecords* out) override;
+  void read_until(uint64_t offset) override { until_ = offset; }
   uint32_t partitions() const override { return topic_->partitions(); }
   uint64_t log_end_offset() const override { return end_seen_; }
   void commit(uint64_t offset) override { topic_->commit(partition_, offset); }
@@ -65,6 +66,7 @@ class Reader : public KafkaPartitionReader {
   uint64_t alarms_ = 0;
 
   uint64_t offset_;                     // of the next record to give
+  uint64_t until_ = UINT64_MAX;         // a read that begins before it ends there
   RecordIdentity last_;                 // given before it
   std::vector<KafkaMessage> given_;     // by the last read
   std::vector<KafkaMessage> messages_;  // taken from the client, not yet given, from next_ on
@@ -250,7 +252,9 @@ Status Reader::gather(size_t max_records, size_t max_bytes, bool may_wait) {
 }
 
 void Reader::give(size_t max_records, size_t max_bytes, KafkaRecords* out) {
-  while (next_ < messages_.size() && out->records.size() < max_records &&
+  const uint64_t limit = offset_ < until_ ? until_ : UINT64_MAX;
+  const auto next_offset = [&] { return static_cast<uint64_t>(messages_[next_]->offset); };
+  while (next_ < messages_.size() && out->records.size() < max_records && next_offset() < limit &&
          (out->records.empty() || out->value_bytes < max_bytes)) {
     KafkaMessage message = std::move(messages_[next_++]);
     rd_kafka_timestamp_type_t type{};
@@ -269,8 +273,11 @@ void Reader::give(size_t max_records, size_t max_bytes, KafkaRecords* out) {
     offset_ = out->records.back().offset + 1;
     last_ = identity_of(*given_.back());
   }
-  if (queued()) return;
-  offset_ = take_offset_;
+  if (!queued()) {
+    offset_ = std::min(take_offset_, limit);
+  } else if (next_offset() >= limit) {
+    offset_ = limit;  // there are holes before it
+  }
 }
 
 // The markers of an open transaction are behind what can be read, but not the log's end.

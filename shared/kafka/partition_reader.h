@@ -47,6 +47,8 @@ class KafkaPartitionReader {
   // if there is nothing: longer if records are known to come. Values are valid until the next
   // read.
   virtual Status read(size_t max_records, size_t max_bytes, KafkaRecords* out) = 0;
+  // The reads that follow end at `offset`; those that begin at or behind it are not bounded.
+  virtual void read_until(uint64_t offset) = 0;
 
   virtual uint32_t partitions() const = 0;      // of the topic now; 0: not known
   virtual uint64_t log_end_offset() const = 0;  // as last seen; 0: not known

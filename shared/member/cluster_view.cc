@@ -18,6 +18,18 @@ std::vector<Grant> read_grants(const Grants& grants) {
   return out;
 }
 
+Status read_standbys(const proto::KeyPartitionGrant& message, Grant& grant) {
+  for (const proto::StandbyGrant& s : message.standbys()) {
+    if (s.node() == message.node() || s.node() == 0) {
+      return corrupt_error("a standby that is the owner, or nobody");
+    }
+    grant.standbys.push_back({NodeId(s.node()), static_cast<uint16_t>(s.shard())});
+  }
+  std::sort(grant.standbys.begin(), grant.standbys.end(),
+            [](const Standby& a, const Standby& b) { return a.node < b.node; });
+  return {};
+}
+
 // The same for the same plan: maps are written in order of their keys.
 uint64_t hash_of(const proto::JobPlan& plan) {
   std::string bytes;
@@ -34,6 +46,7 @@ Result<JobInView> read_job(const proto::JobView& message, const ClusterState* pr
   JobInView job;
   job.id = JobId(message.job());
   job.plan_hash = hash_of(message.plan());
+  job.snapshot_trigger = message.snapshot_trigger();
   if (previous != nullptr) {
     const auto it = previous->jobs.find(job.id);
     if (it != previous->jobs.end() && it->second.plan_hash == job.plan_hash) {
@@ -47,6 +60,10 @@ Result<JobInView> read_job(const proto::JobView& message, const ClusterState* pr
   }
   job.sources = read_grants(message.sources());
   job.key_partitions = read_grants(message.key_partitions());
+  for (size_t k = 0; k < job.key_partitions.size(); ++k) {
+    const auto& grant = message.key_partitions(static_cast<int>(k));
+    if (auto status = read_standbys(grant, job.key_partitions[k]); !status) return status.error();
+  }
   if (job.sources.size() != job.plan->source_partitions() ||
       job.key_partitions.size() != job.plan->key_partitions()) {
     return corrupt_error("job " + std::to_string(message.job()) +

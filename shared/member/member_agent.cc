@@ -7,6 +7,12 @@
 namespace tidemill {
 namespace {
 
+constexpr uint64_t kBeatTimer = 0;
+constexpr uint64_t kLeaveTimer = 1;
+constexpr uint64_t kLeaveAgainTimer = 2;
+constexpr int64_t kLeaveAgainUs = 50'000;   // a goodbye that is not answered is repeated after
+constexpr int64_t kSoonestBeatUs = 20'000;  // between heartbeats that are asked for
+
 Buffer serialize(const google::protobuf::MessageLite& message) {
   std::string bytes;
   message.SerializeToString(&bytes);
@@ -56,6 +62,9 @@ void merge_report(const proto::JobReport& part, proto::JobReport* sum) {
   if (part.key_partitions() > 0) {
     sum->set_horizon_us(first ? part.horizon_us()
                               : std::min<int64_t>(sum->horizon_us(), part.horizon_us()));
+    sum->set_oldest_snapshot_us(
+        first ? part.oldest_snapshot_us()
+              : std::min<int64_t>(sum->oldest_snapshot_us(), part.oldest_snapshot_us()));
   }
   sum->set_key_partitions(sum->key_partitions() + part.key_partitions());
   sum->set_rows(sum->rows() + part.rows());
@@ -72,23 +81,54 @@ void merge_report(const proto::JobReport& part, proto::JobReport* sum) {
     if (v == sum->too_late_by_view_size()) sum->add_too_late_by_view(0);
     sum->set_too_late_by_view(v, sum->too_late_by_view(v) + part.too_late_by_view(v));
   }
+  sum->set_restoring(sum->restoring() + part.restoring());
+  sum->mutable_standbys()->MergeFrom(part.standbys());
+  sum->mutable_loads()->MergeFrom(part.loads());
+  sum->set_pending_bytes(sum->pending_bytes() + part.pending_bytes());
+  sum->set_snapshots(sum->snapshots() + part.snapshots());
+  sum->set_snapshot_bytes(sum->snapshot_bytes() + part.snapshot_bytes());
+  sum->set_snapshot_failures(sum->snapshot_failures() + part.snapshot_failures());
+  sum->set_refused_snapshots(sum->refused_snapshots() + part.refused_snapshots());
+  sum->set_evicted_keys(sum->evicted_keys() + part.evicted_keys());
+  sum->set_cold_reads(sum->cold_reads() + part.cold_reads());
+  sum->set_disk_rows(sum->disk_rows() + part.disk_rows());
   for (const proto::StageCost& cost : part.stages()) {
     add_stage(cost.stage(), {cost.cpu_ns(), cost.rows()}, sum);
   }
 }
 
 MemberAgent::MemberAgent(Runtime& runtime, MemberConfig config, std::vector<ActorId> followers)
-    : runtime_(runtime), config_(std::move(config)), followers_(std::move(followers)) {}
+    : runtime_(runtime),
+      config_(std::move(config)),
+      followers_(std::move(followers)),
+      coordinators_(config_.coordinators.size(), 2 * config_.heartbeat_ms * 1000) {}
 
 void MemberAgent::start() {
-  runtime_.connect(kCoordinatorNode, config_.coordinator_endpoint);
-  on_timer(0);
+  for (size_t i = 0; i < config_.coordinators.size(); ++i) {
+    runtime_.connect(CoordinatorChoice::node(i), config_.coordinators[i]);
+  }
+  runtime_.watch_stop(kAgent);
+  on_timer(kBeatTimer);
 }
 
-void MemberAgent::on_timer(uint64_t) {
+void MemberAgent::on_timer(uint64_t token) {
+  if (token == kLeaveTimer) return runtime_.stop(0, leaving_);
+  if (token == kLeaveAgainTimer) {
+    send_heartbeat();
+    runtime_.start_timer(kAgent, kLeaveAgainUs, kLeaveAgainTimer);
+    return;
+  }
   tell_followers();
   send_heartbeat();
-  runtime_.start_timer(kAgent, config_.heartbeat_ms * 1000, 0);
+  runtime_.start_timer(kAgent, config_.heartbeat_ms * 1000, kBeatTimer);
+}
+
+// Answered with Fenced, or not at all.
+void MemberAgent::leave(const std::string& reason) {
+  if (!leaving_.empty()) return;
+  leaving_ = reason;
+  runtime_.start_timer(kAgent, config_.leave_ms * 1000, kLeaveTimer);
+  on_timer(kLeaveAgainTimer);
 }
 
 proto::JobReport MemberAgent::merged_report(uint32_t job) const {
@@ -112,27 +152,62 @@ void MemberAgent::send_heartbeat() {
   beat.set_pid(config_.pid);
   beat.set_coordinator_instance(coordinator_instance_);
   beat.set_view_version(applied_view_version());
+  beat.set_leaving(!leaving_.empty());
+  last_heartbeat_us_ = runtime_.monotonic_us();
   if (view_) {
     for (const auto& [id, job] : view_->jobs) *beat.add_jobs() = merged_report(id.value);
   }
-  runtime_.send(kAgent, {kCoordinatorNode, kAgent}, kHeartbeat, serialize(beat));
+  for (const NodeId coordinator : coordinators_.to_ask(last_heartbeat_us_)) {
+    beat.set_addressed_to(coordinator.value);
+    runtime_.send(kAgent, {coordinator, kAgent}, kHeartbeat, serialize(beat));
+  }
 }
 
 void MemberAgent::receive(Message message) {
-  if (message.local) {
-    if (auto* report = dynamic_cast<ShardReport*>(message.local.get())) {
-      reports_[report->reporter] = std::move(*report);
-    }
-    return;
-  }
+  if (message.local) return on_local(message.local.get());
   if (message.from.node != kCoordinatorNode) return;
   if (message.type == kClusterView) {
     on_view(message);
+  } else if (message.type == kHeartbeatAck) {
+    on_ack(message);
   } else if (message.type == kFenced) {
-    proto::Fenced fenced;
-    const auto bytes = message.body.bytes();
-    if (!fenced.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return;
-    runtime_.stop(1, "fenced by the coordinator: " + fenced.reason());
+    on_fenced(message);
+  }
+}
+
+void MemberAgent::on_ack(const Message& message) {
+  proto::HeartbeatAck ack;
+  const auto bytes = message.body.bytes();
+  if (!ack.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return;
+  const NodeId coordinator{ack.addressed_to()};
+  if (!coordinators_.answered(coordinator, ack.generation(), runtime_.monotonic_us())) return;
+  log_event(LogLevel::kInfo, "coordinator_followed",
+            {{"endpoint", config_.coordinators[coordinator.value - kCoordinatorNode.value]},
+             {"generation", ack.generation()}});
+  if (view_ == nullptr) return;
+  auto view = std::make_shared<ClusterState>(*view_);
+  view->coordinator = coordinator;
+  follow(std::move(view));
+}
+
+void MemberAgent::on_fenced(const Message& message) {
+  proto::Fenced fenced;
+  const auto bytes = message.body.bytes();
+  if (!fenced.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return;
+  // One that no longer leads knows nothing about who is alive.
+  if (coordinators_.is_deposed(fenced.generation(), runtime_.monotonic_us())) return;
+  if (!leaving_.empty()) return runtime_.stop(0, leaving_);
+  runtime_.stop(1, "fenced by the coordinator: " + fenced.reason());
+}
+
+void MemberAgent::on_local(LocalPayload* payload) {
+  if (auto* report = dynamic_cast<ShardReport*>(payload)) {
+    reports_[report->reporter] = std::move(*report);
+  } else if (auto* asked = dynamic_cast<StopAsked*>(payload)) {
+    leave(asked->reason);
+  } else if (dynamic_cast<ViewWanted*>(payload) != nullptr &&
+             runtime_.monotonic_us() - last_heartbeat_us_ >= kSoonestBeatUs) {
+    send_heartbeat();
   }
 }
 
@@ -158,7 +233,13 @@ void MemberAgent::on_view(const Message& message) {
   for (const auto& [node, endpoint] : (*view)->endpoints) {
     if (node != runtime_.node()) runtime_.connect(node, endpoint);
   }
-  view_ = std::move(view).value();
+  auto followed = std::make_shared<ClusterState>(**view);
+  followed->coordinator = coordinators_.current();
+  follow(std::move(followed));
+}
+
+void MemberAgent::follow(std::shared_ptr<const ClusterState> view) {
+  view_ = std::move(view);
   untold_.insert(followers_.begin(), followers_.end());
   tell_followers();
 }

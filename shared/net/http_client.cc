@@ -140,6 +140,8 @@ Result<HttpResponse> http_call(const std::string& method, const std::string& url
     HttpResponse response;
     response.status = static_cast<int>(message.result_int());
     response.content_type = std::string(type.data(), type.size());
+    const auto location = message[http::field::location];
+    response.location = std::string(location.data(), location.size());
     response.body = std::move(message.body());
     return response;
   } catch (const std::exception& e) {

@@ -273,6 +273,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     head_.append(reason.data(), reason.size());
     head_.append("\r\nContent-Type: ").append(response.content_type);
     if (!response.allow.empty()) head_.append("\r\nAllow: ").append(response.allow);
+    if (!response.location.empty()) head_.append("\r\nLocation: ").append(response.location);
     head_.append("\r\nContent-Length: ");
     append_json_int(static_cast<int64_t>(body_.size()), &head_);
     if (close_after_) {

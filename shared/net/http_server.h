@@ -22,7 +22,8 @@ struct HttpResponse {
   int status = 200;
   std::string content_type = "application/json";
   std::string body;
-  std::string allow{};  // of a 405: the methods that the path takes
+  std::string allow{};     // of a 405: the methods that the path takes
+  std::string location{};  // of a 307: where to ask instead
 };
 
 // {"error":{"message":...}} with a JSON-escaped message.

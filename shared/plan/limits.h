@@ -14,6 +14,7 @@ inline constexpr size_t kJobErrors = 200;        // reported of one job
 inline constexpr size_t kNameBytes = 64;         // of a job, source, view, aggregation, service
 inline constexpr size_t kColumnNameBytes = 128;  // of a source's column
 inline constexpr uint32_t kKeyPartitions = 4096;
+inline constexpr uint32_t kStandbyReplicas = 1;  // of each key partition
 inline constexpr size_t kSources = 64;
 inline constexpr size_t kSchemaColumns = 1024;
 inline constexpr uint32_t kSourcePartitions = 4096;  // over all sources of a job

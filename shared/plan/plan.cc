@@ -31,6 +31,9 @@ Status check_head(const proto::JobPlan& plan) {
   if (plan.key_partitions() < 1 || plan.key_partitions() > limits::kKeyPartitions) {
     return user_error("key_partitions is from 1 to " + std::to_string(limits::kKeyPartitions));
   }
+  if (plan.standby_replicas() > limits::kStandbyReplicas) {
+    return user_error("standby_replicas is 0 or " + std::to_string(limits::kStandbyReplicas));
+  }
   if (plan.allowed_lateness_us() < 0 || plan.allowed_lateness_us() > limits::kLongestTime) {
     return user_error("allowed_lateness is out of range");
   }

@@ -26,6 +26,8 @@ void compile_head(YamlFields* fields, JobContext* job) {
   }
   plan->set_key_partitions(static_cast<uint32_t>(
       fields->integer("key_partitions", kDefaultKeyPartitions, 1, limits::kKeyPartitions)));
+  plan->set_standby_replicas(
+      static_cast<uint32_t>(fields->integer("standby_replicas", 0, 0, limits::kStandbyReplicas)));
   plan->set_allowed_lateness_us(fields->duration("allowed_lateness", kDefaultLateness));
 }
 
@@ -41,7 +43,8 @@ void compile_leading_edge(YamlFields* fields, JobContext* job) {
 void compile_sections(const YamlNode& root, JobContext* job) {
   YamlFields fields(
       root, "",
-      {"job", "key_partitions", "allowed_lateness", "leading_edge", "sources", "views", "services"},
+      {"job", "key_partitions", "standby_replicas", "allowed_lateness", "leading_edge", "sources",
+       "views", "services"},
       job->errors);
   if (!fields.is_map()) return;
   compile_head(&fields, job);

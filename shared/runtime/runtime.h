@@ -42,6 +42,19 @@ struct Message {
   std::unique_ptr<LocalPayload> local;  // set by run_blocking and post_local only
 };
 
+// What an actor gets that watches links: the connection to `node` broke, and nothing listens at its
+// endpoint any more, as when a process has ended. A hint: it may come late, never, or be wrong.
+struct LinkBroken : LocalPayload {
+  explicit LinkBroken(NodeId n) : node(n) {}
+  NodeId node;
+};
+
+// What an actor gets that watches stops: somebody outside wants the process to end.
+struct StopAsked : LocalPayload {
+  explicit StopAsked(std::string r) : reason(std::move(r)) {}
+  std::string reason;
+};
+
 // What became of a send. Accepted means queued, never delivered: end-to-end sequence numbers
 // decide what arrived. kFull: the mailbox or the link is at its limit, try after a credit or a
 // timer. kClosed: no such actor here, or no connection to that node.
@@ -78,6 +91,9 @@ class Runtime {
   virtual void connect(NodeId node, const std::string& endpoint) = 0;
   virtual void disconnect(NodeId node) = 0;
 
+  // `actor` (on this shard) gets LinkBroken for nodes that are connected from now on.
+  virtual void watch_links(ActorId actor) = 0;
+
   // Bytes to an actor of this or another process. `from` is the sender.
   virtual SendResult send(ActorId from, const ActorAddress& to, uint16_t type, Buffer body) = 0;
 
@@ -93,6 +109,11 @@ class Runtime {
   // given for one `lane` (any number an actor chooses) runs in order, one at a time.
   virtual void run_blocking(ActorId actor, uint64_t lane,
                             std::function<std::unique_ptr<LocalPayload>()> work) = 0;
+
+  // `actor` (on this shard) gets StopAsked when the process is to end (SIGTERM, SIGINT), and calls
+  // stop() in its own time, which is short: after a second the process is stopped anyway. Without
+  // such an actor it is stopped at once.
+  virtual void watch_stop(ActorId actor) = 0;
 
   // Ends the process in an orderly way.
   virtual void stop(int exit_code, const std::string& reason) = 0;

@@ -191,6 +191,7 @@ Status FileCursor::read(size_t max_records, size_t max_bytes, EventBatch* batch)
 
 Status FileCursor::read_batch(size_t max_records, size_t max_bytes, EventBatch* batch) {
   const uint64_t begin = offset_;
+  limit_ = limit_at(begin);
   BatchWriter writer(source_.schema(), begin, max_records, batch);
   Status status = look();
   if (!status.ok()) return status;
@@ -221,13 +222,14 @@ Status FileCursor::read_records(size_t max_records, size_t max_bytes, BatchWrite
     if (!ahead.ok()) return ahead.error();
   }
   size_t window = std::clamp<size_t>(max_bytes, 1, kLargestWindow);
-  while (offset_ < text_->end() && max_records > 0) {
+  while (offset_ < read_end() && max_records > 0) {
     const auto consumed = read_window(window, max_records, writer, text);
     if (!consumed.ok()) return consumed.error();
     if (*consumed > 0) break;
-    const uint64_t left = text_->end() - offset_;
+    const uint64_t left = read_end() - offset_;
     if (std::min<uint64_t>(window, left) >= kDecidingBytes) return skip_record(writer, text);
-    if (window >= left) break;
+    if (window >= left && read_end() == text_->end()) break;
+    if (window >= left) limit_ = kNoEnd;  // it lies within this record
     window = std::min(std::max(2 * window, kSmallestWindow), kDecidingBytes);
   }
   return {};
@@ -236,7 +238,7 @@ Status FileCursor::read_records(size_t max_records, size_t max_bytes, BatchWrite
 Result<size_t> FileCursor::read_window(size_t window, size_t max_records, BatchWriter* writer,
                                        std::string* text) {
   const uint64_t begin = offset_;
-  const auto wanted = static_cast<size_t>(std::min<uint64_t>(window, text_->end() - begin));
+  const auto wanted = static_cast<size_t>(std::min<uint64_t>(window, read_end() - begin));
   reserve_window(text, wanted);
   size_t filled = 0;
   size_t parsed = 0;

@@ -10,6 +10,7 @@
 // is another one than before is kSourceChanged.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <string>
 
@@ -51,6 +52,8 @@ class FileCursor : public SourceCursor {
   bool is_settled() const;
   // No whole record is behind the offset now.
   bool at_end() const;
+  // Behind which a read at the offset takes no text.
+  uint64_t read_end() const { return std::min(text_->end(), limit_); }
 
   Status read_batch(size_t max_records, size_t max_bytes, EventBatch* batch);
   // Exactly `bytes` at `offset`.
@@ -75,6 +78,7 @@ class FileCursor : public SourceCursor {
   TimeUs now_ = kMinTime;      // not known
   bool final_ = false;         // the text gets no longer, as of the read
   uint64_t offset_ = 0;        // of the next record
+  uint64_t limit_ = kNoEnd;    // of the read under way
   uint64_t header_bytes_ = 0;  // of a CSV file: its first record is behind them
   uint64_t end_seen_ = 0;      // of the text when it was last looked at
   uint64_t stalled_end_ = 0;   // up to here there is no whole record behind the offset

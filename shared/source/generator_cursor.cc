@@ -97,7 +97,8 @@ std::string GeneratorCursor::record_at(uint64_t offset) const {
 
 Status GeneratorCursor::read(size_t max_records, size_t max_bytes, EventBatch* batch) {
   const size_t most = std::min(max_records, std::max<size_t>(1, max_bytes / kRecordBytes));
-  const auto records = static_cast<size_t>(std::min<uint64_t>(most, generator_.end() - offset_));
+  const uint64_t last = std::min(generator_.end(), limit_at(offset_));
+  const auto records = static_cast<size_t>(std::min<uint64_t>(most, last - offset_));
   BatchWriter writer(source_.schema(), offset_, records, batch);
   if (batch->text.size() < 2 * kIdBytes * records) batch->text.resize(2 * kIdBytes * records);
   char* text = batch->text.data();

@@ -46,7 +46,7 @@ Result<std::unique_ptr<SourceCursor>> KafkaCursor::open(const proto::Source& sou
   const uint64_t from = offset > 0 ? offset : input.start_offsets(static_cast<int>(partition));
   auto reader = KafkaPartitionReader::open(input, partition, from, last);
   if (!reader.ok()) return reader.error();
-  std::unique_ptr<KafkaCursor> cursor(new KafkaCursor(source, offset));
+  std::unique_ptr<KafkaCursor> cursor(new KafkaCursor(source, offset, from));
   cursor->parser_ = std::move(*parser);
   cursor->reader_ = std::move(*reader);
   return std::unique_ptr<SourceCursor>(std::move(cursor));
@@ -77,6 +77,13 @@ void KafkaCursor::parse(const KafkaRecord& record, char** text, BatchWriter* wri
 
 Status KafkaCursor::read(size_t max_records, size_t max_bytes, EventBatch* batch) {
   BatchWriter writer(source_.schema(), offset_, max_records, batch);
+  const uint64_t limit = limit_at(offset_);
+  if (limit <= reached_) {  // nothing is before where the log begins
+    offset_ = limit;
+    writer.finish(offset_, false);
+    return {};
+  }
+  reader_->read_until(limit);
   Status read = reader_->read(max_records, max_bytes, &records_);
   if (!read.ok()) return read;
   const size_t room = records_.value_bytes + kGap * records_.records.size() + kWindowPadding;
@@ -91,7 +98,7 @@ Status KafkaCursor::read(size_t max_records, size_t max_bytes, EventBatch* batch
   }
   // Where nothing was confirmed yet the position stays 0, though the log may begin elsewhere.
   const bool moved = !records_.records.empty() || records_.at_end || offset_ != 0;
-  if (moved) offset_ = records_.end_offset;
+  if (moved) offset_ = reached_ = records_.end_offset;
   writer.finish(offset_, false);
   batch->at_end = records_.at_end;
   batch->last = records_.last;

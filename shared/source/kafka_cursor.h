@@ -27,12 +27,14 @@ class KafkaCursor : public SourceCursor {
   void commit(uint64_t offset) override;
 
  private:
-  KafkaCursor(const proto::Source& source, uint64_t offset) : source_(source), offset_(offset) {}
+  KafkaCursor(const proto::Source& source, uint64_t offset, uint64_t from)
+      : source_(source), offset_(offset), reached_(from) {}
 
   void parse(const KafkaRecord& record, char** text, BatchWriter* writer, EventBatch* batch);
 
   const proto::Source source_;
-  uint64_t offset_;  // 0 until something was read, wherever the log begins
+  uint64_t offset_;   // 0 until something was read, wherever the log begins
+  uint64_t reached_;  // where the log begins, until something was read
   std::unique_ptr<RecordParser> parser_;
   std::unique_ptr<KafkaPartitionReader> reader_;
   KafkaRecords records_;  // of the last read

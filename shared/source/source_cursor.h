@@ -30,6 +30,12 @@ class SourceCursor {
   // an empty batch with end_offset == begin_offset.
   virtual Status read(size_t max_records, size_t max_bytes, EventBatch* batch) = 0;
 
+  // The reads that follow end at `offset`, in front of the record that begins there or behind it;
+  // one that begins at or behind it is not bounded. kNoEnd: none is. Only where a record begins, or
+  // in a hole of the log, is it kept to exactly.
+  static constexpr uint64_t kNoEnd = UINT64_MAX;
+  void read_until(uint64_t offset) { until_ = offset; }
+
   // The bytes of the record of row `row` of the batch that was read last, as they are in the log;
   // at most the first kBadRecordBytes. `*size` is the whole record's, 0 if not known.
   virtual std::string record_bytes(const EventBatch& batch, size_t row, uint64_t* size) = 0;
@@ -48,6 +54,13 @@ class SourceCursor {
   // Everything before `offset` has been applied: for tools that watch consumer groups. Does not
   // block; failures are logged and change nothing.
   virtual void commit(uint64_t offset) {}
+
+ protected:
+  // Where a read that begins at `offset` ends at the latest.
+  uint64_t limit_at(uint64_t offset) const { return offset < until_ ? until_ : kNoEnd; }
+
+ private:
+  uint64_t until_ = kNoEnd;
 };
 
 }  // namespace tidemill

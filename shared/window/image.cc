@@ -9,6 +9,16 @@ void encode_image_head(uint16_t table, uint64_t hash, std::string_view key, Byte
   out->put_string(key);
 }
 
+void encode_image_body(const LogContext& context, const RowLog& log, ByteWriter* out) {
+  std::vector<RowRef> rows;
+  log.collect(context, &rows);
+  encode_rows(context.layout, rows, out);
+  if (context.base == nullptr) return;
+  std::vector<ChunkRows> expired;
+  log.collect_expired(context, &expired);
+  encode_base(*context.base, context.layout, log.base(), expired, out);
+}
+
 Result<KeyImage> KeyImage::decode(const std::vector<TableSchema>& schemas,
                                   const std::vector<BasePlan>& plans, ByteReader* in) {
   KeyImage image;
@@ -25,15 +35,38 @@ Result<KeyImage> KeyImage::decode(const std::vector<TableSchema>& schemas,
     return corrupt_error("key image: table " + std::to_string(image.table_) + ", the job has " +
                          std::to_string(schemas.size()));
   }
-  const TableSchema& schema = schemas[image.table_];
-  if (Status rows = image.rows_.decode(schema, in); !rows) {
-    return rows.error().within("key image");
-  }
-  const BasePlan& plan = plans[image.table_];
-  if (!plan.empty() && !image.base_.decode(plan, schema, in)) {
+  Status body = image.take_body(schemas[image.table_], plans[image.table_], in);
+  if (!body) return body.error();
+  return image;
+}
+
+Result<KeyImage> KeyImage::decode_body(const std::vector<TableSchema>& schemas,
+                                       const std::vector<BasePlan>& plans, uint16_t table,
+                                       ByteReader* in) {
+  KeyImage image;
+  image.table_ = table;
+  Status body = image.take_body(schemas[table], plans[table], in);
+  if (!body) return body.error();
+  return image;
+}
+
+Status KeyImage::take_body(const TableSchema& schema, const BasePlan& plan, ByteReader* in) {
+  if (Status rows = rows_.decode(schema, in); !rows) return rows.error().within("key image");
+  if (!plan.empty() && !base_.decode(plan, schema, in)) {
     return corrupt_error("key image: its base summary is not one of this job's");
   }
-  return image;
+  return {};
+}
+
+void KeyImage::fill(const LogContext& context, RowLog* log) {
+  log->clear(context);
+  if (base_.any) {
+    log->restore_base(context, base_.restore(*context.base, context.layout, &context.stats->bytes));
+  }
+  for (uint32_t r = 0; r < rows_.rows(); ++r) {
+    const RowInput row = rows_.row(r);
+    if (row.time >= context.limit || context.base != nullptr) log->append(context, row);
+  }
 }
 
 }  // namespace tidemill

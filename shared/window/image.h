@@ -9,13 +9,18 @@
 #include "shared/base/result.h"
 #include "shared/window/base_summary.h"
 #include "shared/window/row_codec.h"
+#include "shared/window/row_log.h"
 
 namespace tidemill {
 
 inline constexpr uint8_t kImageVersion = 2;
 
 void encode_image_head(uint16_t table, uint64_t hash, std::string_view key, ByteWriter* out);
-// Then encode_rows(), and encode_base() if the table has lifetime windows.
+inline size_t image_head_bytes(std::string_view key) { return 1 + 2 + 8 + 4 + key.size(); }
+// Then its body: the rows at or after the context's limit, and if the table has lifetime windows
+// the base summary. Rows before the limit are encoded as if they had been folded or freed, whether
+// they have or not.
+void encode_image_body(const LogContext& context, const RowLog& log, ByteWriter* out);
 
 // A decoded image; `key` and the strings point into the reader's bytes.
 class KeyImage {
@@ -24,14 +29,22 @@ class KeyImage {
   // without lifetime windows has an empty plan.
   static Result<KeyImage> decode(const std::vector<TableSchema>& schemas,
                                  const std::vector<BasePlan>& plans, ByteReader* in);
+  // Reads the body of an image of a key of `table`, which is one of `schemas`.
+  static Result<KeyImage> decode_body(const std::vector<TableSchema>& schemas,
+                                      const std::vector<BasePlan>& plans, uint16_t table,
+                                      ByteReader* in);
+
+  // Replaces what the log holds. Once only.
+  void fill(const LogContext& context, RowLog* log);
 
   uint16_t table() const { return table_; }
   uint64_t hash() const { return hash_; }
   std::string_view key() const { return key_; }
   const RowsImage& rows() const { return rows_; }
-  BaseImage& base() { return base_; }
 
  private:
+  Status take_body(const TableSchema& schema, const BasePlan& plan, ByteReader* in);
+
   uint16_t table_ = 0;
   uint64_t hash_ = 0;
   std::string_view key_;

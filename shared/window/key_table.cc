@@ -113,6 +113,7 @@ void KeyTable::erase(uint32_t slot) {
   e.heap_key = nullptr;
   e.key_size = 0;
   e.occupied = false;
+  e.read = false;
   e.version = 0;
   vacant_.push_back(slot);
   --keys_;

@@ -28,7 +28,9 @@ struct alignas(64) KeyEntry {  // one cache line
   RowLog log;
   uint32_t key_size = 0;
   uint16_t table = 0;
-  bool occupied = false;
+  bool occupied : 1 = false;
+  bool loading : 1 = false;       // PartitionState::begin_load()
+  mutable bool read : 1 = false;  // since eviction last came by
 
   KeyEntry() : heap_key(nullptr) {}
   std::string_view key() const {

@@ -4,7 +4,8 @@
 #include <array>
 
 #include "shared/base/assert.h"
-#include "shared/base/hash.h"
+#include "shared/base/mutation.h"
+#include "shared/window/block_list.h"
 #include "shared/window/image.h"
 #include "shared/window/key_table.h"
 #include "shared/window/window_read.h"
@@ -12,37 +13,13 @@
 namespace tidemill {
 namespace {
 
-constexpr uint32_t kStateMagic = 0x53504d54;  // "TMPS"
-constexpr uint32_t kStateVersion = 2;
 constexpr size_t kSweepSlots = 64;  // looked at per raise_horizon()
 constexpr uint32_t kStage = 64;     // rows whose memory is fetched ahead together
 
-// What a serialized state must have in common with the job that reads it.
-uint64_t schema_hash(const std::vector<TableSchema>& schemas) {
-  ByteWriter out;
-  for (const TableSchema& schema : schemas) {
-    out.put_string(schema.entity);
-    out.put(static_cast<uint32_t>(schema.columns.size()));
-    for (const ColumnType type : schema.columns) out.put(static_cast<uint8_t>(type));
-    out.put(schema.filters);
-    out.put(static_cast<uint32_t>(schema.lifetime.size()));
-    for (const FeatureSpec& feature : schema.lifetime) {  // they decide what bases hold
-      out.put(static_cast<uint8_t>(feature.function));
-      out.put(feature.column);
-      out.put(feature.filter);
-      out.put(feature.n);
-      out.put(static_cast<uint32_t>(feature.order.size()));
-      for (const uint32_t column : feature.order) out.put(column);
-    }
-    out.put(static_cast<uint32_t>(schema.views.size()));
-    for (const TableView& view : schema.views) out.put(view.view);
-  }
-  const auto bytes = out.take();
-  return hash_bytes({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, kStateVersion);
-}
+constexpr uint64_t kLoadFilterBits = 1 << 16;
 
-uint64_t checksum(std::span<const uint8_t> bytes) {
-  return hash_bytes({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, kStateMagic);
+uint64_t load_bit(uint16_t table, uint64_t hash) {
+  return KeyTable::mix(table, hash) / (UINT64_MAX / kLoadFilterBits + 1);
 }
 
 // The filter bits of the rows of a block, row by row.
@@ -71,10 +48,6 @@ struct PartitionState::Impl {
     for (const TableSchema& schema : *schemas) {
       layouts.emplace_back(schema);
       bases.emplace_back(schema);
-      for (const TableView& view : schema.views) {
-        auto& counts = stats.too_late_by_view;
-        counts.resize(std::max<size_t>(counts.size(), view.view + size_t{1}));
-      }
     }
   }
   ~Impl() {
@@ -94,9 +67,6 @@ struct PartitionState::Impl {
     return {layouts[table], limit(table), &stats, base};
   }
 
-  bool fits(const RowBlockView& block) const;
-  TimeUs late_limit(const LogContext& context, uint16_t table) const;
-  void count_late(const RowBlockView& block, uint32_t row);
   void fetch_ahead(const RowBlockView& block, uint32_t begin, uint32_t end, uint32_t* slots) const;
   uint32_t slot_of(const RowBlockView& block, uint32_t row, uint32_t candidate);
   void sweep();
@@ -104,6 +74,8 @@ struct PartitionState::Impl {
     if (keys.entry(slot).log.empty()) keys.erase(slot);
   }
   void apply(KeyImage* image, uint64_t version);
+  uint32_t begin_load(uint16_t table, std::string_view key, uint64_t hash);
+  uint32_t loading_slot(uint16_t table, std::string_view key, uint64_t hash, Load which);
   bool present(const RowLog& log, const LogContext& context) const {
     return context.base != nullptr ? !log.empty() : log.has_row_since(context.limit);
   }
@@ -115,6 +87,10 @@ struct PartitionState::Impl {
   KeyTable keys;
   TimeUs horizon = kMinTime;
   size_t next_swept = 0;
+  bool complete = true;
+  size_t next_evicted = 0;
+  std::vector<uint32_t> loading;      // slots
+  std::vector<uint64_t> load_filter;  // bits by hash, of the keys that are being loaded
   // Reading fills caches and reuses scratch space; neither shows in any answer.
   mutable std::vector<InputRegistry> registries;
   mutable WindowReader reader;
@@ -126,15 +102,6 @@ PartitionState::PartitionState(TableSchemas schemas)
 PartitionState::PartitionState(PartitionState&&) noexcept = default;
 PartitionState& PartitionState::operator=(PartitionState&&) noexcept = default;
 PartitionState::~PartitionState() = default;
-
-bool PartitionState::Impl::fits(const RowBlockView& block) const {
-  if (block.table() >= schemas->size()) return false;
-  const TableSchema& schema = (*schemas)[block.table()];
-  return block.filter_count() == schema.filters &&
-         std::equal(block.columns().begin(), block.columns().end(), schema.columns.begin(),
-                    schema.columns.end(),
-                    [](const RowBlockColumn& c, ColumnType type) { return c.type == type; });
-}
 
 // Memory for a stage of rows is asked for step by step, so that its misses overlap: index cells,
 // then slots, then chunk headers, then the places of the next row.
@@ -167,35 +134,13 @@ uint32_t PartitionState::Impl::slot_of(const RowBlockView& block, uint32_t row,
       KeyTable::matches(keys.entry(candidate), block.table(), key, hash)) {
     return candidate;
   }
-  return keys.find_or_insert(block.table(), key, hash);
+  return complete ? keys.find_or_insert(block.table(), key, hash)
+                  : keys.find(block.table(), key, hash);
 }
-
-// Rows at or after it are too late for nobody.
-TimeUs PartitionState::Impl::late_limit(const LogContext& context, uint16_t table) const {
-  TimeUs out = context.base == nullptr ? context.limit : kMinTime;
-  for (const TableView& view : (*schemas)[table].views) {
-    if (!view.lifetime) out = std::max(out, before_horizon(view.retention));
-  }
-  return out;
-}
-
-void PartitionState::Impl::count_late(const RowBlockView& block, uint32_t row) {
-  const TimeUs time = block.event_times()[row];
-  for (const TableView& view : (*schemas)[block.table()].views) {
-    if (view.lifetime || time >= before_horizon(view.retention)) continue;
-    const bool in_view = view.filters.empty() ||
-                         std::any_of(view.filters.begin(), view.filters.end(),
-                                     [&](uint32_t filter) { return block.passes(filter, row); });
-    if (in_view) ++stats.too_late_by_view[view.view];
-  }
-}
-
-bool PartitionState::accepts(const RowBlockView& block) const { return impl_->fits(block); }
 
 void PartitionState::append(const RowBlockView& block, uint64_t version) {
-  ASSERT(impl_->fits(block));
+  ASSERT(fits(*impl_->schemas, block));
   const LogContext context = impl_->context(block.table());
-  const TimeUs late_limit = impl_->late_limit(context, block.table());
   FilterWords filters(block);
   std::array<uint32_t, kStage> candidates;
   for (uint32_t begin = 0; begin < block.rows(); begin += kStage) {
@@ -203,14 +148,9 @@ void PartitionState::append(const RowBlockView& block, uint64_t version) {
     impl_->fetch_ahead(block, begin, end, candidates.data());
     for (uint32_t r = begin; r < end; ++r) {
       const TimeUs time = block.event_times()[r];
-      if (time < late_limit) {
-        impl_->count_late(block, r);
-        if (time < context.limit && context.base == nullptr) {
-          ++impl_->stats.too_late_rows;
-          continue;
-        }
-      }
+      if (time < context.limit && context.base == nullptr) continue;
       const uint32_t slot = impl_->slot_of(block, r, candidates[r - begin]);
+      if (slot == KeyTable::kNone) continue;
       KeyEntry& entry = impl_->keys.entry(slot);
       entry.version = version;
       entry.log.append(context, {time, block.columns().data(), r, filters.of(r)});
@@ -237,12 +177,119 @@ void PartitionState::Impl::sweep() {
   }
 }
 
+bool PartitionState::complete() const { return impl_->complete; }
+
+void PartitionState::set_complete(bool complete) { impl_->complete = complete; }
+
+PartitionState::Found PartitionState::find(uint16_t table, std::string_view key,
+                                           uint64_t key_hash) const {
+  if (impl_->keys.find(table, key, key_hash) != KeyTable::kNone) return Found::kInMemory;
+  return impl_->complete ? Found::kAbsent : Found::kMaybeOnDisk;
+}
+
+// A clock: the hand goes round the slots, spares what was read since it last came by, and takes
+// what was not.
+PartitionState::Evicted PartitionState::evict(uint64_t bytes, uint64_t covered, size_t slots) {
+  const uint64_t before = stats().bytes;
+  Evicted out;
+  const size_t count = std::min(slots, 2 * slot_count());
+  for (size_t i = 0; i < count && out.bytes < bytes; ++i) {
+    if (impl_->next_evicted >= slot_count()) impl_->next_evicted = 0;
+    const auto slot = static_cast<uint32_t>(impl_->next_evicted++);
+    KeyEntry& entry = impl_->keys.entry(slot);
+    if (!entry.occupied) continue;
+    if (entry.version > covered && !mutated(Mutation::kEvictUncovered)) continue;
+    if (entry.read) {
+      entry.read = false;
+      continue;
+    }
+    entry.log.clear(impl_->context(entry.table));
+    impl_->keys.erase(slot);
+    impl_->complete = false;
+    ++out.keys;
+    out.bytes = before - stats().bytes;
+  }
+  return out;
+}
+
+void PartitionState::begin_load(uint16_t table, std::string_view key, uint64_t key_hash) {
+  if (impl_->keys.find(table, key, key_hash) == KeyTable::kNone) {
+    impl_->begin_load(table, key, key_hash);
+  }
+}
+
+uint32_t PartitionState::Impl::begin_load(uint16_t table, std::string_view key, uint64_t hash) {
+  const uint32_t slot = keys.find_or_insert(table, key, hash);
+  keys.entry(slot).loading = true;
+  loading.push_back(slot);
+  load_filter.resize(kLoadFilterBits / 64);
+  const uint64_t bit = load_bit(table, hash);
+  load_filter[bit / 64] |= uint64_t{1} << (bit % 64);
+  return slot;
+}
+
+// The slot of a key that is being loaded, or kNone if this one is not.
+uint32_t PartitionState::Impl::loading_slot(uint16_t table, std::string_view key, uint64_t hash,
+                                            Load which) {
+  const uint32_t slot = keys.find(table, key, hash);
+  if (slot != KeyTable::kNone) return keys.entry(slot).loading ? slot : KeyTable::kNone;
+  return which == Load::kMissing ? begin_load(table, key, hash) : KeyTable::kNone;
+}
+
+Status PartitionState::load_image(ByteReader* in, uint64_t version, Load which) {
+  Result<KeyImage> image = KeyImage::decode(*impl_->schemas, impl_->bases, in);
+  if (!image) return image.error();
+  const uint32_t slot = impl_->loading_slot(image->table(), image->key(), image->hash(), which);
+  if (slot == KeyTable::kNone) return {};
+  KeyEntry& entry = impl_->keys.entry(slot);
+  image->fill(impl_->context(entry.table), &entry.log);
+  entry.version = version;
+  return {};
+}
+
+// Most rows are of keys that are not being loaded: a small filter over the hashes tells.
+void PartitionState::load_rows(const RowBlockView& block, uint64_t version, Load which) {
+  ASSERT(fits(*impl_->schemas, block));
+  if (which == Load::kBegun && impl_->loading.empty()) return;
+  const uint16_t table = block.table();
+  const LogContext context = impl_->context(table);
+  const uint64_t* const hashes = block.key_hashes().data();
+  FilterWords filters(block);
+  for (uint32_t r = 0; r < block.rows(); ++r) {
+    if (which == Load::kBegun) {
+      const uint64_t bit = load_bit(table, hashes[r]);
+      if ((impl_->load_filter[bit / 64] >> (bit % 64) & 1) == 0) continue;
+    }
+    const TimeUs time = block.event_times()[r];
+    if (time < context.limit && context.base == nullptr) continue;
+    const uint32_t slot = impl_->loading_slot(table, block.key(r), hashes[r], which);
+    if (slot == KeyTable::kNone) continue;
+    KeyEntry& entry = impl_->keys.entry(slot);
+    entry.version = version;
+    entry.log.append(context, {time, block.columns().data(), r, filters.of(r)});
+  }
+}
+
+void PartitionState::end_load() {
+  for (const uint32_t slot : impl_->loading) {
+    impl_->keys.entry(slot).loading = false;
+    impl_->drop_if_empty(slot);
+  }
+  impl_->loading.clear();
+  impl_->load_filter = {};
+}
+
 bool PartitionState::compute(uint16_t table, std::string_view key, uint64_t key_hash,
                              std::span<const FeatureSpec* const> features, TimeUs as_of,
                              std::vector<FeatureValue>* out) const {
   ASSERT(table < impl_->schemas->size());
   const uint32_t slot = impl_->keys.find(table, key, key_hash);
-  const RowLog* log = slot == KeyTable::kNone ? nullptr : &impl_->keys.entry(slot).log;
+  const RowLog* log = nullptr;
+  if (slot != KeyTable::kNone) {
+    const KeyEntry& entry = impl_->keys.entry(slot);
+    entry.read = true;
+    log = &entry.log;
+  }
   // Rows that may go count as gone, so that no answer shows how far freeing has come.
   const LogContext context = impl_->context(table);
   if (log != nullptr && !impl_->present(*log, context)) log = nullptr;
@@ -267,18 +314,10 @@ bool PartitionState::slot_changed_since(size_t slot, uint64_t version) const {
   return entry.occupied && entry.version > version;
 }
 
-// Rows before the limit are encoded as if they had been folded or freed, whether they have or not.
 void PartitionState::Impl::encode(uint32_t slot, ByteWriter* out) const {
   const KeyEntry& entry = keys.entry(slot);
-  const LogContext log_context = context(entry.table);
-  std::vector<RowRef> rows;
-  entry.log.collect(log_context, &rows);
   encode_image_head(entry.table, entry.hash, entry.key(), out);
-  encode_rows(log_context.layout, rows, out);
-  if (log_context.base == nullptr) return;
-  std::vector<ChunkRows> expired;
-  entry.log.collect_expired(log_context, &expired);
-  encode_base(*log_context.base, log_context.layout, entry.log.base(), expired, out);
+  encode_image_body(context(entry.table), entry.log, out);
 }
 
 void PartitionState::encode_image(size_t slot, ByteWriter* out) const {
@@ -290,17 +329,7 @@ void PartitionState::Impl::apply(KeyImage* image, uint64_t version) {
   const LogContext log_context = context(image->table());
   const uint32_t slot = keys.find_or_insert(image->table(), image->key(), image->hash());
   KeyEntry& entry = keys.entry(slot);
-  entry.log.clear(log_context);
-  if (image->base().any) {
-    entry.log.restore_base(
-        log_context, image->base().restore(*log_context.base, log_context.layout, &stats.bytes));
-  }
-  for (uint32_t r = 0; r < image->rows().rows(); ++r) {
-    const RowInput row = image->rows().row(r);
-    if (row.time >= log_context.limit || log_context.base != nullptr) {
-      entry.log.append(log_context, row);
-    }
-  }
+  image->fill(log_context, &entry.log);
   entry.version = version;
   drop_if_empty(slot);
 }
@@ -310,81 +339,6 @@ Status PartitionState::apply_image(ByteReader* in, uint64_t version) {
   if (!image) return image.error();
   impl_->apply(&*image, version);
   return {};
-}
-
-void PartitionState::serialize(ByteWriter* out) const {
-  const size_t begin = out->size();
-  out->put(kStateMagic);
-  out->put(kStateVersion);
-  out->put(schema_hash(*impl_->schemas));
-  out->put(impl_->horizon);
-  const WindowStats& stats = impl_->stats;
-  for (const uint64_t ever :
-       {stats.full_chunks, stats.recut_chunks, stats.freed_rows, stats.too_late_rows}) {
-    out->put(ever);
-  }
-  out->put(static_cast<uint32_t>(stats.too_late_by_view.size()));
-  for (const uint64_t rows : stats.too_late_by_view) out->put(rows);
-  out->put(static_cast<uint64_t>(impl_->keys.key_count()));
-  for (uint32_t slot = 0; slot < impl_->keys.slot_count(); ++slot) {
-    const KeyEntry& entry = impl_->keys.entry(slot);
-    if (!entry.occupied) continue;
-    out->put(entry.version);
-    impl_->encode(slot, out);
-  }
-  out->put(checksum(std::span(out->bytes()).subspan(begin)));
-}
-
-Result<PartitionState> PartitionState::deserialize(TableSchemas schemas,
-                                                   std::span<const uint8_t> bytes) {
-  if (bytes.size() < 2 * sizeof(uint64_t)) return corrupt_error("partition state: truncated");
-  const auto body = bytes.first(bytes.size() - sizeof(uint64_t));
-  ByteReader trailer(bytes.subspan(body.size()));
-  if (trailer.get<uint64_t>() != checksum(body)) {
-    return corrupt_error("partition state: checksum does not match");
-  }
-  ByteReader in(body);
-  if (in.get<uint32_t>() != kStateMagic) return corrupt_error("partition state: not one");
-  const auto version = in.get<uint32_t>();
-  if (version != kStateVersion) {
-    return corrupt_error("partition state: version " + std::to_string(version) +
-                         ", this build reads " + std::to_string(kStateVersion));
-  }
-  if (in.get<uint64_t>() != schema_hash(*schemas)) {
-    return corrupt_error("partition state: written for other tables than this job's");
-  }
-  PartitionState state(std::move(schemas));
-  Impl& impl = *state.impl_;
-  impl.horizon = in.get<int64_t>();
-  WindowStats ever;
-  for (uint64_t* count :
-       {&ever.full_chunks, &ever.recut_chunks, &ever.freed_rows, &ever.too_late_rows}) {
-    *count = in.get<uint64_t>();
-  }
-  ever.too_late_by_view.resize(impl.stats.too_late_by_view.size());
-  if (in.get<uint32_t>() != ever.too_late_by_view.size()) {
-    return corrupt_error("partition state: written for other views than this job's");
-  }
-  for (uint64_t& rows : ever.too_late_by_view) rows = in.get<uint64_t>();
-  const auto keys = in.get<uint64_t>();
-  for (uint64_t i = 0; i < keys && in.ok(); ++i) {
-    const auto key_version = in.get<uint64_t>();
-    Result<KeyImage> image = KeyImage::decode(*impl.schemas, impl.bases, &in);
-    if (!image) return image.error().within("partition state, key " + std::to_string(i));
-    if (impl.keys.find(image->table(), image->key(), image->hash()) != KeyTable::kNone) {
-      return corrupt_error("partition state: key " + std::to_string(i) + " occurs twice");
-    }
-    impl.apply(&*image, key_version);
-  }
-  if (!in.ok() || in.remaining() != 0) {
-    return corrupt_error("partition state: length does not match its contents");
-  }
-  impl.stats.full_chunks = ever.full_chunks;
-  impl.stats.recut_chunks = ever.recut_chunks;
-  impl.stats.freed_rows = ever.freed_rows;
-  impl.stats.too_late_rows = ever.too_late_rows;
-  impl.stats.too_late_by_view = ever.too_late_by_view;
-  return state;
 }
 
 WindowStats PartitionState::stats() const {

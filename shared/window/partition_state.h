@@ -1,6 +1,9 @@
 // PartitionState: the window state of one key partition, for all tables of a job: per (table,
-// entity key) one row log. The same object serves in a worker (applies batches, makes images) and
-// in a store replica (applies frames and images, computes features).
+// entity key) one row log, from which features are computed.
+//
+// A state need not be whole: keys that are on disk may be left out or evicted. A key is either in
+// memory with all its rows, or not there at all; rows that come for one that is not there are not
+// kept, as whoever brings it back finds them where changes are kept until they are on disk.
 //
 // shard-affine. Values are canonical: a function of the multiset of rows in the window, never of
 // arrival order, batching, chunking, merging or restarts (docs/semantics.md).
@@ -31,14 +34,12 @@ using ListValue = std::vector<ScalarValue>;
 using FeatureValue = std::variant<std::monostate, int64_t, double, bool, std::string, ListValue>;
 
 struct WindowStats {
-  uint64_t rows = 0;                       // held now
-  uint64_t keys = 0;                       // held now
-  uint64_t bytes = 0;                      // held now, allocations of row logs, keys and index
-  uint64_t full_chunks = 0;                // chunks that reached their full size, ever
-  uint64_t recut_chunks = 0;               // full chunks cut anew for a late row, ever
-  uint64_t freed_rows = 0;                 // by the horizon, ever
-  uint64_t too_late_rows = 0;              // arrived below what the horizon keeps, dropped, ever
-  std::vector<uint64_t> too_late_by_view;  // by number of the view in the plan, ever
+  uint64_t rows = 0;          // held in memory now
+  uint64_t keys = 0;          // held in memory now
+  uint64_t bytes = 0;         // held now, allocations of row logs, keys and index
+  uint64_t full_chunks = 0;   // chunks that reached their full size, ever
+  uint64_t recut_chunks = 0;  // full chunks cut anew for a late row, ever
+  uint64_t freed_rows = 0;    // by the horizon, ever
 };
 
 class PartitionState {
@@ -48,12 +49,10 @@ class PartitionState {
   PartitionState& operator=(PartitionState&&) noexcept;
   ~PartitionState();
 
-  // Whether a block is of a table of this state, with its columns and filters.
-  bool accepts(const RowBlockView& block) const;
-
-  // Appends the rows of a block that is accepted; every key that gets a row is stamped `version`.
-  // Rows that no permitted read can see (event time < horizon - retention) are dropped and counted;
-  // rows of a table with lifetime windows never are. Rows too late for a view are counted for it.
+  // Appends the rows of a block that fits the tables (block_list.h); every key that gets a row is
+  // stamped `version`. Rows that no permitted read can see (event time < horizon - retention) are
+  // dropped; rows of a table with lifetime windows never are. In a state that is not complete, so
+  // are rows of keys that are not in memory.
   void append(const RowBlockView& block, uint64_t version);
 
   // No read may ask about a time before `horizon`. Only rises (a lower one is ignored). Rows below
@@ -62,13 +61,40 @@ class PartitionState {
   void raise_horizon(TimeUs horizon);
   TimeUs horizon() const;
 
+  // Whether what is not in memory is nowhere. A new state is complete, until it is told otherwise
+  // or a key is evicted.
+  bool complete() const;
+  void set_complete(bool complete);
+  enum class Found { kInMemory, kAbsent, kMaybeOnDisk };
+  Found find(uint16_t table, std::string_view key, uint64_t key_hash) const;
+  // Frees keys until `bytes` are free or all keys have been looked at; at most `slots` of them.
+  // Only keys whose last change is at or below `covered` go: the disk has those. A key that was
+  // read since it was last looked at is spared once.
+  struct Evicted {
+    uint64_t keys = 0;
+    uint64_t bytes = 0;
+  };
+  Evicted evict(uint64_t bytes, uint64_t covered, size_t slots);
+
+  // Bringing keys into memory, within one turn: first as the disk has them, then every change that
+  // the disk does not have, in order, then end_load(). What is in memory already stays as it is.
+  enum class Load {
+    kBegun,    // only keys for which loading has begun
+    kMissing,  // it begins for every key that is not in memory
+  };
+  void begin_load(uint16_t table, std::string_view key, uint64_t key_hash);
+  Status load_image(ByteReader* in, uint64_t version, Load which);
+  void load_rows(const RowBlockView& block, uint64_t version, Load which);
+  void end_load();
+
   // One key's features at `as_of`, in the order of `features`; all of one table. False if the key
-  // holds no rows and has folded none (values are then those of empty windows).
+  // holds no rows and has folded none (values are then those of empty windows). Of a key that may
+  // be on disk it is what is in memory: nothing.
   bool compute(uint16_t table, std::string_view key, uint64_t key_hash,
                std::span<const FeatureSpec* const> features, TimeUs as_of,
                std::vector<FeatureValue>* out) const;
 
-  // Appends up to `limit` of a table's keys, for people to look at.
+  // Appends up to `limit` of a table's keys that are in memory, for people to look at.
   void sample_keys(uint16_t table, size_t limit, std::vector<std::string>* out) const;
 
   // Images. Keys have stable slots [0, slot_count()); a slot may be vacant. A key's image is its
@@ -81,10 +107,6 @@ class PartitionState {
   // Replaces the key's rows and base by the image's, stamped `version`. Corrupt images change
   // nothing.
   Status apply_image(ByteReader* in, uint64_t version);
-
-  // The whole state: a versioned, checksummed form (docs/formats/partition_state.md).
-  void serialize(ByteWriter* out) const;
-  static Result<PartitionState> deserialize(TableSchemas schemas, std::span<const uint8_t> bytes);
 
   WindowStats stats() const;
 

@@ -74,4 +74,8 @@ struct TableSchema {
 
 using TableSchemas = std::shared_ptr<const std::vector<TableSchema>>;
 
+// What a stored state and a job that reads it must have in common: entities, columns, filters,
+// lifetime functions, numbers of views.
+uint64_t schema_hash(const std::vector<TableSchema>& schemas);
+
 }  // namespace tidemill

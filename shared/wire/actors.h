@@ -5,7 +5,10 @@
 
 namespace tidemill {
 
+// Of every coordinator, of which one at a time leads. A member numbers those that it knows
+// kCoordinatorNode, kCoordinatorNode + 1, ..: each takes messages for all of these.
 inline constexpr NodeId kCoordinatorNode{1};
+inline constexpr uint64_t kCoordinatorsMax = 16;
 
 inline constexpr uint16_t kAgentIndex = 1;          // every process, shard 0
 inline constexpr uint16_t kPartitionHostIndex = 2;  // worker, every shard

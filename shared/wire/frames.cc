@@ -6,21 +6,31 @@ namespace tidemill {
 namespace {
 
 constexpr uint32_t kMaxSourcePartitions = 1u << 16;
+constexpr size_t kPartBytes = 96;  // of a part without ancestry, advances and payload
+constexpr uint8_t kWhole = 1;
+constexpr uint8_t kCurrent = 2;
 
 void put_part(const FramePart& part, ByteWriter* out) {
   out->align(8);
   out->put(part.key_partition.value);
   out->put(static_cast<uint8_t>(part.kind));
-  out->put(static_cast<uint8_t>(part.whole));
+  out->put(static_cast<uint8_t>((part.whole ? kWhole : 0) | (part.current ? kCurrent : 0)));
   out->put(static_cast<uint16_t>(part.advances.size()));
   out->put(part.epoch.value);
   out->put(part.session);
   out->put(part.seq);
+  out->put(part.from_epoch.value);
   out->put(part.from_version);
   out->put(part.to_version);
   out->put(part.horizon);
   out->put(part.read_wall_us);
+  out->put(part.rows_applied);
+  out->put(static_cast<uint64_t>(part.ancestry.size()));
   out->put(static_cast<uint64_t>(part.payload_bytes()));
+  for (const Stamp& stamp : part.ancestry) {
+    out->put(stamp.epoch.value);
+    out->put(stamp.version);
+  }
   for (const FramePart::Advance& a : part.advances) {
     out->put(a.source.value);
     put_position(a.position, out);
@@ -34,16 +44,27 @@ bool get_part(ByteReader* in, const Buffer& bytes, FramePart* part) {
   part->key_partition = KeyPartitionId(in->get<uint32_t>());
   const auto kind = in->get<uint8_t>();
   part->kind = static_cast<PartKind>(kind);
-  part->whole = in->get<uint8_t>() != 0;
+  const auto flags = in->get<uint8_t>();
+  part->whole = (flags & kWhole) != 0;
+  part->current = (flags & kCurrent) != 0;
   part->advances.resize(in->get<uint16_t>());
   part->epoch = Epoch(in->get<uint64_t>());
   part->session = in->get<uint64_t>();
   part->seq = in->get<uint64_t>();
+  part->from_epoch = Epoch(in->get<uint64_t>());
   part->from_version = in->get<uint64_t>();
   part->to_version = in->get<uint64_t>();
   part->horizon = in->get<int64_t>();
   part->read_wall_us = in->get<int64_t>();
+  part->rows_applied = in->get<uint64_t>();
+  const auto ancestors = in->get<uint64_t>();
   const auto payload_bytes = in->get<uint64_t>();
+  if (ancestors > kMaxAncestors || (flags & ~(kWhole | kCurrent)) != 0) return false;
+  part->ancestry.resize(ancestors);
+  for (Stamp& stamp : part->ancestry) {
+    stamp.epoch = Epoch(in->get<uint64_t>());
+    stamp.version = in->get<uint64_t>();
+  }
   for (FramePart::Advance& a : part->advances) {
     a.source = SourcePartitionId(in->get<uint32_t>());
     a.position = get_position(in);
@@ -138,7 +159,7 @@ Result<Frames> Frames::decode(Buffer bytes) {
   ByteReader in(bytes.bytes());
   Frames m;
   m.job = JobId(in.get<uint32_t>());
-  const uint32_t parts = get_count(&in, 72);
+  const uint32_t parts = get_count(&in, kPartBytes);
   m.link_seq = in.get<uint64_t>();
   m.parts.resize(parts);
   for (FramePart& part : m.parts) {

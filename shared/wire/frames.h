@@ -1,4 +1,5 @@
-// Messages between key partitions and store replicas. Format: docs/formats/data_plane.md.
+// Messages between key partitions and their replicas, in stores and at standbys. Format:
+// docs/formats/data_plane.md.
 //
 // A session is (key partition, replica), opened by registering the owner's epoch at the replica,
 // which answers with the stamp and offset vector it holds. One physical Frames message carries the
@@ -12,6 +13,7 @@
 #include "shared/base/ids.h"
 #include "shared/base/result.h"
 #include "shared/wire/offset_vector.h"
+#include "shared/wire/stamp.h"
 
 namespace tidemill {
 
@@ -48,10 +50,10 @@ struct ReplicaStates {
 };
 
 enum class PartKind : uint8_t {
-  kRows = 1,         // row blocks from from_version to to_version
-  kImagesBegin = 2,  // from_version: keys changed since; to_version 0 and whole: replace everything
+  kRows = 1,         // row blocks from (from_epoch, from_version) to (epoch, to_version)
+  kImagesBegin = 2,  // of the keys changed since (from_epoch, from_version); whole: of all keys
   kImages = 3,       // key images, one after the other
-  kImagesClose = 4,  // images hold at to_version; its blocks may hold the last images
+  kImagesClose = 4,  // images hold at to_version; its payload may hold the last images
 };
 
 struct FramePart {
@@ -60,11 +62,16 @@ struct FramePart {
   uint64_t session = 0;
   uint64_t seq = 0;
   PartKind kind{};
-  bool whole = false;  // kImagesBegin: nothing of what the replica holds is kept
+  bool whole = false;    // kImagesBegin: nothing of what the replica holds is kept
+  bool current = false;  // the owner has caught up with its sources, and this is all it has
+  Epoch from_epoch;      // kRows, kImagesBegin: the stamp that the replica must hold
   uint64_t from_version = 0;
   uint64_t to_version = 0;
   TimeUs horizon = kMinTime;
-  int64_t read_wall_us = 0;  // of the newest batch applied
+  int64_t read_wall_us = 0;   // of the newest batch applied
+  uint64_t rows_applied = 0;  // as of to_version, ever
+  // The owner's, up to to_version; in a session's first kRows and in kImagesClose, else empty.
+  Ancestry ancestry;
   struct Advance {
     SourcePartitionId source;
     SourcePosition position;

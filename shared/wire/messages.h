@@ -9,6 +9,13 @@ namespace tidemill {
 inline constexpr uint16_t kHeartbeat = 1;    // member -> coordinator
 inline constexpr uint16_t kClusterView = 2;  // coordinator -> member
 inline constexpr uint16_t kFenced = 3;       // coordinator -> member
+inline constexpr uint16_t kHeartbeatAck = 8;  // coordinator -> member
+
+// Snapshot registry, likewise.
+inline constexpr uint16_t kSnapshotQuery = 4;       // partition host -> coordinator
+inline constexpr uint16_t kSnapshotsKnown = 5;      // coordinator -> partition host
+inline constexpr uint16_t kSnapshotTaken = 6;       // partition host -> coordinator
+inline constexpr uint16_t kSnapshotRegistered = 7;  // coordinator -> partition host
 
 // Reader -> key partition (shared/wire/source_batch.h).
 inline constexpr uint16_t kOpenSessions = 10;    // partition host -> reader host
@@ -16,10 +23,11 @@ inline constexpr uint16_t kSessionsClosed = 11;  // reader host -> partition hos
 inline constexpr uint16_t kSourceBatch = 12;     // reader host -> partition host
 inline constexpr uint16_t kBatchAck = 13;        // partition host -> reader host
 
-// Key partition -> store replica (shared/wire/frames.h).
-inline constexpr uint16_t kRegisterReplicas = 20;  // partition host -> store shard
-inline constexpr uint16_t kReplicaStates = 21;     // store shard -> partition host
-inline constexpr uint16_t kFrames = 22;            // partition host -> store shard
-inline constexpr uint16_t kFrameAck = 23;          // store shard -> partition host
+// Key partition -> replica (shared/wire/frames.h): a store's, or a standby of another worker, which
+// is a partition host too.
+inline constexpr uint16_t kRegisterReplicas = 20;  // partition host -> replica
+inline constexpr uint16_t kReplicaStates = 21;     // replica -> partition host
+inline constexpr uint16_t kFrames = 22;            // partition host -> replica
+inline constexpr uint16_t kFrameAck = 23;          // replica -> partition host
 
 }  // namespace tidemill

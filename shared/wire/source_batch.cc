@@ -25,6 +25,8 @@ Buffer OpenSessions::encode() const {
     out.put(s.epoch.value);
     out.put(s.session);
     put_position(s.from, &out);
+    out.put(static_cast<uint8_t>(s.cuts.size()));
+    for (const uint64_t offset : s.cuts) out.put(offset);
   }
   return Buffer(out.take());
 }
@@ -35,12 +37,20 @@ Result<OpenSessions> OpenSessions::decode(const Buffer& bytes) {
   m.job = JobId(in.get<uint32_t>());
   m.source = SourcePartitionId(in.get<uint32_t>());
   m.reader_epoch = Epoch(in.get<uint64_t>());
-  m.sessions.resize(get_count(&in, 53));
+  m.sessions.resize(get_count(&in, 54));
   for (Session& s : m.sessions) {
     s.key_partition = KeyPartitionId(in.get<uint32_t>());
     s.epoch = Epoch(in.get<uint64_t>());
     s.session = in.get<uint64_t>();
     s.from = get_position(&in);
+    s.cuts.resize(in.get<uint8_t>());
+    if (s.cuts.size() > kMaxCuts) return corrupt_error("OpenSessions: too many cuts");
+    uint64_t after = s.from.offset;
+    for (uint64_t& offset : s.cuts) {
+      offset = in.get<uint64_t>();
+      if (in.ok() && offset <= after) return corrupt_error("OpenSessions: cuts must rise");
+      after = offset;
+    }
   }
   return checked_message(in, std::move(m), "OpenSessions");
 }

@@ -22,7 +22,11 @@ struct OpenSessions {
     Epoch epoch;  // of the key partition's grant; registers it at the reader
     uint64_t session = 0;
     SourcePosition from;
+    // Offsets behind `from`, rising, at most kMaxCuts: a part of this session that reaches beyond
+    // one begins at it or later. Replicas stand there.
+    std::vector<uint64_t> cuts{};
   };
+  static constexpr size_t kMaxCuts = 16;
   JobId job;
   SourcePartitionId source;
   Epoch reader_epoch;  // the grant under which the reader is asked

@@ -1,6 +1,6 @@
-// One simulated life of a whole cluster: the real coordinator, three workers and a store run a job
-// on generated events while faults strike, from one seed. Answers read meanwhile and at the end
-// are compared with the brute-force fold.
+// One simulated life of a whole cluster: the real coordinator, workers and stores run a job on
+// generated events while faults strike and operators work, from one seed. Answers read meanwhile
+// and at the end are compared with the brute-force fold, and so is every snapshot that is left.
 #pragma once
 
 #include <cstdint>
@@ -19,9 +19,13 @@ struct SimOutcome {
   uint64_t answers_before_growth = 0;  // of these: with a V for fewer source partitions
   uint64_t answers_at_end = 0;
   uint64_t not_ready_answers = 0;
-  std::map<std::string, uint64_t> faults;  // by kind, how often each struck
+  // How often each kind of fault struck, and each way of recovering from them was taken.
+  std::map<std::string, uint64_t> counts;
 };
 
 SimOutcome simulate_cluster(uint64_t seed, bool print_log = false);
+
+// The settings, faults and operations of a seed, a line each.
+std::string describe_seed(uint64_t seed);
 
 }  // namespace tidemill::test

@@ -16,14 +16,15 @@ constexpr int64_t kShareModulus = 37;
 constexpr size_t kExactUpTo = 16;
 
 constexpr const char* kJob = R"(
-job: sim
-key_partitions: 16
+job: %NAME%
+%STANDBYS%key_partitions: 16
 allowed_lateness: 8s
 sources:
   transactions:
     max_out_of_orderness: 4s
     stream:
       generator: {partitions: 3, events: 2100, seed: %SEED%, customers: 60, terminals: 25,
+                  start_time: 2029-01-01T00:00:00Z,
                   zipf_exponent: 0.8, events_per_second: 75, late_share: 0.1, late_by: 4s,
                   tie_share: 0.1, malformed_share: 0.005, fraud_share: 0.05, replay: 12x}
 views:
@@ -160,10 +161,14 @@ const std::array<SimView, 4> kSimViews{{
     {kFallibleView, "terminal_id", &FoldEvent::terminal, 0},
 }};
 
-std::string sim_job_yaml(uint64_t seed) {
+std::string sim_job_yaml(uint64_t seed, const std::string& name, bool standbys) {
   std::string yaml = kJob;
-  const std::string mark = "%SEED%";
-  yaml.replace(yaml.find(mark), mark.size(), std::to_string(seed));
+  const auto put = [&](const std::string& mark, const std::string& text) {
+    yaml.replace(yaml.find(mark), mark.size(), text);
+  };
+  put("%NAME%", name);
+  put("%STANDBYS%", standbys ? "standby_replicas: 1\n" : "");
+  put("%SEED%", std::to_string(seed));
   return yaml;
 }
 

@@ -10,7 +10,11 @@
 
 namespace tidemill::test {
 
-std::string sim_job_yaml(uint64_t seed);
+// `standbys`: a copy of every key partition on another worker.
+std::string sim_job_yaml(uint64_t seed, const std::string& name, bool standbys);
+
+// Where event times begin: 2029-01-01.
+inline constexpr TimeUs kSimEventsFrom = 1'861'920'000'000'000;
 
 struct SimView {
   const char* name;

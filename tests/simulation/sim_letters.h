@@ -24,6 +24,8 @@ class SimLetters {
   SimLetters(uint64_t seed, std::function<void(SimProcessId)> crash);
 
   void set_truth(const Truth& truth, size_t source_partitions);
+  // The job that writes from now on. It began in the middle: what is before that may be missing.
+  void set_job(const std::string& name);
   // As a process sees it.
   std::shared_ptr<DeadLetterStorage> storage_of(SimProcessId process);
   // Faults strike writes from now on, or no longer.
@@ -50,6 +52,8 @@ class SimLetters {
   std::function<void(SimProcessId)> crash_;
   Random random_;
   bool faults_ = false;
+  std::string job_ = "sim";
+  uint32_t job_id_ = 1;
   uint64_t failed_writes_ = 0;
   uint64_t crashes_ = 0;
   std::vector<std::map<Key, BadReason>> wanted_;  // by source partition

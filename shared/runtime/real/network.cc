@@ -20,7 +20,8 @@ namespace {
 constexpr int kHighWaterMessages = 1000;      // of each socket, besides our own link limits
 constexpr int kReceiveBatch = 256;            // messages taken before links get their turn
 constexpr size_t kCopiedBodyBytesMax = 1024;  // smaller ones would keep 8 KiB of ZeroMQ's alive
-constexpr int kReconnectMs = 50;
+constexpr int kMaxSockets = 16'384;           // of the process; ZeroMQ's default is 1023
+constexpr int kReconnectMs = 25;              // to twice that; what broke is told after it
 constexpr int kReconnectMsMax = 1000;
 
 std::string zmq_text() { return zmq_strerror(zmq_errno()); }
@@ -40,6 +41,13 @@ void set_common_options(void* socket) {
 }
 
 struct Link;
+
+// What ZeroMQ tells of the connection under a socket (zmq_socket_monitor).
+struct LinkMonitor {
+  void* socket = nullptr;  // of the events
+  bool broken = false;     // it was up, and is not
+  bool told = false;
+};
 
 // A message that counts against its link until it is destroyed.
 struct InFlight {
@@ -69,12 +77,18 @@ struct Link : NetworkLink {
 
   // The network thread's own.
   void* socket = nullptr;
+  LinkMonitor monitor;
   std::deque<Outgoing> queue;
   bool blocked = false;  // until the socket can take more
 
   // Messages hold their link, so a link that ends has to let go of them.
   void end() {
     closed.store(true);
+    if (monitor.socket != nullptr) {
+      zmq_socket_monitor(socket, nullptr, 0);
+      zmq_close(monitor.socket);
+    }
+    monitor = {};
     if (socket != nullptr) zmq_close(socket);
     socket = nullptr;
     queue.clear();
@@ -156,9 +170,10 @@ class ZmqNetwork : public Network {
 
   Status bind();
   const std::string& endpoint() const override { return endpoint_; }
-  void start(Deliver deliver) override;
+  void start(Deliver deliver, LinkBroke link_broke) override;
   void stop() override;
 
+  void watch_links() override { watching_.store(true); }
   void connect(NodeId node, const std::string& endpoint) override;
   void disconnect(NodeId node) override;
   std::shared_ptr<NetworkLink> find(NodeId node) override;
@@ -171,6 +186,8 @@ class ZmqNetwork : public Network {
   void wait();
   void adopt_links();
   bool open(Link& link);
+  bool open_monitor(Link& link);
+  void read_monitor(Link& link);
   void pump(Link& link);
   bool receive_one();
   void accept(const ReceivedFrame& head, const ReceivedFrame& body);
@@ -180,6 +197,9 @@ class ZmqNetwork : public Network {
   RuntimeProbe& probe_;
   std::string endpoint_;
   Deliver deliver_;
+  LinkBroke link_broke_;
+  std::atomic<bool> watching_{false};
+  uint64_t monitors_ = 0;  // opened ever
   void* context_ = nullptr;
   void* pull_ = nullptr;
   int wake_fd_ = -1;
@@ -205,6 +225,7 @@ Status ZmqNetwork::bind() {
   if (wake_fd_ < 0) return fatal_error(std::string("eventfd: ") + std::strerror(errno));
   context_ = zmq_ctx_new();
   if (context_ == nullptr) return fatal_error("zmq_ctx_new: " + zmq_text());
+  zmq_ctx_set(context_, ZMQ_MAX_SOCKETS, kMaxSockets);
   pull_ = zmq_socket(context_, ZMQ_PULL);
   if (pull_ == nullptr) return fatal_error("zmq_socket: " + zmq_text());
   set_common_options(pull_);
@@ -229,9 +250,10 @@ Status ZmqNetwork::bind() {
   return {};
 }
 
-void ZmqNetwork::start(Deliver deliver) {
+void ZmqNetwork::start(Deliver deliver, LinkBroke link_broke) {
   ASSERT(!thread_.joinable());
   deliver_ = std::move(deliver);
+  link_broke_ = std::move(link_broke);
   thread_ = std::thread([this] { serve(); });
 }
 
@@ -315,7 +337,10 @@ void ZmqNetwork::serve() {
     adopt_links();
     for (int i = 0; i < kReceiveBatch && receive_one(); ++i) {
     }
-    for (const auto& link : links_) pump(*link);
+    for (const auto& link : links_) {
+      pump(*link);
+      if (link->monitor.socket != nullptr) read_monitor(*link);
+    }
   }
   close_all();
 }
@@ -326,6 +351,7 @@ void ZmqNetwork::wait() {
   items.push_back({nullptr, wake_fd_, ZMQ_POLLIN, 0});
   for (const auto& link : links_) {
     if (link->blocked) items.push_back({link->socket, 0, ZMQ_POLLOUT, 0});
+    if (link->monitor.socket != nullptr) items.push_back({link->monitor.socket, 0, ZMQ_POLLIN, 0});
   }
   zmq_poll(items.data(), static_cast<int>(items.size()), -1);  // EINTR: look around
   uint64_t ignored = 0;
@@ -359,13 +385,39 @@ bool ZmqNetwork::open(Link& link) {
     set_option(link.socket, ZMQ_IMMEDIATE, 1);
     set_option(link.socket, ZMQ_RECONNECT_IVL, kReconnectMs);
     set_option(link.socket, ZMQ_RECONNECT_IVL_MAX, kReconnectMsMax);
-    if (zmq_connect(link.socket, link.endpoint.c_str()) == 0) return true;
+    const bool monitored = !watching_.load() || open_monitor(link);
+    if (monitored && zmq_connect(link.socket, link.endpoint.c_str()) == 0) return true;
   }
   log_event(LogLevel::kWarning, "link_not_opened",
             {{"node", link.node.value}, {"endpoint", link.endpoint}, {"reason", zmq_text()}});
-  if (link.socket != nullptr) zmq_close(link.socket);
-  link.socket = nullptr;
-  return false;
+  return false;  // the link is ended
+}
+
+bool ZmqNetwork::open_monitor(Link& link) {
+  const std::string events = "inproc://link-" + std::to_string(++monitors_);
+  constexpr int kEvents = ZMQ_EVENT_CONNECTED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CLOSED;
+  if (zmq_socket_monitor(link.socket, events.c_str(), kEvents) != 0) return false;
+  link.monitor.socket = zmq_socket(context_, ZMQ_PAIR);
+  if (link.monitor.socket == nullptr) return false;
+  set_option(link.monitor.socket, ZMQ_LINGER, 0);
+  return zmq_connect(link.monitor.socket, events.c_str()) == 0;
+}
+
+// A connection that ends, and then an attempt that fails: the process has ended. A link that never
+// was up says nothing about its node, nor does one on which nothing comes and goes.
+void ZmqNetwork::read_monitor(Link& link) {
+  LinkMonitor& monitor = link.monitor;
+  while (const ReceivedFrame frame = receive_frame(monitor.socket)) {
+    uint16_t event = 0;
+    if (bytes_of(frame).size() < sizeof(event)) continue;  // the endpoint comes in another frame
+    std::memcpy(&event, bytes_of(frame).data(), sizeof(event));
+    const ReceivedFrame endpoint = receive_frame(monitor.socket);
+    if (event == ZMQ_EVENT_CONNECTED) monitor.broken = monitor.told = false;
+    if (event == ZMQ_EVENT_DISCONNECTED) monitor.broken = true;
+    if (event != ZMQ_EVENT_CLOSED || !monitor.broken || monitor.told) continue;
+    monitor.told = true;
+    link_broke_(link.node);
+  }
 }
 
 void ZmqNetwork::pump(Link& link) {
@@ -426,7 +478,9 @@ void ZmqNetwork::accept(const ReceivedFrame& head, const ReceivedFrame& body) {
               {{"header_bytes", bytes_of(head).size()}, {"body_bytes", bytes_of(body).size()}});
     return;
   }
-  if (header->to.node != config_.node) {
+  const auto& aliases = config_.aliases;
+  if (header->to.node != config_.node &&
+      std::find(aliases.begin(), aliases.end(), header->to.node) == aliases.end()) {
     probe_.dropped_stale_incarnation.add();
     return;
   }

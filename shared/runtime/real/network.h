@@ -5,7 +5,8 @@
 // a sender learns at once that a link is full. What was accepted may still be lost (LINGER 0,
 // reset connections): sessions with sequence numbers decide what arrived.
 //
-// Threading: create, start, stop by one thread; connect, disconnect, find, send are thread-safe.
+// Threading: create, start, stop by one thread; watch_links, connect, disconnect, find, send
+// are thread-safe.
 // Failure: malformed frames and messages for other incarnations are counted and dropped.
 #pragma once
 
@@ -30,6 +31,7 @@ struct NetworkLink {
 
 struct NetworkConfig {
   NodeId node;
+  std::vector<NodeId> aliases;  // whose messages are taken too
   std::string listen;
   std::string advertise_host;
   size_t link_messages_max = 0;
@@ -41,14 +43,19 @@ class Network {
  public:
   // Called by the network thread with each message for this incarnation.
   using Deliver = std::function<void(ActorId to, Message message)>;
+  // Called by the network thread when a link that was up broke and its node refuses to be connected
+  // anew; once until it is up again.
+  using LinkBroke = std::function<void(NodeId node)>;
 
   static Result<std::unique_ptr<Network>> create(const NetworkConfig& config, RuntimeProbe& probe);
   virtual ~Network() = default;  // stops
 
   virtual const std::string& endpoint() const = 0;
-  virtual void start(Deliver deliver) = 0;
+  virtual void start(Deliver deliver, LinkBroke link_broke) = 0;
   virtual void stop() = 0;  // idempotent
 
+  // Links connected from now on are watched. They cost two more sockets each.
+  virtual void watch_links() = 0;
   virtual void connect(NodeId node, const std::string& endpoint) = 0;
   virtual void disconnect(NodeId node) = 0;
   // Null if the node is not connected.

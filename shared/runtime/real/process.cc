@@ -4,8 +4,11 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <future>
 #include <limits>
+#include <mutex>
+#include <optional>
 #include <random>
 #include <thread>
 
@@ -48,18 +51,16 @@ class RealProcessImpl : public RealProcess, public ProcessCore {
   }
 
   Status open() {
-    auto network =
-        Network::create({node_, config_.listen, config_.advertise_host, config_.link_messages_max,
-                         config_.link_bytes_max, config_.message_bytes_max},
-                        probe_);
+    auto network = Network::create(
+        {node_, config_.aliases, config_.listen, config_.advertise_host, config_.link_messages_max,
+         config_.link_bytes_max, config_.message_bytes_max},
+        probe_);
     if (!network.ok()) return network.error();
     network_ = std::move(*network);
     if (config_.handle_signals) {
       signals_.add(SIGTERM);
       signals_.add(SIGINT);
-      signals_.async_wait([this](const boost::system::error_code& error, int signal) {
-        if (!error) stop(0, signal == SIGTERM ? "SIGTERM" : "SIGINT");
-      });
+      await_signal();
     }
     for (uint16_t i = 0; i < config_.shards; ++i) {
       shards_.push_back(std::make_unique<Shard>(*this, i, random_from_system()));
@@ -92,6 +93,16 @@ class RealProcessImpl : public RealProcess, public ProcessCore {
     asio::post(io_, [this] { io_.stop(); });
   }
 
+  void watch_links(ActorId actor) override {
+    network_->watch_links();
+    const std::lock_guard lock(watchers_mutex_);
+    link_watchers_.push_back(actor);
+  }
+  void watch_stop(ActorId actor) override {
+    const std::lock_guard lock(watchers_mutex_);
+    stop_watcher_ = actor;
+  }
+
   SendResult post(ActorId to, Message message) override {
     if (to.shard >= shards_.size()) return SendResult::kClosed;
     const SendResult result = shards_[to.shard]->post(to.index, std::move(message), true);
@@ -106,7 +117,10 @@ class RealProcessImpl : public RealProcess, public ProcessCore {
  private:
   static constexpr int kRunning = std::numeric_limits<int>::min();
 
+  void await_signal();
+  void on_signal(const std::string& signal);
   void deliver(ActorId to, Message message);
+  void tell_link_broke(NodeId node);
   void shut_down(std::vector<std::thread>& threads, std::vector<std::future<void>>& ended);
 
   const RealProcessConfig config_;
@@ -117,12 +131,52 @@ class RealProcessImpl : public RealProcess, public ProcessCore {
   asio::io_context io_;  // signals and stop; the thread that calls run()
   asio::executor_work_guard<asio::io_context::executor_type> guard_{io_.get_executor()};
   asio::signal_set signals_{io_};
+  asio::steady_timer grace_{io_};  // of the actor that watches stops
+  bool stop_asked_ = false;
   std::atomic<int> exit_code_{kRunning};
+  std::mutex watchers_mutex_;
+  std::vector<ActorId> link_watchers_;   // under watchers_mutex_
+  std::optional<ActorId> stop_watcher_;  // under watchers_mutex_
   bool ran_ = false;
   std::vector<std::unique_ptr<Shard>> shards_;
   std::unique_ptr<Network> network_;
   std::unique_ptr<BlockingPool> pool_;
 };
+
+void RealProcessImpl::await_signal() {
+  signals_.async_wait([this](const boost::system::error_code& error, int signal) {
+    if (!error) on_signal(signal == SIGTERM ? "SIGTERM" : "SIGINT");
+  });
+}
+
+// The second signal stops at once, as does one that nobody watches.
+void RealProcessImpl::on_signal(const std::string& signal) {
+  std::optional<ActorId> watcher;
+  {
+    const std::lock_guard lock(watchers_mutex_);
+    watcher = stop_watcher_;
+  }
+  if (!watcher || std::exchange(stop_asked_, true)) return stop(0, signal);
+  if (post_from_outside(*watcher, std::make_unique<StopAsked>(signal)) != SendResult::kAccepted) {
+    return stop(0, signal);
+  }
+  grace_.expires_after(std::chrono::milliseconds(config_.stop_grace_ms));
+  grace_.async_wait([this, signal](const boost::system::error_code& error) {
+    if (!error) stop(0, signal);
+  });
+  await_signal();
+}
+
+void RealProcessImpl::tell_link_broke(NodeId node) {
+  std::vector<ActorId> watchers;
+  {
+    const std::lock_guard lock(watchers_mutex_);
+    watchers = link_watchers_;
+  }
+  for (const ActorId actor : watchers) {
+    post(actor, Message{{node_, actor}, 0, Buffer(), std::make_unique<LinkBroken>(node)});
+  }
+}
 
 // From the network: nobody can be told, so what does not fit is counted.
 void RealProcessImpl::deliver(ActorId to, Message message) {
@@ -143,7 +197,8 @@ int RealProcessImpl::run() {
     ended.push_back(task.get_future());
     threads.emplace_back(std::move(task));
   }
-  network_->start([this](ActorId to, Message message) { deliver(to, std::move(message)); });
+  network_->start([this](ActorId to, Message message) { deliver(to, std::move(message)); },
+                  [this](NodeId node) { tell_link_broke(node); });
   io_.run();
   shut_down(threads, ended);
   return exit_code_.load();

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "shared/base/ids.h"
 #include "shared/base/result.h"
@@ -24,6 +25,7 @@ namespace tidemill {
 
 struct RealProcessConfig {
   NodeId node;                               // 0: random from the operating system
+  std::vector<NodeId> aliases{};             // further nodes under which others know it
   std::string listen = "tcp://127.0.0.1:0";  // port 0: any free one
   std::string advertise_host;                // in endpoint(); needed if `listen` is a wildcard
   uint16_t shards = 1;
@@ -33,6 +35,7 @@ struct RealProcessConfig {
   size_t link_messages_max = 16'384;     // on their way to one node
   size_t link_bytes_max = 64u << 20;
   size_t message_bytes_max = 256u << 20;  // a larger body is refused by both ends
+  int stop_grace_ms = 1'000;              // of an actor that watches stops, before the process does
   int stop_deadline_ms = 10'000;          // a process whose threads hang is ended after it
   bool handle_signals = true;             // SIGTERM and SIGINT stop the process
   MetricsRegistry* metrics = nullptr;     // outlives the process; null: one of its own

@@ -33,6 +33,8 @@ class ProcessCore {
   // A message to any actor of the process. thread-safe
   virtual SendResult post(ActorId to, Message message) = 0;
   virtual void stop(int exit_code, const std::string& reason) = 0;  // thread-safe
+  virtual void watch_links(ActorId actor) = 0;                      // thread-safe
+  virtual void watch_stop(ActorId actor) = 0;                       // thread-safe
 };
 
 // An actor and its mailbox.
@@ -71,6 +73,8 @@ class Shard : public Runtime {
   int64_t thread_cpu_ns() const override;
   int64_t wall_us() const override;
   uint64_t random() override { return random_.next(); }
+  void watch_links(ActorId actor) override { core_.watch_links(actor); }
+  void watch_stop(ActorId actor) override { core_.watch_stop(actor); }
   void connect(NodeId node, const std::string& endpoint) override;
   void disconnect(NodeId node) override;
   SendResult send(ActorId from, const ActorAddress& to, uint16_t type, Buffer body) override;

@@ -159,7 +159,11 @@ class Driver {
 
 }  // namespace
 
-std::string describe(const Fault& f, const Simulation& sim) {
+std::string describe(const Fault& fault, const Simulation& sim) {
+  return describe(fault, [&](SimProcessId process) { return sim.name(process); });
+}
+
+std::string describe(const Fault& f, const std::function<std::string(SimProcessId)>& name_of) {
   char text[256];
   std::snprintf(text, sizeof(text), "at=%.3fs for=%.3fs ", static_cast<double>(f.at_us) / 1e6,
                 static_cast<double>(f.duration_us) / 1e6);
@@ -170,9 +174,9 @@ std::string describe(const Fault& f, const Simulation& sim) {
                   f.drop, f.duplicate, f.reorder, static_cast<long long>(f.amount_us));
     return out + text;
   }
-  out.append(" " + sim.name(f.a));
+  out.append(" " + name_of(f.a));
   if (strikes_link(f.kind)) {
-    out.append(f.kind == FaultKind::kCutLink ? " <-> " : " -> ").append(sim.name(f.b));
+    out.append(f.kind == FaultKind::kCutLink ? " <-> " : " -> ").append(name_of(f.b));
   }
   if (f.kind == FaultKind::kClockJump) out.append(" by_us=" + std::to_string(f.amount_us));
   return out;

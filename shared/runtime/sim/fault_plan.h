@@ -34,6 +34,8 @@ struct Fault {
 };
 
 std::string describe(const Fault& fault, const Simulation& sim);
+// Before there is a simulation.
+std::string describe(const Fault& fault, const std::function<std::string(SimProcessId)>& name_of);
 
 struct FaultPlanConfig {
   int64_t start_us = 0;

@@ -18,6 +18,12 @@ struct SimConfig {
   double reorder_probability = 0;
   double drop_probability = 0;
   double duplicate_probability = 0;
+  // What watches links hears of a process that went down after one such delay, unless the link is
+  // cut then, or the process is up again.
+  int64_t broken_link_delay_us_min = 1'000;
+  int64_t broken_link_delay_us_max = 150'000;
+  // Between the wish that a process ends and its end, if an actor that watches stops does nothing.
+  int64_t stop_grace_us = 1'000'000;
   // Blocking work starts after one such delay, and its result arrives after another.
   int64_t blocking_delay_us_min = 20;
   int64_t blocking_delay_us_max = 2'000;
@@ -52,6 +58,10 @@ enum class SimFault {
   kNoProcess,         // nobody is at the endpoint
   kNoActor,           // the process has no such actor
   kClockSkew,
+  kSlowBlocking,
+  kTerminate,        // a process was asked to end
+  kBrokenLink,       // an actor was told that a process had gone down
+  kFalseBrokenLink,  // likewise, of one that had not
   kCount
 };
 

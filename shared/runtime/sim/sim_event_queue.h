@@ -19,6 +19,7 @@ enum class SimEventKind {
   kTimer,
   kBlockingRun,   // the next work of a lane
   kBlockingDone,  // its result
+  kLinkBroken,    // process `link_from`, which was node `to_node`, has gone down
   kAction,        // of the harness, outside any process
 };
 

@@ -65,6 +65,14 @@ bool SimNetwork::lets_through(SimLinkId id) {
   return false;
 }
 
+bool SimNetwork::connects(size_t a, size_t b) const {
+  for (const SimLinkId id : {SimLinkId{a, b}, SimLinkId{b, a}}) {
+    const auto link = links_.find(id);
+    if (link != links_.end() && link->second.cut != Cut::kNone) return false;
+  }
+  return true;
+}
+
 void SimNetwork::cut(SimLinkId id, bool both_ways) {
   links_[id].cut = both_ways ? Cut::kBothWays : Cut::kOneWay;
 }

@@ -33,6 +33,9 @@ class SimNetwork {
   // Whether what arrives now gets through; counts it as lost if not.
   bool lets_through(SimLinkId link);
 
+  // Neither way is cut.
+  bool connects(size_t a, size_t b) const;
+
   void cut(SimLinkId link, bool both_ways);
   void heal(SimLinkId link);
   void clog(SimLinkId link, int64_t until_us);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "shared/runtime/aligned_body.h"
+#include "shared/runtime/outside_actor.h"
 #include "shared/runtime/sim/sim_world.h"
 
 namespace tidemill {
@@ -26,6 +27,9 @@ class SimProcess::ShardRuntime : public Runtime {
     process_.connections_.try_emplace(node, endpoint);
   }
   void disconnect(NodeId node) override { process_.connections_.erase(node); }
+
+  void watch_links(ActorId actor) override { process_.link_watchers_.push_back(actor); }
+  void watch_stop(ActorId actor) override { process_.stop_watcher_ = actor; }
 
   SendResult send(ActorId from, const ActorAddress& to, uint16_t type, Buffer body) override {
     return process_.send(from, to, type, std::move(body));
@@ -186,7 +190,7 @@ void SimProcess::fire_timer(const SimEvent& event) {
 void SimProcess::schedule_lane(ActorId actor, uint64_t lane) {
   SimEvent run = event(SimEventKind::kBlockingRun, actor);
   run.number = lane;
-  world_.schedule(world_.blocking_delay_us(), std::move(run));
+  world_.schedule(world_.blocking_delay_us(identity_.place), std::move(run));
 }
 
 void SimProcess::run_lane(ActorId actor, uint64_t lane) {
@@ -194,7 +198,7 @@ void SimProcess::run_lane(ActorId actor, uint64_t lane) {
   SimEvent done = event(SimEventKind::kBlockingDone, actor);
   done.number = lane;
   done.message = Message{{identity_.node, actor}, 0, Buffer(), work()};
-  world_.schedule(world_.blocking_delay_us(), std::move(done));
+  world_.schedule(world_.blocking_delay_us(identity_.place), std::move(done));
 }
 
 void SimProcess::finish_lane(SimEvent event) {
@@ -206,6 +210,24 @@ void SimProcess::finish_lane(SimEvent event) {
     schedule_lane(event.actor, event.number);
   }
   post(event.actor, std::move(event.message), false);
+}
+
+bool SimProcess::watches_link_to(NodeId node) const {
+  return !link_watchers_.empty() && connections_.contains(node);
+}
+
+void SimProcess::tell_link_broken(NodeId node) {
+  for (const ActorId actor : link_watchers_) {
+    post(actor, Message{{identity_.node, actor}, 0, Buffer(), std::make_unique<LinkBroken>(node)},
+         true);
+  }
+}
+
+bool SimProcess::ask_to_stop(const std::string& reason) {
+  if (!stop_watcher_) return false;
+  Message message{
+      {identity_.node, kOutsideActor}, 0, Buffer(), std::make_unique<StopAsked>(reason)};
+  return post(*stop_watcher_, std::move(message), true) == SendResult::kAccepted;
 }
 
 }  // namespace tidemill

@@ -6,7 +6,9 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
+#include <string>
 #include <vector>
 
 #include "shared/runtime/host.h"
@@ -52,6 +54,11 @@ class SimProcess : public ProcessHost {
   void fire_timer(const SimEvent& event);
   void run_lane(ActorId actor, uint64_t lane);
   void finish_lane(SimEvent event);
+  // Told to actors that watch links; whether there are any, and they were connected to the node.
+  bool watches_link_to(NodeId node) const;
+  void tell_link_broken(NodeId node);
+  // False if no actor watches stops.
+  bool ask_to_stop(const std::string& reason);
 
  private:
   class ShardRuntime;
@@ -77,6 +84,8 @@ class SimProcess : public ProcessHost {
   std::map<ActorId, Slot> slots_;
   std::vector<ActorId> spawned_;
   std::map<NodeId, std::string> connections_;
+  std::vector<ActorId> link_watchers_;
+  std::optional<ActorId> stop_watcher_;
   std::map<std::pair<ActorId, ActorId>, int64_t> last_local_us_;  // arrival, by (from, to)
   std::set<TimerId> timers_;                                      // live
   TimerId next_timer_ = 1;

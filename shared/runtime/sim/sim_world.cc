@@ -18,6 +18,15 @@ uint64_t chained(uint64_t hash, std::span<const uint64_t> words) {
   return hash_bytes({reinterpret_cast<const char*>(words.data()), words.size_bytes()}, hash);
 }
 
+// The name in "level=... event=NAME ...".
+std::string event_of(std::string_view line) {
+  constexpr std::string_view kKey = " event=";
+  const size_t at = line.find(kKey);
+  if (at == std::string_view::npos) return {};
+  line.remove_prefix(at + kKey.size());
+  return std::string(line.substr(0, line.find(' ')));
+}
+
 uint64_t packed(ActorId id) { return (uint64_t{id.shard} << 16) | id.index; }
 
 }  // namespace
@@ -102,7 +111,42 @@ void SimWorld::end(size_t process) {
     }
   }
   p.deferred.clear();
+  const NodeId node = p.process->identity().node;
   p.process.reset();
+  schedule_broken_links(process, node);
+}
+
+// Connections end with their process, and nobody is there to take new ones.
+void SimWorld::schedule_broken_links(size_t process, NodeId node) {
+  for (size_t i = 0; i < places_.size(); ++i) {
+    const Place& watcher = place(i);
+    if (watcher.process == nullptr || !watcher.process->watches_link_to(node)) continue;
+    SimEvent event;
+    event.kind = SimEventKind::kLinkBroken;
+    event.process = i;
+    event.incarnation = watcher.incarnation;
+    event.link_from = process;
+    event.to_node = node;
+    schedule(random_.between(config_.broken_link_delay_us_min, config_.broken_link_delay_us_max),
+             std::move(event));
+  }
+}
+
+void SimWorld::arrive_broken_link(const SimEvent& event) {
+  if (!network_.connects(event.process, event.link_from)) return;
+  if (place(event.link_from).process != nullptr) return;  // connected anew
+  count(SimFault::kBrokenLink);
+  place(event.process).process->tell_link_broken(event.to_node);
+}
+
+void SimWorld::tell_link_broken(size_t watcher, size_t about) {
+  Place& p = place(watcher);
+  const Place& other = place(about);
+  if (p.process == nullptr || p.frozen || other.process == nullptr) return;
+  const NodeId node = other.process->identity().node;
+  if (!p.process->watches_link_to(node)) return;
+  count(SimFault::kFalseBrokenLink);
+  p.process->tell_link_broken(node);
 }
 
 void SimWorld::stop_process(size_t process, int exit_code, const std::string& reason) {
@@ -121,6 +165,18 @@ void SimWorld::crash(size_t process) {
   count(SimFault::kCrash);
   p.ends = true;
   if (running_ != &p) end(process);
+}
+
+void SimWorld::terminate(size_t process) {
+  Place& p = place(process);
+  if (p.process == nullptr) return;
+  count(SimFault::kTerminate);
+  if (!p.process->ask_to_stop("SIGTERM")) return stop_process(process, 0, "SIGTERM");
+  at(now_us_ + config_.stop_grace_us, [this, process, incarnation = p.incarnation] {
+    Place& late = place(process);
+    if (late.process == nullptr || late.incarnation != incarnation || late.frozen) return;
+    stop_process(process, 0, "SIGTERM");
+  });
 }
 
 void SimWorld::restart(size_t process, NodeId node) {
@@ -214,6 +270,9 @@ void SimWorld::run_in_process(SimEvent event) {
     case SimEventKind::kBlockingDone:
       p.process->finish_lane(std::move(event));
       break;
+    case SimEventKind::kLinkBroken:
+      arrive_broken_link(event);
+      break;
     case SimEventKind::kNetworkArrival:
     case SimEventKind::kAction:
       ASSERT(false);
@@ -261,7 +320,7 @@ void SimWorld::arrive(SimEvent event) {
     count(SimFault::kNoProcess);
     return;
   }
-  if (event.incarnation != p.incarnation || event.to_node != p.process->identity().node) {
+  if (event.incarnation != p.incarnation || !p.is_known_as(event.to_node)) {
     count(SimFault::kStaleIncarnation);
     return;
   }
@@ -293,6 +352,7 @@ void SimWorld::trace_timer(const ActorAddress& actor, uint64_t token) {
 }
 
 void SimWorld::write(LogLevel level, std::string_view line) {
+  ++log_counts_[event_of(line)];
   std::string text = "t_us=" + std::to_string(now_us_) + " process=" +
                      (running_ != nullptr ? running_->options.name : std::string("none")) + " " +
                      std::string(line);

@@ -2,7 +2,9 @@
 // network, the log and the trace. Processes call back into it.
 #pragma once
 
+#include <algorithm>
 #include <deque>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -30,11 +32,18 @@ class SimWorld : public LogSink {
     std::unique_ptr<SimProcess> process;
     int64_t monotonic_base_us = 0;
     int64_t clock_offset_us = 0;
+    int64_t blocking_delay_us_max = 0;  // 0: as configured
     int exit_code = -1;
     bool frozen = false;
     size_t frozen_messages = 0;
     std::deque<SimEvent> deferred;  // became due while frozen
     bool ends = false;              // once its handler has returned
+
+    bool is_known_as(NodeId node) const {
+      const auto& aliases = options.aliases;
+      return node == process->identity().node ||
+             std::find(aliases.begin(), aliases.end(), node) != aliases.end();
+    }
   };
 
   // For the harness.
@@ -44,6 +53,8 @@ class SimWorld : public LogSink {
   bool step(int64_t deadline_us);  // false: nothing more is due by then, and it is that time now
   void at(int64_t time_us, std::function<void()> action);
   void crash(size_t process);
+  void terminate(size_t process);
+  void tell_link_broken(size_t watcher, size_t about);
   void restart(size_t process, NodeId node);
   void freeze(size_t process);
   void unfreeze(size_t process);
@@ -54,6 +65,7 @@ class SimWorld : public LogSink {
   uint64_t events() const { return events_; }
   const std::vector<std::string>& errors() const { return errors_; }
   const std::deque<std::string>& lines() const { return lines_; }
+  const std::map<std::string, uint64_t>& log_counts() const { return log_counts_; }
 
   // For the processes.
   const SimConfig& config() const { return config_; }
@@ -69,8 +81,10 @@ class SimWorld : public LogSink {
   int64_t local_delay_us() { return random_.between(0, config_.local_delay_us_max); }
   int64_t turn_us() { return random_.between(0, config_.turn_us_max); }
   int64_t timer_lateness_us() { return random_.between(0, config_.timer_late_us_max); }
-  int64_t blocking_delay_us() {
-    return random_.between(config_.blocking_delay_us_min, config_.blocking_delay_us_max);
+  int64_t blocking_delay_us(size_t process) {
+    const int64_t longest =
+        std::max(config_.blocking_delay_us_max, places_[process]->blocking_delay_us_max);
+    return random_.between(config_.blocking_delay_us_min, longest);
   }
 
   void write(LogLevel level, std::string_view line) override;
@@ -78,6 +92,8 @@ class SimWorld : public LogSink {
  private:
   void start(size_t process, NodeId node);
   void end(size_t process);
+  void schedule_broken_links(size_t process, NodeId node);
+  void arrive_broken_link(const SimEvent& event);
   void dispatch(SimEvent event);
   void run_in_process(SimEvent event);
   void arrive(SimEvent event);
@@ -97,6 +113,7 @@ class SimWorld : public LogSink {
   uint64_t events_ = 0;
   std::vector<std::string> errors_;
   std::deque<std::string> lines_;
+  std::map<std::string, uint64_t> log_counts_;  // by event
 };
 
 }  // namespace tidemill

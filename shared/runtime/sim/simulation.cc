@@ -41,6 +41,14 @@ std::string_view sim_fault_name(SimFault fault) {
       return "no_actor";
     case SimFault::kClockSkew:
       return "clock_skew";
+    case SimFault::kTerminate:
+      return "terminate";
+    case SimFault::kBrokenLink:
+      return "broken_link";
+    case SimFault::kFalseBrokenLink:
+      return "false_broken_link";
+    case SimFault::kSlowBlocking:
+      return "slow_blocking";
     case SimFault::kCount:
       break;
   }
@@ -121,6 +129,15 @@ void Simulation::crash(SimProcessId process) {
   world_->crash(process.value);
 }
 
+void Simulation::terminate(SimProcessId process) {
+  const ScopedLogChannel log(&world_->log());
+  world_->terminate(process.value);
+}
+
+void Simulation::tell_link_broken(SimProcessId watcher, SimProcessId about) {
+  world_->tell_link_broken(watcher.value, about.value);
+}
+
 void Simulation::restart(SimProcessId process, NodeId node) {
   const ScopedLogChannel log(&world_->log());
   world_->restart(process.value, node);
@@ -132,6 +149,11 @@ void Simulation::unfreeze(SimProcessId process) { world_->unfreeze(process.value
 void Simulation::set_clock_offset(SimProcessId process, int64_t offset_us) {
   if (offset_us != 0) world_->count(SimFault::kClockSkew);
   world_->place(process.value).clock_offset_us = offset_us;
+}
+
+void Simulation::slow_blocking(SimProcessId process, int64_t delay_us_max) {
+  if (delay_us_max != 0) world_->count(SimFault::kSlowBlocking);
+  world_->place(process.value).blocking_delay_us_max = delay_us_max;
 }
 
 void Simulation::cut(SimProcessId a, SimProcessId b) {
@@ -181,6 +203,10 @@ const std::vector<std::string>& Simulation::errors() const { return world_->erro
 
 std::vector<std::string> Simulation::log_lines() const {
   return {world_->lines().begin(), world_->lines().end()};
+}
+
+const std::map<std::string, uint64_t>& Simulation::log_counts() const {
+  return world_->log_counts();
 }
 
 }  // namespace tidemill

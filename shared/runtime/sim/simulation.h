@@ -14,6 +14,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -37,6 +38,7 @@ struct SimProcessOptions {
   std::string endpoint{};  // unique, any text
   NodeId node{};           // 0: random for each incarnation
   uint16_t shards = 1;
+  std::vector<NodeId> aliases{};  // further nodes under which others know it
 };
 
 // Spawns the actors of a process; called anew for each incarnation.
@@ -80,10 +82,16 @@ class Simulation {
   // the one of its options) with the same wiring. A frozen process does nothing; on unfreeze
   // everything that became due happens, late.
   void crash(SimProcessId process);
+  // As SIGTERM: the actor that watches stops may take its leave before the process goes down.
+  void terminate(SimProcessId process);
+  // Tells actors of `watcher` that watch links that `about`'s is broken, although it is not.
+  void tell_link_broken(SimProcessId watcher, SimProcessId about);
   void restart(SimProcessId process, NodeId node = NodeId{});
   void freeze(SimProcessId process);
   void unfreeze(SimProcessId process);
   void set_clock_offset(SimProcessId process, int64_t offset_us);  // of wall_us
+  // Blocking work takes up to that long to start and to answer; 0: as configured.
+  void slow_blocking(SimProcessId process, int64_t delay_us_max);
 
   // Links. Cut: messages are lost, also those on their way. Clogged: held until `until_us`.
   void cut(SimProcessId a, SimProcessId b);
@@ -103,6 +111,8 @@ class Simulation {
   // ERROR lines of the whole run, and the last lines of any level.
   const std::vector<std::string>& errors() const;
   std::vector<std::string> log_lines() const;
+  // How many lines were written of each event; what the rate limit suppressed is not counted.
+  const std::map<std::string, uint64_t>& log_counts() const;
 
  private:
   std::unique_ptr<SimWorld> world_;

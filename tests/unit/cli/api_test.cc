@@ -36,14 +36,55 @@ TEST(CoordinatorUrl, IsWhatWasGivenElseTheClusterFilesElseTheDefault) {
   const auto home = std::filesystem::current_path();
   std::filesystem::create_directories(dir / "run");
   std::filesystem::current_path(dir);
-  EXPECT_EQ(coordinator_url({}), "http://127.0.0.1:7070");
+  using Urls = std::vector<std::string>;
+  EXPECT_EQ(coordinator_urls({}), (Urls{"http://127.0.0.1:7070"}));
   ClusterFile cluster;
   cluster.coordinator = "http://127.0.0.1:9";
   ASSERT_TRUE(cluster.save("run").ok());
-  EXPECT_EQ(coordinator_url({}), "http://127.0.0.1:9");
-  EXPECT_EQ(coordinator_url({"example.org:80/", false}), "http://example.org:80");
+  EXPECT_EQ(coordinator_urls({}), (Urls{"http://127.0.0.1:9"}));
+  EXPECT_EQ(coordinator_urls({"example.org:80/", false}), (Urls{"http://example.org:80"}));
+  EXPECT_EQ(coordinator_urls({"a:1,http://b:2/,", false}), (Urls{"http://a:1", "http://b:2"}));
   std::filesystem::current_path(home);
   std::filesystem::remove_all(dir);
+}
+
+// A coordinator that stands by, and knows who leads; empty: nobody.
+void stand_by(FakeServer* server, const std::string& leader) {
+  const std::string body = R"({"error":{"message":"stands by"},"leader":")" + leader + R"("})";
+  server->answer("GET /health", 503, body);
+  server->answer("GET /v1/jobs", leader.empty() ? 503 : 307, body);
+  server->answer("POST /v1/jobs", 503, body);
+}
+
+void lead(FakeServer* server) {
+  server->answer("GET /health", 200, R"({"status":"ok"})");
+  server->answer("GET /v1/jobs", 200, R"({"jobs":[]})");
+  server->answer("POST /v1/jobs", 201, R"({"id":1})");
+}
+
+TEST(Coordinators, TheOneThatLeadsIsAskedWhicheverIsNamed) {
+  FakeServer standby;
+  FakeServer leader;
+  stand_by(&standby, leader.url());
+  lead(&leader);
+  const std::string nobody = "127.0.0.1:1";
+  for (const std::string& list :
+       {standby.url(), standby.url() + "," + leader.url(), leader.url() + "," + standby.url(),
+        nobody + "," + standby.url(), nobody + "," + leader.url()}) {
+    const GlobalOptions global{list, false};
+    EXPECT_TRUE(get_coordinator(global, "/v1/jobs").ok()) << list;
+    EXPECT_EQ(post_coordinator(global, "/v1/jobs", "job").status, 201) << list;
+  }
+  EXPECT_EQ(get_coordinator({nobody + "," + nobody, false}, "/v1/jobs").exit,
+            ExitCode::kUnreachable);
+}
+
+TEST(Coordinators, ATakeoverIsWaitedFor) {
+  FakeServer standby;
+  stand_by(&standby, "");
+  standby.answer("GET /health", 200, R"({"status":"ok"})");
+  standby.answer("GET /v1/jobs", 200, R"({"jobs":[]})");
+  EXPECT_TRUE(get_coordinator({standby.url(), false}, "/v1/jobs").ok());
 }
 
 TEST(FindStore, TakesTheFirstThatIsAlive) {

@@ -51,10 +51,10 @@ void expect_same(const CoordinatorState& a, const CoordinatorState& b) {
 }
 
 TEST(MetadataStore, KeepsWhatIsCommittedOverReopening) {
-  const auto disk = MetadataStore::make_memory_disk();
+  const auto disk = Disk::in_memory();
   CoordinatorState written;
   {
-    auto store = MetadataStore::open_in_memory(disk);
+    auto store = MetadataStore::open_on(disk, "/coordinator");
     ASSERT_TRUE(store.ok()) << store.error().message();
     auto loaded = (*store)->start_generation();
     ASSERT_TRUE(loaded.ok()) << loaded.error().message();
@@ -63,7 +63,7 @@ TEST(MetadataStore, KeepsWhatIsCommittedOverReopening) {
     written = some_state(*loaded);
     ASSERT_TRUE((*store)->commit(*loaded, written).ok());
   }
-  auto store = MetadataStore::open_in_memory(disk);
+  auto store = MetadataStore::open_on(disk, "/coordinator");
   ASSERT_TRUE(store.ok()) << store.error().message();
   auto loaded = (*store)->start_generation();
   ASSERT_TRUE(loaded.ok()) << loaded.error().message();
@@ -72,10 +72,10 @@ TEST(MetadataStore, KeepsWhatIsCommittedOverReopening) {
 }
 
 TEST(MetadataStore, WritesChangedGrantsAndRemovesForgottenJobs) {
-  const auto disk = MetadataStore::make_memory_disk();
+  const auto disk = Disk::in_memory();
   CoordinatorState second;
   {
-    auto store = MetadataStore::open_in_memory(disk);
+    auto store = MetadataStore::open_on(disk, "/coordinator");
     ASSERT_TRUE(store.ok());
     auto loaded = (*store)->start_generation();
     ASSERT_TRUE(loaded.ok());
@@ -89,7 +89,7 @@ TEST(MetadataStore, WritesChangedGrantsAndRemovesForgottenJobs) {
     second.next_epoch = Epoch{15};
     ASSERT_TRUE((*store)->commit(first, second).ok());
   }
-  auto store = MetadataStore::open_in_memory(disk);
+  auto store = MetadataStore::open_on(disk, "/coordinator");
   ASSERT_TRUE(store.ok());
   auto loaded = (*store)->start_generation();
   ASSERT_TRUE(loaded.ok());
@@ -97,10 +97,10 @@ TEST(MetadataStore, WritesChangedGrantsAndRemovesForgottenJobs) {
 }
 
 TEST(MetadataStore, KeepsThePlanOfAJobThatHasGrownOrFailed) {
-  const auto disk = MetadataStore::make_memory_disk();
+  const auto disk = Disk::in_memory();
   CoordinatorState second;
   {
-    auto store = MetadataStore::open_in_memory(disk);
+    auto store = MetadataStore::open_on(disk, "/coordinator");
     ASSERT_TRUE(store.ok());
     auto loaded = (*store)->start_generation();
     ASSERT_TRUE(loaded.ok());
@@ -118,7 +118,7 @@ TEST(MetadataStore, KeepsThePlanOfAJobThatHasGrownOrFailed) {
     second.jobs.at(JobId{2}).job = std::make_shared<const JobRecord>(failed);
     ASSERT_TRUE((*store)->commit(first, second).ok());
   }
-  auto store = MetadataStore::open_in_memory(disk);
+  auto store = MetadataStore::open_on(disk, "/coordinator");
   ASSERT_TRUE(store.ok());
   auto loaded = (*store)->start_generation();
   ASSERT_TRUE(loaded.ok());
@@ -141,7 +141,7 @@ class MetadataOnDisk : public ::testing::Test {
   void TearDown() override { fs::remove_all(directory_); }
 
   Result<CoordinatorState> start() {
-    auto store = MetadataStore::open(directory_.string());
+    auto store = MetadataStore::open_on(Disk::real(), directory_.string());
     if (!store) return store.error();
     return (*store)->start_generation();
   }
@@ -150,9 +150,9 @@ class MetadataOnDisk : public ::testing::Test {
 };
 
 TEST_F(MetadataOnDisk, IsOfOneProcessAtATime) {
-  auto store = MetadataStore::open(directory_.string());
+  auto store = MetadataStore::open_on(Disk::real(), directory_.string());
   ASSERT_TRUE(store.ok()) << store.error().message();
-  auto second = MetadataStore::open(directory_.string());
+  auto second = MetadataStore::open_on(Disk::real(), directory_.string());
   ASSERT_FALSE(second.ok());
   EXPECT_NE(second.error().message().find(directory_.string()), std::string::npos);
 }

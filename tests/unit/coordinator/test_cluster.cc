@@ -14,6 +14,14 @@ namespace {
 
 constexpr char kCoordinatorEndpoint[] = "sim://coordinator";
 
+template <typename Answer>
+Answer parsed(const Message& message) {
+  Answer out;
+  const auto bytes = message.body.bytes();
+  EXPECT_TRUE(out.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())));
+  return out;
+}
+
 template <typename Grants>
 void expect_epochs_grow(const Grants& before, const Grants& after) {
   ASSERT_LE(before.size(), after.size());  // source partitions are only ever added
@@ -41,11 +49,20 @@ void FakeMember::on_timer(uint64_t) {
   for (const auto& report : reports) *beat.add_jobs() = report;
   (void)runtime_.send(kAgent, {kCoordinatorNode, kAgent}, kHeartbeat,
                       Buffer(beat.SerializeAsString()));
+  for (const auto& claim : claims) tell(kSnapshotTaken, claim.SerializeAsString());
+  for (const auto& query : queries) tell(kSnapshotQuery, query.SerializeAsString());
   runtime_.start_timer(kAgent, 250'000, 0);
+}
+
+void FakeMember::tell(uint16_t type, const std::string& bytes) {
+  (void)runtime_.send(kAgent, {kCoordinatorNode, kAgent}, type, Buffer(bytes));
 }
 
 void FakeMember::receive(Message message) {
   if (message.type == kFenced) fenced_ = true;
+  if (message.type == kSnapshotRegistered)
+    registered.push_back(parsed<proto::SnapshotRegistered>(message));
+  if (message.type == kSnapshotsKnown) known.push_back(parsed<proto::SnapshotsKnown>(message));
   if (message.type != kClusterView) return;
   proto::ClusterView view;
   const auto bytes = message.body.bytes();
@@ -101,7 +118,7 @@ TestCluster::TestCluster(uint64_t seed, CoordinatorConfig config, SimConfig sim_
   options.endpoint = kCoordinatorEndpoint;
   options.node = kCoordinatorNode;
   coordinator_process = sim.add_process(options, [this, config](ProcessHost& host) {
-    auto store = MetadataStore::open_in_memory(disk);
+    auto store = MetadataStore::open_on(disk, "/coordinator");
     if (!store) ADD_FAILURE() << store.error().message();
     spawn_coordinator(host, config, std::move(*store));
   });

@@ -28,9 +28,15 @@ class FakeMember : public Actor {
   bool fenced() const { return fenced_; }
   // What its next heartbeats say of jobs.
   std::vector<proto::JobReport> reports;
+  // What it repeats to the snapshot registry with every heartbeat, and what it was answered.
+  std::vector<proto::SnapshotTaken> claims;
+  std::vector<proto::SnapshotQuery> queries;
+  std::vector<proto::SnapshotRegistered> registered;
+  std::vector<proto::SnapshotsKnown> known;
 
  private:
   void apply(proto::ClusterView view);
+  void tell(uint16_t type, const std::string& bytes);
 
   Runtime& runtime_;
   proto::Role role_;
@@ -70,7 +76,7 @@ class TestCluster {
   bool all_owned(SimProcessId process);
 
   // In the order that they are destroyed last to first: the disk outlives the processes.
-  std::shared_ptr<MemoryDisk> disk = MetadataStore::make_memory_disk();
+  std::shared_ptr<Disk> disk = Disk::in_memory();
   Simulation sim;
   SimProcessId coordinator_process;
 

@@ -48,7 +48,7 @@ class MemberAgentTest : public testing::Test {
           h.spawn(kAgent, [](Runtime&) { return std::make_unique<FakeCoordinator>(); });
         });
     MemberConfig config;
-    config.coordinator_endpoint = "sim://c";
+    config.coordinators = {"sim://c"};
     config.role = proto::STORE;
     config.shards = 2;
     config.http_address = "127.0.0.1:80";
@@ -213,6 +213,107 @@ TEST_F(MemberAgentTest, MergesReportsOfItsShardsPerJobOfTheView) {
   post_report({0, 2}, {a});  // replaces the former of the same reporter
   sim_.run_for(150'000);
   EXPECT_EQ(beats().back().jobs(0).rows(), 25u);
+}
+
+class SeveralCoordinatorsTest : public testing::Test {
+ protected:
+  SeveralCoordinatorsTest() : sim_(3) {
+    MemberConfig config;
+    for (const std::string name : {"sim://c0", "sim://c1"}) {
+      coordinators_.push_back(
+          sim_.add_process({name, name, kCoordinatorNode, 1, {NodeId(2)}}, [](ProcessHost& h) {
+            h.spawn(kAgent, [](Runtime&) { return std::make_unique<FakeCoordinator>(); });
+          }));
+      config.coordinators.push_back(name);
+    }
+    config.heartbeat_ms = 100;
+    member_ = sim_.add_process({"member", "sim://m", kMember, 2, {}}, [config](ProcessHost& h) {
+      h.spawn(kAgent, [config](Runtime& r) {
+        return std::make_unique<MemberAgent>(r, config, std::vector<ActorId>{kFollower});
+      });
+      h.spawn(kFollower, [](Runtime&) { return std::make_unique<Follower>(); });
+    });
+    for (const auto c : coordinators_) sim_.runtime(c).connect(kMember, "sim://m");
+    sim_.run_for(50'000);
+  }
+  std::vector<proto::Heartbeat>& beats(int c) {
+    return static_cast<FakeCoordinator*>(sim_.actor(coordinators_[c], kAgent))->beats;
+  }
+  std::vector<std::shared_ptr<const ClusterState>>& views() {
+    return static_cast<Follower*>(sim_.actor(member_, kFollower))->views;
+  }
+  template <typename Body>
+  void send(int c, uint16_t type, const Body& body) {
+    sim_.runtime(coordinators_[c])
+        .send(kAgent, {kMember, kAgent}, type, Buffer(body.SerializeAsString()));
+    sim_.run_for(10'000);
+  }
+  // Answers the last heartbeat that it got.
+  void acknowledge(int c, uint64_t generation) {
+    proto::HeartbeatAck ack;
+    ack.set_generation(generation);
+    ack.set_addressed_to(beats(c).back().addressed_to());
+    send(c, kHeartbeatAck, ack);
+  }
+  // Heartbeats within a second, while coordinator `c` answers; -1: none does.
+  std::pair<size_t, size_t> beats_in_a_second(int c, uint64_t generation) {
+    const size_t before[] = {beats(0).size(), beats(1).size()};
+    for (int i = 0; i < 10; ++i) {
+      sim_.run_for(90'000);
+      if (c >= 0) acknowledge(c, generation);
+    }
+    return {beats(0).size() - before[0], beats(1).size() - before[1]};
+  }
+
+  Simulation sim_;
+  std::vector<SimProcessId> coordinators_;
+  SimProcessId member_;
+};
+
+TEST_F(SeveralCoordinatorsTest, BeatsForTheOneThatAnswersAndForAllWhileNoneDoes) {
+  acknowledge(1, 1);
+  auto [first, second] = beats_in_a_second(1, 1);
+  EXPECT_LE(first, 1u);
+  EXPECT_GE(second, 9u);
+  EXPECT_EQ(beats(1).back().addressed_to(), 2u);
+  std::tie(first, second) = beats_in_a_second(-1, 0);
+  EXPECT_GE(first, 6u);  // after two intervals
+  EXPECT_GE(second, 9u);
+  acknowledge(0, 2);
+  std::tie(first, second) = beats_in_a_second(0, 2);
+  EXPECT_GE(first, 9u);
+  EXPECT_LE(second, 1u);
+}
+
+TEST_F(SeveralCoordinatorsTest, ItsActorsAreToldWhoLeads) {
+  acknowledge(0, 1);
+  proto::ClusterView view;
+  view.set_version(4);
+  send(0, kClusterView, view);
+  ASSERT_EQ(views().size(), 1u);
+  EXPECT_EQ(views()[0]->coordinator, kCoordinatorNode);
+  sim_.run_for(500'000);
+  acknowledge(1, 2);
+  ASSERT_EQ(views().size(), 2u);  // of the same version
+  EXPECT_EQ(views()[1]->coordinator, NodeId(2));
+  EXPECT_EQ(views()[1]->version, 4u);
+  view.set_version(5);
+  send(1, kClusterView, view);
+  ASSERT_EQ(views().size(), 3u);
+  EXPECT_EQ(views()[2]->coordinator, NodeId(2));
+}
+
+TEST_F(SeveralCoordinatorsTest, ADeposedCoordinatorCannotEndIt) {
+  acknowledge(0, 1);
+  sim_.run_for(500'000);
+  acknowledge(1, 2);
+  proto::Fenced fenced;
+  fenced.set_generation(1);
+  send(0, kFenced, fenced);
+  EXPECT_TRUE(sim_.alive(member_));
+  fenced.set_generation(2);
+  send(1, kFenced, fenced);
+  EXPECT_FALSE(sim_.alive(member_));
 }
 
 TEST_F(MemberAgentTest, FencedItEndsItself) {

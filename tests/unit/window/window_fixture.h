@@ -40,6 +40,8 @@ struct KeyedRow {
 };
 std::vector<KeyedRow> keyed(const std::vector<Row>& rows, const std::string& key,
                             const TableSchema& schema);
+std::vector<uint8_t> encode_block(uint16_t table, const TableSchema& schema,
+                                  std::span<const KeyedRow> rows);
 // Appends as one block.
 void append_rows(PartitionState* state, uint16_t table, const TableSchema& schema,
                  std::span<const KeyedRow> rows, uint64_t version = 1);
@@ -67,8 +69,9 @@ std::string difference(const std::vector<FeatureSpec>& features,
 std::vector<FeatureValue> reference_all(const std::vector<Row>& rows, const TableSchema& schema,
                                         const std::vector<FeatureSpec>& features, TimeUs as_of);
 
-// All keys' images by key, and a fresh state filled from them.
+// All keys' images, sorted.
 std::vector<std::vector<uint8_t>> images(const PartitionState& state);
-std::vector<uint8_t> whole(const PartitionState& state);
+// A fresh state with the same keys, from their images.
+PartitionState restarted(const PartitionState& state, const TableSchemas& schemas);
 
 }  // namespace tidemill::testing

@@ -55,10 +55,17 @@ FramePart any_part() {
   p.seq = *rc::gen::arbitrary<uint64_t>();
   p.kind = static_cast<PartKind>(*rc::gen::inRange(1, 5));
   p.whole = *rc::gen::arbitrary<bool>();
+  p.current = *rc::gen::arbitrary<bool>();
+  p.from_epoch = any_id<Epoch>();
   p.from_version = *rc::gen::arbitrary<uint64_t>();
   p.to_version = *rc::gen::arbitrary<uint64_t>();
   p.horizon = *rc::gen::arbitrary<int64_t>();
   p.read_wall_us = *rc::gen::arbitrary<int64_t>();
+  p.rows_applied = *rc::gen::arbitrary<uint64_t>();
+  const auto ancestors = *rc::gen::inRange(0, 5);
+  for (int i = 0; i < ancestors; ++i) {
+    p.ancestry.push_back({any_id<Epoch>(), *rc::gen::arbitrary<uint64_t>()});
+  }
   const auto advances = *rc::gen::inRange(0, 4);
   for (int i = 0; i < advances; ++i) {
     p.advances.push_back({SourcePartitionId(*rc::gen::inRange(0u, 1u << 16)), any_position()});
@@ -90,7 +97,9 @@ std::string joined(const FramePart& part) {
 void check_same(const FramePart& a, const FramePart& b) {
   RC_ASSERT(a.key_partition == b.key_partition && a.epoch == b.epoch && a.session == b.session);
   RC_ASSERT(a.seq == b.seq && a.kind == b.kind && a.whole == b.whole);
+  RC_ASSERT(a.current == b.current && a.from_epoch == b.from_epoch && a.ancestry == b.ancestry);
   RC_ASSERT(a.from_version == b.from_version && a.to_version == b.to_version);
+  RC_ASSERT(a.rows_applied == b.rows_applied);
   RC_ASSERT(a.horizon == b.horizon && a.read_wall_us == b.read_wall_us);
   RC_ASSERT(a.advances.size() == b.advances.size());
   for (size_t i = 0; i < a.advances.size(); ++i) {
@@ -203,10 +212,13 @@ TEST(Frames, SayWhatIsWrong) {
   EXPECT_EQ(error_with(16 + 4, 0), part);  // no such kind
   EXPECT_EQ(error_with(16 + 4, 5), part);
   EXPECT_EQ(error_with(16 + 6, 200), part);  // advances past the end
-  EXPECT_EQ(error_with(16 + 64, 16), part);  // payload past the end
-  EXPECT_EQ(error_with(16 + 64 + 7, 0xff), part);
-  EXPECT_EQ(error_with(16 + 64, 0), "Frames: wrong length");
-  EXPECT_EQ(error_with(16 + 72 + 2, 1), part);  // source partition 65539
+  EXPECT_EQ(error_with(16 + 5, 4), part);    // no such flag
+  EXPECT_EQ(error_with(16 + 80, 65), part);  // more ancestors than there may be
+  EXPECT_EQ(error_with(16 + 80, 60), part);  // ancestors past the end
+  EXPECT_EQ(error_with(16 + 88, 16), part);  // payload past the end
+  EXPECT_EQ(error_with(16 + 88 + 7, 0xff), part);
+  EXPECT_EQ(error_with(16 + 88, 0), "Frames: wrong length");
+  EXPECT_EQ(error_with(16 + 96 + 2, 1), part);  // source partition 65539
 }
 
 TEST(Frames, ACountThatTheMessageCannotHoldAllocatesNothing) {

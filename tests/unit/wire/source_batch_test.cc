@@ -16,8 +16,16 @@ OpenSessions any_open() {
   OpenSessions m{any_id<JobId>(), any_id<SourcePartitionId>(), any_id<Epoch>(), {}};
   m.sessions.resize(*rc::gen::inRange<size_t>(0, 6));
   for (auto& s : m.sessions) {
-    s = {any_id<KeyPartitionId>(), any_id<Epoch>(), *rc::gen::arbitrary<uint64_t>(),
-         any_position()};
+    s = {any_id<KeyPartitionId>(),
+         any_id<Epoch>(),
+         *rc::gen::arbitrary<uint64_t>(),
+         any_position(),
+         {}};
+    uint64_t cut = s.from.offset;
+    for (int i = *rc::gen::inRange(0, 4); i > 0 && cut < UINT64_MAX - 10; --i) {
+      cut += *rc::gen::inRange<uint64_t>(1, 9);
+      s.cuts.push_back(cut);
+    }
   }
   return m;
 }
@@ -43,7 +51,7 @@ RC_GTEST_PROP(OpenSessions, ReadsBack, ()) {
   for (size_t i = 0; i < m.sessions.size(); ++i) {
     const auto &a = got->sessions[i], &b = m.sessions[i];
     RC_ASSERT(a.key_partition == b.key_partition && a.epoch == b.epoch);
-    RC_ASSERT(a.session == b.session && a.from == b.from);
+    RC_ASSERT(a.session == b.session && a.from == b.from && a.cuts == b.cuts);
   }
 }
 
@@ -65,6 +73,21 @@ RC_GTEST_PROP(BatchAck, ReadsBack, ()) {
   RC_ASSERT(got.ok());
   RC_ASSERT(got->job == m.job && got->source == m.source && got->reader_epoch == m.reader_epoch);
   RC_ASSERT(got->link_seq == m.link_seq);
+}
+
+TEST(OpenSessions, CutsRiseAndAreFew) {
+  OpenSessions m{JobId(1), SourcePartitionId(2), Epoch(3), {{KeyPartitionId(4), Epoch(5), 6, {}}}};
+  m.sessions[0].from.offset = 10;
+  const auto decodes = [&](std::vector<uint64_t> cuts) {
+    m.sessions[0].cuts = std::move(cuts);
+    return OpenSessions::decode(m.encode()).ok();
+  };
+  EXPECT_TRUE(decodes({11, 12}));
+  EXPECT_FALSE(decodes({10}));
+  EXPECT_FALSE(decodes({12, 12}));
+  std::vector<uint64_t> many;
+  for (uint64_t i = 0; i <= OpenSessions::kMaxCuts; ++i) many.push_back(100 + i);
+  EXPECT_FALSE(decodes(many));
 }
 
 RC_GTEST_PROP(OpenSessions, HostileBytes, ()) { check_hostile(any_open()); }

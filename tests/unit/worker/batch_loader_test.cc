@@ -61,7 +61,7 @@ views:
   }
   void load(BatchLoader* loader, size_t records, LoadedBatch* batch) {
     const auto writer = std::move(*letters_.open("", {}, {}, {}));
-    const auto loaded = loader->load(sim_.runtime(process_), records, 1 << 20, &*writer, batch);
+    const auto loaded = loader->load(sim_.runtime(process_), {records, 1 << 20}, &*writer, batch);
     ASSERT_TRUE(loaded.ok()) << loaded.error().message();
   }
   // "table:key" of every row of every key partition's blocks, each in the partition of its hash.
@@ -170,12 +170,29 @@ TEST_F(BatchLoaderTest, ABatchOutlivesTheNextLoad) {
   EXPECT_EQ(routed(first), want);
 }
 
+TEST_F(BatchLoaderTest, ALoadEndsWhereItIsTold) {
+  auto whole_loader = open();
+  LoadedBatch one, two;
+  load(whole_loader.get(), 2, &one);
+  load(whole_loader.get(), 100, &two);
+  auto loader = open();
+  LoadedBatch batch;
+  ASSERT_TRUE(
+      loader->load(sim_.runtime(process_), {100, 1 << 20, one.end.offset}, nullptr, &batch).ok());
+  EXPECT_EQ(batch.end, one.end);
+  EXPECT_EQ(routed(batch), routed(one));
+  ASSERT_TRUE(
+      loader->load(sim_.runtime(process_), {100, 1 << 20, one.end.offset}, nullptr, &batch).ok());
+  EXPECT_EQ(batch.begin, one.end);
+  EXPECT_EQ(batch.end, two.end);
+}
+
 TEST_F(BatchLoaderTest, AMissingFileIsAnError) {
   std::filesystem::remove(directory_ / "in.csv");
   auto loader = BatchLoader::open(plan_, 0, {});
   LoadedBatch batch;
   EXPECT_TRUE(!loader.ok() ||
-              !(*loader)->load(sim_.runtime(process_), 1, 1 << 20, nullptr, &batch).ok());
+              !(*loader)->load(sim_.runtime(process_), {1, 1 << 20}, nullptr, &batch).ok());
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "shared/plan/source_partitions.h"
+#include "shared/window/block_list.h"
 #include "tests/unit/worker/data_plane_fixture.h"
 
 namespace tidemill {
@@ -36,38 +37,49 @@ class KeyPartitionTest : public testing::Test {
     return outcome.ok() ? *outcome : PartOutcome::kIgnored;
   }
   int64_t count(const std::string& key, TimeUs as_of = kStart) {
-    return count_at(*plan_, partition_.state(), key, as_of);
+    PartitionState state(plan_->tables());
+    for (const AppliedChange& change : partition_.unsent()) append(change.blocks, &state);
+    return count_at(*plan_, state, key, as_of);
+  }
+  void append(const Buffer& blocks, PartitionState* state) {
+    std::vector<RowBlockView> views;
+    ASSERT_TRUE(parse_blocks(blocks, *plan_->tables(), &views).ok());
+    for (const RowBlockView& view : views) state->append(view, 1);
   }
 
   std::shared_ptr<const Plan> plan_ = small_plan();
-  KeyPartition partition_{plan_, KeyPartitionId(0), Epoch(3)};
+  KeyPartition partition_{plan_, KeyPartitionId(0), Epoch(3), StateHead{}};
 };
 
 const SourcePosition kTen{10, kStart, false};
 const SourcePosition kTwenty{20, kStart + kSecond, false};
 
 TEST_F(KeyPartitionTest, StartsWithNothing) {
-  EXPECT_EQ(partition_.version(), 0u);
+  EXPECT_EQ(partition_.version(), 1u);
   EXPECT_EQ(partition_.offsets(), OffsetVector(2));
   EXPECT_EQ(partition_.horizon(), kMinTime);
   EXPECT_EQ(partition_.epoch(), Epoch(3));
-  EXPECT_TRUE(partition_.unsent().empty());
+  // Its grant is the first change.
+  ASSERT_EQ(partition_.unsent().size(), 1u);
+  EXPECT_EQ(partition_.unsent()[0].source, AppliedChange::kNoSource);
+  EXPECT_EQ(partition_.head().ancestry, (Ancestry{{Epoch(3), 1}}));
+  EXPECT_FALSE(partition_.disk_holds_state());
 }
 
 TEST_F(KeyPartitionTest, RowsOffsetAndVersionMoveInOneStep) {
   EXPECT_EQ(apply({.end = kTen, .read_wall_us = 77}, block_of({{"a"}, {"a"}, {"b"}})),
             PartOutcome::kApplied);
-  EXPECT_EQ(partition_.version(), 1u);
+  EXPECT_EQ(partition_.version(), 2u);
   EXPECT_EQ(partition_.offsets()[0], kTen);
   EXPECT_EQ(partition_.offsets()[1], SourcePosition());
   EXPECT_EQ(partition_.read_wall_us(), 77);
-  EXPECT_EQ(partition_.rows_applied(), 3u);
+  EXPECT_EQ(partition_.rows_applied_here(), 3u);
   EXPECT_EQ(count("a"), 2);
   EXPECT_EQ(count("b"), 1);
   EXPECT_EQ(count("c"), -1);
-  ASSERT_EQ(partition_.unsent().size(), 1u);
-  const AppliedChange& change = partition_.unsent().front();
-  EXPECT_EQ(change.version, 1u);
+  ASSERT_EQ(partition_.unsent().size(), 2u);
+  const AppliedChange& change = partition_.unsent().back();
+  EXPECT_EQ(change.version, 2u);
   EXPECT_EQ(change.source, SourcePartitionId(0));
   EXPECT_EQ(change.position, kTen);
   EXPECT_EQ(change.blocks.view(), block_of({{"a"}, {"a"}, {"b"}}).view());
@@ -75,17 +87,17 @@ TEST_F(KeyPartitionTest, RowsOffsetAndVersionMoveInOneStep) {
 
 TEST_F(KeyPartitionTest, AMarkWithoutRowsMovesTheOffset) {
   EXPECT_EQ(apply({.end = kTen}, {}), PartOutcome::kApplied);
-  EXPECT_EQ(partition_.version(), 1u);
+  EXPECT_EQ(partition_.version(), 2u);
   EXPECT_EQ(partition_.offsets()[0], kTen);
-  EXPECT_EQ(partition_.unsent().size(), 1u);
+  EXPECT_EQ(partition_.unsent().size(), 2u);
 }
 
 TEST_F(KeyPartitionTest, AnIdleMarkMakesOnlyFresherAndCountsInTheSession) {
   apply({.end = kTen, .read_wall_us = 50}, {});
   EXPECT_EQ(apply({.seq = 1, .end = kTen, .read_wall_us = 90}, {}), PartOutcome::kApplied);
-  EXPECT_EQ(partition_.version(), 1u);
+  EXPECT_EQ(partition_.version(), 2u);
   EXPECT_EQ(partition_.read_wall_us(), 90);
-  EXPECT_EQ(partition_.unsent().size(), 1u);
+  EXPECT_EQ(partition_.unsent().size(), 2u);
   EXPECT_EQ(apply({.seq = 2, .end = kTen, .read_wall_us = 60}, {}), PartOutcome::kApplied);
   EXPECT_EQ(partition_.read_wall_us(), 90);
   EXPECT_EQ(apply({.seq = 3, .end = kTwenty}, block_of({{"a"}})), PartOutcome::kApplied);
@@ -96,7 +108,7 @@ TEST_F(KeyPartitionTest, AMissingNumberIsAGapAndChangesNothing) {
   apply({.end = kTen}, block_of({{"a"}}));
   EXPECT_EQ(apply({.seq = 2, .end = kTwenty}, block_of({{"a"}})), PartOutcome::kGap);
   EXPECT_EQ(apply({.seq = 2, .end = kTwenty}, {}), PartOutcome::kGap);  // a mark as well
-  EXPECT_EQ(partition_.version(), 1u);
+  EXPECT_EQ(partition_.version(), 2u);
   EXPECT_EQ(partition_.offsets()[0], kTen);
   EXPECT_EQ(count("a"), 1);
 }
@@ -105,7 +117,7 @@ TEST_F(KeyPartitionTest, ARepetitionIsIgnored) {
   apply({.end = kTen}, block_of({{"a"}}));
   EXPECT_EQ(apply({.end = kTen}, block_of({{"a"}})), PartOutcome::kIgnored);
   EXPECT_EQ(count("a"), 1);
-  EXPECT_EQ(partition_.version(), 1u);
+  EXPECT_EQ(partition_.version(), 2u);
   EXPECT_EQ(apply({.seq = 1, .end = kTwenty}, block_of({{"a"}})), PartOutcome::kApplied);
   EXPECT_EQ(count("a"), 2);
 }
@@ -117,7 +129,7 @@ TEST_F(KeyPartitionTest, OtherSessionsAndReadersAreIgnored) {
   EXPECT_FALSE(partition_.sessions()[0].answered);
   partition_.sessions()[0].open = false;
   EXPECT_EQ(apply({.end = kTen}, block_of({{"a"}})), PartOutcome::kIgnored);
-  EXPECT_EQ(partition_.version(), 0u);
+  EXPECT_EQ(partition_.version(), 1u);
   EXPECT_EQ(count("a"), -1);
 }
 
@@ -133,7 +145,7 @@ TEST_F(KeyPartitionTest, SourcesAreNumberedApart) {
   apply({.source = 0, .end = kTen}, block_of({{"a"}}));
   EXPECT_EQ(apply({.source = 1, .end = kTwenty}, block_of({{"a"}})), PartOutcome::kApplied);
   EXPECT_EQ(partition_.offsets(), (OffsetVector{kTen, kTwenty}));
-  EXPECT_EQ(partition_.version(), 2u);
+  EXPECT_EQ(partition_.version(), 3u);
   EXPECT_EQ(count("a"), 2);
 }
 
@@ -149,11 +161,11 @@ TEST_F(KeyPartitionTest, CorruptBlocksLeaveTheStateAsItWas) {
     const auto outcome = partition_.apply(batch, batch.parts[0], 9, kWall);
     ASSERT_FALSE(outcome.ok());
     EXPECT_EQ(outcome.error().code(), ErrorCode::kCorrupt);
-    EXPECT_EQ(partition_.version(), 1u);
+    EXPECT_EQ(partition_.version(), 2u);
     EXPECT_EQ(partition_.offsets()[0], kTen);
     EXPECT_EQ(partition_.read_wall_us(), 50);
-    EXPECT_EQ(partition_.rows_applied(), 1u);
-    EXPECT_EQ(partition_.unsent().size(), 1u);
+    EXPECT_EQ(partition_.rows_applied_here(), 1u);
+    EXPECT_EQ(partition_.unsent().size(), 2u);
     EXPECT_EQ(count("a"), 1);
   }
   EXPECT_EQ(apply({.seq = 1, .end = kTwenty}, block_of({{"a"}})), PartOutcome::kApplied);
@@ -161,21 +173,94 @@ TEST_F(KeyPartitionTest, CorruptBlocksLeaveTheStateAsItWas) {
 }
 
 TEST_F(KeyPartitionTest, UnsentIsDroppedUpToAVersionAndItsBytesCounted) {
+  partition_.drop_unsent(1);
+  EXPECT_EQ(partition_.unsent_bytes(), 0u);
   for (uint64_t i = 0; i < 4; ++i) {
     apply({.seq = i, .end = {i + 1, kStart, false}}, block_of({{"a"}}));
   }
   const uint64_t bytes = partition_.unsent_bytes();
   EXPECT_GT(bytes, 4 * block_of({{"a"}}).size());
-  partition_.drop_unsent(1);
-  EXPECT_EQ(partition_.unsent_since(), 1u);
+  partition_.drop_unsent(2);
+  EXPECT_EQ(partition_.unsent_since(), 2u);
   EXPECT_EQ(partition_.unsent_bytes(), bytes / 4 * 3);
-  EXPECT_EQ(partition_.unsent().front().version, 2u);
+  EXPECT_EQ(partition_.unsent().front().version, 3u);
   partition_.drop_unsent(0);  // nothing comes back
-  EXPECT_EQ(partition_.unsent_since(), 1u);
+  EXPECT_EQ(partition_.unsent_since(), 2u);
   partition_.drop_unsent(UINT64_MAX);
-  EXPECT_EQ(partition_.unsent_since(), 4u);
+  EXPECT_EQ(partition_.unsent_since(), 5u);
   EXPECT_EQ(partition_.unsent_bytes(), 0u);
   EXPECT_TRUE(partition_.unsent().empty());
+}
+
+// --- increments ---------------------------------------------------------------------------------
+
+TEST_F(KeyPartitionTest, AnIncrementHoldsWhatTheDiskDoesNot) {
+  apply({.end = kTen}, block_of({{"a"}}));
+  const Increment first = partition_.begin_increment(99);
+  EXPECT_TRUE(first.whole);
+  EXPECT_EQ(first.from_version, 0u);
+  EXPECT_EQ(first.head.stamp(), (Stamp{Epoch(3), 2}));
+  EXPECT_EQ(first.head.offsets[0], kTen);
+  EXPECT_EQ(first.taken_at_us, 99);
+  ASSERT_EQ(first.changes.size(), 1u);
+  EXPECT_EQ(first.changes[0].bytes.view(), block_of({{"a"}}).view());
+  // What comes while it is written is of the next one.
+  apply({.seq = 1, .end = kTwenty}, block_of({{"b"}}));
+  partition_.end_increment(true);
+  EXPECT_TRUE(partition_.disk_holds_state());
+  EXPECT_EQ(partition_.disk_version(), 2u);
+  EXPECT_TRUE(partition_.changed_since_disk());
+  const Increment second = partition_.begin_increment(100);
+  EXPECT_FALSE(second.whole);
+  EXPECT_EQ(second.from_version, 2u);
+  ASSERT_EQ(second.changes.size(), 1u);
+  EXPECT_EQ(second.changes[0].bytes.view(), block_of({{"b"}}).view());
+  partition_.end_increment(true);
+  EXPECT_FALSE(partition_.changed_since_disk());
+  EXPECT_EQ(partition_.pending_bytes(), 0u);
+}
+
+TEST_F(KeyPartitionTest, AnIncrementThatCouldNotBeWrittenIsInTheNextOne) {
+  apply({.end = kTen}, block_of({{"a"}}));
+  partition_.begin_increment(0);
+  apply({.seq = 1, .end = kTwenty}, block_of({{"b"}}));
+  partition_.end_increment(false);
+  EXPECT_FALSE(partition_.disk_holds_state());
+  const Increment again = partition_.begin_increment(0);
+  EXPECT_TRUE(again.whole);
+  EXPECT_EQ(again.changes.size(), 2u);
+  EXPECT_EQ(again.head.stamp().version, 3u);
+}
+
+TEST_F(KeyPartitionTest, ItGoesOnFromWhatWasRestored) {
+  StateHead head;
+  head.ancestry = {{Epoch(1), 40}, {Epoch(2), 70}};
+  head.offsets = {kTen, kTwenty};
+  head.horizon = kStart - kHour;
+  head.rows_applied = 500;
+  KeyPartition restored(plan_, KeyPartitionId(0), Epoch(3), head);
+  EXPECT_EQ(restored.first_version(), 70u);
+  EXPECT_EQ(restored.version(), 71u);
+  EXPECT_EQ(restored.head().ancestry, (Ancestry{{Epoch(1), 40}, {Epoch(2), 70}, {Epoch(3), 71}}));
+  EXPECT_EQ(restored.offsets(), head.offsets);
+  EXPECT_EQ(restored.horizon(), head.horizon);
+  EXPECT_EQ(restored.rows_applied_here(), 0u);
+  EXPECT_EQ(restored.disk_version(), 70u);
+  EXPECT_EQ(restored.unsent_since(), 70u);
+  EXPECT_EQ(restored.begin_increment(0).from_version, 70u);
+}
+
+// What a new owner reads again lies wholly on one side of where a replica stands, or does not.
+TEST_F(KeyPartitionTest, ChangesAreAlignedWithAReplicaOrNot) {
+  apply({.end = {4, kStart, false}}, block_of({{"a"}}));
+  apply({.seq = 1, .end = kTen}, block_of({{"a"}}));
+  apply({.source = 1, .end = kTwenty}, block_of({{"a"}}));
+  EXPECT_TRUE(partition_.owner_state({{4, 0, false}, {20, 0, false}}).aligned);
+  EXPECT_TRUE(partition_.owner_state({{10, 0, false}, {}}).aligned);
+  EXPECT_FALSE(partition_.owner_state({{5, 0, false}, {}}).aligned);
+  EXPECT_FALSE(partition_.owner_state({{4, 0, false}, {7, 0, false}}).aligned);
+  EXPECT_EQ(partition_.version_covering({{4, 0, false}, {}}), 2u);
+  EXPECT_EQ(partition_.version_covering({{4, 0, false}, {20, 0, false}}), 4u);
 }
 
 TEST_F(KeyPartitionTest, TheHorizonRisesWithTheSlowestSource) {
@@ -238,7 +323,7 @@ TEST_F(KeyPartitionTest, ASourcePartitionThatIsAddedStartsAtItsBeginning) {
   partition_.sessions()[2].next_seq = 0;
   apply({.source = 2, .end = {1, kStart + 2 * kHour, false}}, block_of({{"a"}}));
   EXPECT_EQ(partition_.offsets()[2].offset, 1u);
-  EXPECT_EQ(partition_.rows_applied(), 2u);
+  EXPECT_EQ(partition_.rows_applied_here(), 2u);
   EXPECT_EQ(partition_.horizon(), horizon);
 }
 

@@ -1,7 +1,10 @@
-// How a partition host opens its sessions with readers, and opens them anew.
+// How a partition host opens its sessions with readers, and opens them anew; how it takes
+// snapshots, begins with them, and follows an owner as its standby.
 #include "worker/partition_host.h"
 
 #include <gtest/gtest.h>
+
+#include <optional>
 
 #include "shared/runtime/sim/simulation.h"
 #include "shared/wire/actors.h"
@@ -12,6 +15,7 @@ namespace tidemill::test {
 namespace {
 
 constexpr NodeId kHostNode{10};
+constexpr NodeId kOtherNode{11};
 constexpr NodeId kReaderNode{20};
 constexpr ActorId kHost{0, kPartitionHostIndex};
 constexpr ActorId kReaders{0, kReaderHostIndex};
@@ -27,35 +31,106 @@ class FakeReader : public Actor {
   std::vector<uint64_t> acks;
 };
 
+// The snapshot registry: keeps the newest of each key partition.
+class FakeRegistry : public Actor {
+ public:
+  explicit FakeRegistry(Runtime& runtime) : runtime_(runtime) {}
+  void receive(Message message) override {
+    if (message.type == kSnapshotQuery) {
+      proto::SnapshotQuery asked;
+      ASSERT(asked.ParseFromArray(message.body.data(), static_cast<int>(message.body.size())));
+      proto::SnapshotsKnown known;
+      known.set_job(asked.job());
+      for (int i = 0; i < asked.key_partitions_size(); ++i) {
+        auto* entry = known.add_entries();
+        entry->set_key_partition(asked.key_partitions(i));
+        entry->set_epoch(asked.epochs(i));
+        for (const std::string& m : manifests) entry->add_manifests(m);
+      }
+      runtime_.send(kAgent, message.from, kSnapshotsKnown, Buffer(known.SerializeAsString()));
+    } else if (message.type == kSnapshotTaken) {
+      proto::SnapshotTaken snapshot;
+      ASSERT(snapshot.ParseFromArray(message.body.data(), static_cast<int>(message.body.size())));
+      taken.push_back(snapshot);
+      if (!answering) return;
+      manifests.insert(manifests.begin(), snapshot.manifest());
+      proto::SnapshotRegistered registered;
+      registered.set_job(snapshot.job());
+      registered.set_key_partition(snapshot.key_partition());
+      registered.set_epoch(snapshot.epoch());
+      registered.set_version(snapshot.version());
+      for (const std::string& m : manifests) registered.add_retained(m);
+      runtime_.send(kAgent, message.from, kSnapshotRegistered,
+                    Buffer(registered.SerializeAsString()));
+    }
+  }
+  void on_timer(uint64_t) override {}
+  std::vector<std::string> manifests;  // newest first
+  std::vector<proto::SnapshotTaken> taken;
+  bool answering = true;
+
+ private:
+  Runtime& runtime_;
+};
+
 class PartitionHostTest : public testing::Test {
  protected:
   PartitionHostTest() {
     WorkerConfig config;
     config.session_retry_ms = 300;
     config.session_silence_ms = 2'000;
-    host_ = sim_.add_process({"host", "sim://h", kHostNode, 1}, [config](ProcessHost& h) {
-      h.spawn(kHost, [config](Runtime& r) { return std::make_unique<PartitionHost>(r, config); });
-    });
+    config.snapshot_interval_ms = 1'000;
+    coordinator_ =
+        sim_.add_process({"coordinator", "sim://c", kCoordinatorNode, 1}, [](ProcessHost& h) {
+          h.spawn(kAgent, [](Runtime& r) { return std::make_unique<FakeRegistry>(r); });
+        });
+    host_ = add_host("host", "sim://h", kHostNode, config);
+    other_ = add_host("other", "sim://o", kOtherNode, config);
     reader_ = sim_.add_process({"reader", "sim://r", kReaderNode, 1}, [](ProcessHost& h) {
       h.spawn(kReaders, [](Runtime&) { return std::make_unique<FakeReader>(); });
     });
-    sim_.runtime(host_).connect(kReaderNode, "sim://r");
-    sim_.runtime(reader_).connect(kHostNode, "sim://h");
+    const std::map<NodeId, std::pair<SimProcessId, std::string>> all{
+        {kReaderNode, {reader_, "sim://r"}},
+        {kHostNode, {host_, "sim://h"}},
+        {kOtherNode, {other_, "sim://o"}},
+        {kCoordinatorNode, {coordinator_, "sim://c"}}};
+    for (const auto& [from, process] : all) {
+      for (const auto& [to, place] : all) {
+        if (from != to) sim_.runtime(process.first).connect(to, place.second);
+      }
+    }
   }
-  // The host owns key partition 0 under `epoch`; the reader reads source partition 0.
-  void show(uint64_t epoch, uint64_t reader_epoch) {
+  // Each on a disk of its own.
+  SimProcessId add_host(const std::string& name, const std::string& endpoint, NodeId node,
+                        const WorkerConfig& config) {
+    const WorkerResources resources{nullptr, Disk::in_memory(), "/" + name, storage_};
+    return sim_.add_process({name, endpoint, node, 1}, [config, resources](ProcessHost& h) {
+      h.spawn(kHost, [config, resources](Runtime& r) {
+        return std::make_unique<PartitionHost>(r, config, resources);
+      });
+      h.spawn(kAgent, [](Runtime&) { return std::make_unique<FakeReader>(); });
+    });
+  }
+  // `owner` owns key partition 0 under `epoch`; the reader reads source partition 0.
+  void show(uint64_t epoch, uint64_t reader_epoch, NodeId owner = kHostNode,
+            std::vector<Standby> standbys = {}) {
+    owner_ = owner;
     auto view = std::make_shared<ClusterState>();
     view->jobs[JobId(1)] = {JobId(1),
                             plan_,
                             {{kReaderNode, Epoch(reader_epoch), 0}, {}},
-                            {{kHostNode, Epoch(epoch), 0}, {}, {}, {}}};
-    auto changed = std::make_unique<ViewChanged>();
-    changed->view = view;
-    sim_.post_from_outside(host_, kHost, std::move(changed));
-    sim_.run_for(20'000);
+                            {{owner, Epoch(epoch), 0, std::move(standbys)}, {}, {}, {}},
+                            0,
+                            trigger_};
+    for (const SimProcessId process : {host_, other_}) {
+      auto changed = std::make_unique<ViewChanged>();
+      changed->view = view;
+      sim_.post_from_outside(process, kHost, std::move(changed));
+    }
+    sim_.run_for(60'000);
   }
   void send(uint16_t type, Buffer body) {
-    sim_.runtime(reader_).send(kReaders, {kHostNode, kHost}, type, std::move(body));
+    sim_.runtime(reader_).send(kReaders, {owner_, kHost}, type, std::move(body));
     sim_.run_for(20'000);
   }
   void send_rows(uint64_t session, uint64_t seq, uint64_t end, uint64_t reader_epoch = 6) {
@@ -66,11 +141,22 @@ class PartitionHostTest : public testing::Test {
                                 block_of({{"a"}}))
                            .bytes);
   }
+  // V of key partition 0 at a process; nothing if it does not own it.
+  std::optional<uint64_t> offset_at(SimProcessId process) {
+    const auto owned =
+        static_cast<PartitionHost*>(sim_.actor(process, kHost))->owned(JobId(1), KeyPartitionId(0));
+    if (owned.empty() || owned[0].second == nullptr) return {};
+    return owned[0].second->offsets()[0].offset;
+  }
+  FakeRegistry& registry() { return *static_cast<FakeRegistry*>(sim_.actor(coordinator_, kAgent)); }
   FakeReader& reader() { return *static_cast<FakeReader*>(sim_.actor(reader_, kReaders)); }
   const OpenSessions::Session& last() { return reader().opened.back().sessions.at(0); }
 
   Simulation sim_{9};
-  SimProcessId host_, reader_;
+  std::shared_ptr<SnapshotStorage> storage_ = directory_storage(Disk::in_memory(), "/snapshots");
+  SimProcessId coordinator_, host_, other_, reader_;
+  NodeId owner_ = kHostNode;
+  uint64_t trigger_ = 0;
   std::shared_ptr<const Plan> plan_ = small_plan();
 };
 
@@ -154,17 +240,104 @@ TEST_F(PartitionHostTest, ANewReaderIsAskedAtWhatHasBeenApplied) {
   EXPECT_EQ(last().from.offset, 10u);
 }
 
-TEST_F(PartitionHostTest, ANewGrantOfTheKeyPartitionStartsFromNothing) {
+TEST_F(PartitionHostTest, ANewGrantStartsFromTheNewestSnapshot) {
   show(3, 6);
   send_rows(last().session, 0, 10);
   show(4, 6);
   EXPECT_EQ(last().epoch, Epoch(4));
-  EXPECT_EQ(last().from, SourcePosition());
+  EXPECT_EQ(last().from, SourcePosition());  // there was none
+  send_rows(last().session, 0, 20);
+  sim_.run_for(2'500'000);
+  ASSERT_FALSE(registry().taken.empty());
+  EXPECT_EQ(registry().taken.back().epoch(), 4u);
+  EXPECT_EQ(registry().taken.back().offsets(0), 20u);
+  registry().answering = false;
+  send_rows(last().session, 1, 30);
+  show(5, 6);
+  EXPECT_EQ(last().epoch, Epoch(5));
+  EXPECT_EQ(last().from.offset, 20u);
+  EXPECT_EQ(last().from.max_event_time, kStart);
+}
+
+TEST_F(PartitionHostTest, ASnapshotIsTakenToTheRegistryUntilItAnswers) {
+  registry().answering = false;
+  show(3, 6);
+  send_rows(last().session, 0, 10);
+  sim_.run_for(3'300'000);
+  EXPECT_GE(registry().taken.size(), 3u);
+  registry().answering = true;
+  sim_.run_for(1'000'000);
+  const size_t told = registry().taken.size();
+  sim_.run_for(2'000'000);
+  EXPECT_EQ(registry().taken.size(), told);  // nothing has changed since
+}
+
+TEST_F(PartitionHostTest, ASnapshotThatIsAskedForIsTakenAtOnce) {
+  show(3, 6);
+  send_rows(last().session, 0, 10);
+  sim_.run_for(3'000'000);
+  const size_t told = registry().taken.size();
+  trigger_ = 9;
+  show(3, 6);
+  sim_.run_for(100'000);
+  ASSERT_EQ(registry().taken.size(), told + 1);  // although nothing has changed
+  EXPECT_EQ(registry().taken.back().trigger(), 9u);
+}
+
+TEST_F(PartitionHostTest, AnotherWorkerGoesOnFromTheSnapshot) {
+  show(3, 6);
+  send_rows(last().session, 0, 10);
+  sim_.run_for(2'500'000);
+  show(4, 6, kOtherNode);
+  sim_.run_for(400'000);
+  EXPECT_EQ(offset_at(host_), std::nullopt);
+  EXPECT_EQ(offset_at(other_), std::optional<uint64_t>(10));
+  EXPECT_EQ(last().from.offset, 10u);
+  EXPECT_EQ(last().epoch, Epoch(4));
+}
+
+TEST_F(PartitionHostTest, AStandbyFollowsAndGoesOnWhereItsOwnerWas) {
+  show(3, 6, kHostNode, {{kOtherNode, 0}});
+  sim_.run_for(400'000);
+  send_rows(last().session, 0, 10);
+  sim_.run_for(2'500'000);  // the silent session is opened anew
+  const uint64_t id = last().session;
+  send_rows(id, 0, 20);
+  sim_.run_for(300'000);
+  send_rows(id, 1, 30);  // in no snapshot yet
+  sim_.run_for(300'000);
+  sim_.crash(host_);
+  show(4, 6, kOtherNode);
+  sim_.run_for(400'000);
+  EXPECT_EQ(offset_at(other_), std::optional<uint64_t>(30));
+  EXPECT_EQ(last().from.offset, 30u);
+  // And its snapshots go on from there.
+  send_rows(last().session, 0, 40);
+  sim_.run_for(2'500'000);
+  EXPECT_EQ(registry().taken.back().epoch(), 4u);
+  EXPECT_EQ(registry().taken.back().offsets(0), 40u);
+  EXPECT_EQ(registry().taken.back().rows(), 4u);
+}
+
+TEST_F(PartitionHostTest, WithoutASnapshotThatVerifiesItStartsFromNothing) {
+  registry().manifests = {"job-00000001/k-00000/manifest-0000000000000001-0000000000000009"};
+  const std::string damaged = "no manifest";
+  ASSERT_TRUE(storage_
+                  ->put(registry().manifests[0],
+                        {reinterpret_cast<const uint8_t*>(damaged.data()), damaged.size()})
+                  .ok());
+  show(3, 6);
+  sim_.run_for(400'000);
+  EXPECT_EQ(offset_at(host_), std::optional<uint64_t>(0));
 }
 
 TEST_F(PartitionHostTest, MessagesThatMeanNothingHereAreDropped) {
   show(3, 6);
   for (const uint16_t type : {kSourceBatch, kSessionsClosed, kReplicaStates, kFrameAck}) {
+    send(type, Buffer(std::string("no message of ours")));
+    send(type, Buffer());
+  }
+  for (const uint16_t type : {kSnapshotsKnown, kSnapshotRegistered, kFrames, kRegisterReplicas}) {
     send(type, Buffer(std::string("no message of ours")));
     send(type, Buffer());
   }

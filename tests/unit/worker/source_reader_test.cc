@@ -122,11 +122,16 @@ class SourceReaderTest : public testing::Test {
     view->endpoints = {{kReaderNode, "sim://r"}, {kHostNode, "sim://h"}};
     std::vector<Grant> sources(plan->source_partitions());
     sources[0] = {kReaderNode, Epoch(6), 0};
-    view->jobs[JobId(1)] = {JobId(1), plan, sources, {}};
-    auto changed = std::make_unique<ViewChanged>();
-    changed->view = view;
-    sim_.post_from_outside(reader_, kReaders, std::move(changed));
+    if (owners_.empty()) owners_.assign(plan->key_partitions(), {kHostNode, Epoch(1), 0});
+    view->jobs[JobId(1)] = {JobId(1), plan, sources, owners_};
+    view_ = std::move(view);
+    if (!view_is_late_) post_view();
     sim_.run_for(10'000);
+  }
+  void post_view() {
+    auto changed = std::make_unique<ViewChanged>();
+    changed->view = view_;
+    sim_.post_from_outside(reader_, kReaders, std::move(changed));
   }
   void open(const std::vector<uint32_t>& partitions, uint64_t first_session,
             const SourcePosition& from = {}, uint64_t epoch = 1, uint64_t reader_epoch = 6) {
@@ -150,6 +155,9 @@ class SourceReaderTest : public testing::Test {
   }
 
   std::shared_ptr<MemoryDeadLetters> letters_ = std::make_shared<MemoryDeadLetters>();
+  std::vector<Grant> owners_;  // empty: the host owns all
+  bool view_is_late_ = false;
+  std::shared_ptr<const ClusterState> view_;
   Simulation sim_{5};
   SimProcessId reader_, host_;
 };
@@ -168,6 +176,43 @@ TEST_F(SourceReaderTest, EachSessionGetsItsRowsOnceAndTheEnd) {
 TEST_F(SourceReaderTest, StartsWithoutThoseThatDoNotOpen) {
   start({});
   open({1}, 1);
+  EXPECT_TRUE(finished(1));
+}
+
+TEST_F(SourceReaderTest, WaitsForThoseThatAreOwnedAndForNoOthers) {
+  WorkerConfig config;
+  config.session_wait_ms = 60'000;
+  owners_.assign(4, {kHostNode, Epoch(1), 0});
+  owners_[3] = {};
+  start(config);
+  open({0, 1}, 1);
+  sim_.run_for(1'000'000);
+  EXPECT_EQ(host().batches, 0);
+  open({2}, 3);
+  EXPECT_TRUE(finished(1));
+}
+
+TEST_F(SourceReaderTest, AnOpeningThatComesBeforeTheViewWaitsForIt) {
+  view_is_late_ = true;
+  start({});
+  open({0, 1, 2, 3}, 1);
+  sim_.run_for(100'000);
+  EXPECT_EQ(host().batches, 0);
+  post_view();
+  EXPECT_TRUE(finished(1));
+  EXPECT_EQ(rows_of(1, 4), kEvents);
+}
+
+// Its sender has repeated it by then.
+TEST_F(SourceReaderTest, AnEarlyOpeningDoesNotWaitForLong) {
+  view_is_late_ = true;
+  start({});
+  open({0, 1, 2, 3}, 1);
+  sim_.run_for(1'000'000);
+  post_view();
+  sim_.run_for(1'000'000);
+  EXPECT_EQ(host().batches, 0);
+  open({0, 1, 2, 3}, 1);
   EXPECT_TRUE(finished(1));
 }
 

@@ -1,0 +1,93 @@
+#include "cli/drain.h"
+
+#include <cstdio>
+
+#include "cli/api.h"
+#include "cli/clock.h"
+#include "shared/net/query_string.h"
+
+namespace tidemill::cli {
+namespace {
+
+using nlohmann::json;
+
+constexpr int64_t kPollMs = 300;
+constexpr int64_t kPatienceMs = 30'000;
+
+// What a draining worker has left, as the coordinator says; null: it does not drain.
+json status_of(const json& rebalance, const std::string& node) {
+  for (const json& drain : list_of(rebalance, "draining")) {
+    if (text_of(drain, "node") == node) return drain;
+  }
+  return nullptr;
+}
+
+// A line for each change.
+class Remaining {
+ public:
+  explicit Remaining(bool quiet) : quiet_(quiet) {}
+
+  void show(const json& drain) {
+    char line[160];
+    std::snprintf(line, sizeof(line),
+                  "%llu key partitions, %llu standbys and %llu source partitions are left",
+                  static_cast<unsigned long long>(number_of(drain, "key_partitions")),
+                  static_cast<unsigned long long>(number_of(drain, "standbys")),
+                  static_cast<unsigned long long>(number_of(drain, "source_partitions")));
+    if (!quiet_ && line != last_) std::fprintf(stderr, "%s\n", line);
+    last_ = line;
+  }
+
+ private:
+  bool quiet_;
+  std::string last_;
+};
+
+ExitCode wait_until_drained(const GlobalOptions& global, const std::string& node) {
+  Remaining remaining(global.json);
+  int64_t reached_ms = monotonic_ms();
+  for (;;) {
+    const Reply reply = get_coordinator(global, "/v1/rebalance");
+    if (reply.ok()) {
+      reached_ms = monotonic_ms();
+      const json drain = status_of(reply.json, node);
+      if (drain.is_null()) {
+        return fail(ExitCode::kFailed, "worker " + node +
+                                           " does not drain any more: it has died, or the drain "
+                                           "was undone");
+      }
+      if (flag_of(drain, "finished")) {
+        if (global.json) {
+          std::puts(drain.dump().c_str());
+        } else {
+          std::printf("worker %s is drained: it can be stopped\n", node.c_str());
+        }
+        return ExitCode::kOk;
+      }
+      remaining.show(drain);
+    } else if (reply.status != 0 || monotonic_ms() - reached_ms > kPatienceMs) {
+      return fail(reply.exit, reply.message);
+    }
+    sleep_ms(kPollMs);
+  }
+}
+
+}  // namespace
+
+ExitCode DrainCommand::run(const GlobalOptions& global) const {
+  const std::string path = "/v1/workers/" + percent_encode(node) + "/drain";
+  const Reply reply = undo ? delete_coordinator(global, path) : post_coordinator(global, path, "");
+  if (!reply.ok()) return fail(reply.exit, reply.message);
+  const std::string named = text_of(reply.json, "node");
+  if (wait && !undo) return wait_until_drained(global, named);
+  if (global.json) {
+    std::puts(reply.body.c_str());
+  } else if (undo) {
+    std::printf("worker %s does not drain any more\n", named.c_str());
+  } else {
+    std::printf("worker %s is draining; `tidemill rebalance --status` follows it\n", named.c_str());
+  }
+  return ExitCode::kOk;
+}
+
+}  // namespace tidemill::cli

@@ -1,0 +1,113 @@
+#include "coordinator/rocksdb_store.h"
+
+#include <rocksdb/db.h>
+#include <rocksdb/env.h>
+#include <rocksdb/write_batch.h>
+
+#include <charconv>
+#include <utility>
+
+namespace tidemill {
+namespace {
+
+constexpr char kGenerationFile[] = "GENERATION";
+
+Error store_error(const std::string& doing, const rocksdb::Status& status) {
+  const std::string message = doing + ": " + status.ToString();
+  return status.IsCorruption() ? corrupt_error(message) : fatal_error(message);
+}
+
+class RocksDbStore : public KeyValueStore {
+ public:
+  RocksDbStore(std::shared_ptr<Disk> disk, std::string directory)
+      : disk_(std::move(disk)), env_(disk_->env()), directory_(std::move(directory)) {}
+
+  Status open() {
+    if (auto s = env_->CreateDirIfMissing(directory_); !s.ok()) {
+      return store_error("creating " + directory_, s);
+    }
+    rocksdb::Options options;
+    options.env = env_;
+    options.create_if_missing = true;
+    options.paranoid_checks = true;
+    options.track_and_verify_wals_in_manifest = true;
+    options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+    options.max_background_jobs = 1;
+    options.write_buffer_size = 4u << 20;
+    options.keep_log_file_num = 4;
+    options.info_log_level = rocksdb::WARN_LEVEL;
+    rocksdb::DB* db = nullptr;
+    if (auto s = rocksdb::DB::Open(options, directory_ + "/db", &db); !s.ok()) {
+      return store_error("opening the coordinator metadata in " + directory_, s);
+    }
+    db_.reset(db);
+    return {};
+  }
+
+  Result<KeyValues> load() override {
+    KeyValues out;
+    std::unique_ptr<rocksdb::Iterator> at(db_->NewIterator({}));
+    for (at->SeekToFirst(); at->Valid(); at->Next()) {
+      out.emplace_hint(out.end(), at->key().ToString(), at->value().ToString());
+    }
+    if (!at->status().ok()) return store_error("reading the coordinator metadata", at->status());
+    return out;
+  }
+
+  Status commit(const KeyValueBatch& changes) override {
+    rocksdb::WriteBatch batch;
+    for (const auto& [key, value] : changes) {
+      if (value) {
+        batch.Put(key, *value);
+      } else {
+        batch.Delete(key);
+      }
+    }
+    rocksdb::WriteOptions options;
+    options.sync = true;
+    const auto s = db_->Write(options, &batch);
+    return s.ok() ? Status{} : Status{store_error("writing the coordinator metadata", s)};
+  }
+
+  Result<uint64_t> noted_generation() override {
+    const std::string path = directory_ + "/" + kGenerationFile;
+    std::string text;
+    const auto s = rocksdb::ReadFileToString(env_, path, &text);
+    if (s.IsNotFound() || s.IsPathNotFound()) return uint64_t{0};
+    if (!s.ok()) return store_error("reading " + path, s);
+    uint64_t generation = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), generation);
+    if (error != std::errc{} || end == text.data() + text.size() || *end != '\n') {
+      return corrupt_error(path + " does not hold a number and a newline");
+    }
+    return generation;
+  }
+
+  Status note_generation(uint64_t generation) override {
+    const std::string path = directory_ + "/" + kGenerationFile;
+    const std::string fresh = path + ".new";
+    auto s = rocksdb::WriteStringToFile(env_, std::to_string(generation) + "\n", fresh, true);
+    if (s.ok()) s = env_->RenameFile(fresh, path);
+    std::unique_ptr<rocksdb::Directory> directory;
+    if (s.ok()) s = env_->NewDirectory(directory_, &directory);
+    if (s.ok()) s = directory->Fsync();
+    return s.ok() ? Status{} : Status{store_error("writing " + path, s)};
+  }
+
+ private:
+  std::shared_ptr<Disk> disk_;  // outlives db_
+  rocksdb::Env* env_;
+  std::string directory_;
+  std::unique_ptr<rocksdb::DB> db_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<KeyValueStore>> open_rocksdb_store(std::shared_ptr<Disk> disk,
+                                                          const std::string& directory) {
+  auto store = std::make_unique<RocksDbStore>(std::move(disk), directory);
+  if (auto status = store->open(); !status) return status.error();
+  return std::unique_ptr<KeyValueStore>(std::move(store));
+}
+
+}  // namespace tidemill

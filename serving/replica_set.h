@@ -1,0 +1,148 @@
+// ReplicaSet: the replicas of one shard and the disks that they are kept on: opens and restores
+// them, writes increments, evicts keys that are on disk when memory is short, brings keys back for
+// reads, and warms up what a restart has left on disk.
+//
+// All work on a disk runs on the blocking pool, on the lane of its key partition. A disk that fails
+// stops nothing: the replica goes on in memory, and the write is tried again.
+//
+// shard-affine: part of the StoreShard actor.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "serving/config.h"
+#include "serving/memory_limit.h"
+#include "serving/replica.h"
+#include "shared/member/cluster_view.h"
+#include "shared/runtime/runtime.h"
+
+namespace tidemill {
+
+struct ReplicaId {
+  JobId job;
+  KeyPartitionId key_partition;
+  friend auto operator<=>(const ReplicaId&, const ReplicaId&) = default;
+};
+
+// A replica with its disk.
+struct HeldReplica {
+  ReplicaId id;
+  uint64_t generation = 0;  // tells it from one of the same id before
+  TableSchemas tables;
+  std::unique_ptr<Replica> replica;
+  std::shared_ptr<PartitionDisk> disk;  // null: not open, or not to be opened now
+  bool opened = false;                  // what the disk held is restored, or cannot be had
+  bool opening = false;
+  int64_t next_open_us = 0;
+  int64_t next_write_us = 0;
+  int64_t pending_since_us = INT64_MAX;
+  uint64_t disk_memory_bytes = 0;
+  uint64_t disk_rows = 0;
+};
+
+class ReplicaSet {
+ public:
+  struct Counts {
+    uint64_t cold_reads = 0;
+    uint64_t increments = 0;
+    uint64_t failed_increments = 0;
+  };
+
+  ReplicaSet(Runtime& runtime, ActorId actor, uint16_t shards, const StoreConfig& config,
+             StoreResources resources);
+  ~ReplicaSet();
+
+  void set_view(const ClusterState& view);
+  // Null: there is none. It answers owners once it is opened.
+  HeldReplica* find(ReplicaId id);
+  const std::map<ReplicaId, HeldReplica>& all() const { return held_; }
+  // Changes have come. Before the replica is used again, its memory may have to be looked after.
+  void changed(HeldReplica* held);
+
+  // Brings keys of one replica into memory, or finds that they are nowhere, and calls `done` in
+  // that turn, with null if that cannot be had (now): the keys are then not to be answered.
+  using Loaded = std::function<void(const HeldReplica* held)>;
+  void load(ReplicaId id, std::vector<StateKey> keys, Loaded done);
+  // Some keys of a table that are on disk.
+  using Sampled = std::function<void(std::vector<std::string> keys)>;
+  void sample(ReplicaId id, uint16_t table, size_t limit, Sampled done);
+
+  // What came back from the blocking pool; false if it is not of here.
+  bool receive(LocalPayload* payload);
+  // What is due. Returns in how many microseconds to come again.
+  int64_t tick();
+
+  // What was held on disk when the process began can be read again, and stays so.
+  bool ready();
+  Counts counts_of(JobId job) const;
+  uint64_t accounted_bytes() const;  // of states, of changes that are not on disk, of its caches
+
+ private:
+  using Then = std::function<void(HeldReplica* held)>;  // null: the replica is gone
+  using Work = std::function<Then(PartitionDisk& disk)>;
+  using Held = std::map<ReplicaId, HeldReplica>;
+  struct Done;
+  struct MemoryRead;
+  struct WarmUp;
+
+  // replica_set.cc
+  void add(ReplicaId id, TableSchemas tables);
+  void drop(Held::iterator it);
+  void remove(ReplicaId id, std::shared_ptr<PartitionDisk> disk);
+  void remove_strangers();
+  void open(HeldReplica* held);
+  void opened(HeldReplica* held, Result<std::unique_ptr<PartitionDisk>> disk);
+  void run(const HeldReplica& held, std::function<Then()> work);
+  void on_disk(const HeldReplica& held, Work work);
+  void note_use(HeldReplica* held, uint64_t memory_bytes, uint64_t rows);
+  void take_loaded(HeldReplica* held, const Stamp& at, std::vector<StateKey> keys,
+                   const Result<std::vector<std::vector<uint8_t>>>& images, const Loaded& done);
+  bool may_log(const std::string& cause);
+  void failed(HeldReplica* held, const char* doing, const Error& error);
+
+  // replica_upkeep.cc
+  bool may_write(const HeldReplica& held) const;
+  void write(HeldReplica* held);
+  void end_write(HeldReplica* held, const Status& written);
+  void write_what_is_due(int64_t now_us);
+  void write_oldest();
+  void read_memory(int64_t now_us);
+  uint64_t pending_bytes() const;
+  bool relieve();
+  bool has_room(double share) const;
+  void begin_warm_up();
+  void next_page(const HeldReplica& held);
+  void take_page(HeldReplica* held, const Stamp& at, const Result<bool>& more,
+                 std::span<const uint8_t> images);
+  void end_warm_up();
+
+  Runtime& runtime_;
+  ActorId actor_;
+  uint16_t shards_;
+  StoreConfig config_;
+  StoreResources resources_;
+  MemoryLimit limit_;
+  Held held_;
+  std::map<JobId, Counts> counts_;
+  uint64_t next_generation_ = 1;
+  bool view_seen_ = false;
+  bool ready_ = false;
+  std::set<ReplicaId> awaited_;  // replicas of the first view that are not ready yet
+  size_t writing_ = 0;
+  bool failing_ = false;                      // the last write has failed
+  std::map<std::string, int64_t> logged_us_;  // by cause
+  int64_t next_memory_us_ = 0;
+  bool reading_memory_ = false;
+  ReplicaId evicted_last_;
+  std::shared_ptr<WarmUp> warm_up_;
+  ReplicaId warmed_last_;
+  bool warm_up_full_ = false;  // the last one ended for want of room
+  int64_t next_warm_up_us_ = 0;
+};
+
+}  // namespace tidemill

@@ -1,0 +1,227 @@
+// ReplicaSet: increments, memory and warming up.
+#include <algorithm>
+
+#include "serving/replica_set_jobs.h"
+#include "shared/obs/log.h"
+
+namespace tidemill {
+namespace {
+
+constexpr size_t kWritesAtOnce = 1;  // per shard: cold reads want the blocking pool too
+constexpr int64_t kWriteAgainUs = 1'000'000;
+constexpr int64_t kTickUs = 50'000;
+constexpr int64_t kBusyTickUs = 5'000;
+constexpr int64_t kMemoryIntervalUs = 100'000;
+constexpr uint64_t kMemoryLane = UINT64_MAX - 1;
+constexpr size_t kEvictSlots = 8'192;  // looked at per turn
+constexpr size_t kPageBytes = 256 << 10;
+constexpr double kWarmUpBegins = 0.7;  // of the limit
+constexpr double kWarmUpEnds = 0.85;   // of the limit
+constexpr int64_t kWarmUpAgainUs = 1'000'000;
+
+}  // namespace
+
+int64_t ReplicaSet::tick() {
+  const int64_t now_us = runtime_.monotonic_us();
+  for (auto& [id, held] : held_) {
+    if (held.opened && !held.opening && held.disk == nullptr && now_us >= held.next_open_us) {
+      open(&held);
+    }
+  }
+  read_memory(now_us);
+  write_what_is_due(now_us);
+  const bool busy = relieve();
+  begin_warm_up();
+  return busy ? kBusyTickUs : kTickUs;
+}
+
+// A warm-up's pages are of one state on disk: it stays that one until the walk has ended.
+bool ReplicaSet::may_write(const HeldReplica& held) const {
+  const Follower& follower = held.replica->follower();
+  return held.disk != nullptr && follower.holds_state() && follower.changed() &&
+         !follower.writing() && !(warm_up_ && warm_up_->id == held.id);
+}
+
+void ReplicaSet::write(HeldReplica* held) {
+  ++writing_;
+  held->pending_since_us = INT64_MAX;
+  const auto increment = std::make_shared<const Increment>(
+      held->replica->follower().begin_increment(runtime_.wall_us()));
+  on_disk(*held, [this, increment](PartitionDisk& disk) -> Then {
+    return [this, written = disk.write(*increment)](HeldReplica* found) {
+      --writing_;
+      if (found != nullptr) end_write(found, written);
+    };
+  });
+}
+
+void ReplicaSet::end_write(HeldReplica* held, const Status& written) {
+  held->replica->follower().end_increment(written.ok());
+  const int64_t now_us = runtime_.monotonic_us();
+  Counts& counts = counts_[held->id.job];
+  if (written.ok()) {
+    ++counts.increments;
+    const int64_t interval_us = config_.snapshot_interval_ms * 1'000;
+    const int64_t late_us = now_us - held->next_write_us;
+    if (late_us >= 0) held->next_write_us += (late_us / interval_us + 1) * interval_us;
+    if (failing_ && may_log("works")) log_event(LogLevel::kInfo, "store_disk_works", {});
+    failing_ = false;
+  } else {
+    ++counts.failed_increments;
+    failing_ = true;
+    held->next_write_us = now_us + std::min(kWriteAgainUs, config_.snapshot_interval_ms * 1'000);
+    failed(held, "write", written.error());
+  }
+  changed(held);
+}
+
+void ReplicaSet::write_what_is_due(int64_t now_us) {
+  while (writing_ < kWritesAtOnce) {
+    HeldReplica* first = nullptr;
+    for (auto& [id, held] : held_) {
+      if (held.next_write_us > now_us || !may_write(held)) continue;
+      if (first == nullptr || held.next_write_us < first->next_write_us) first = &held;
+    }
+    if (first == nullptr) return;
+    write(first);
+  }
+}
+
+// The changes that have waited longest, whether they are due or not. A disk that has just failed
+// is left alone.
+void ReplicaSet::write_oldest() {
+  while (writing_ < kWritesAtOnce && !failing_) {
+    HeldReplica* oldest = nullptr;
+    for (auto& [id, held] : held_) {
+      if (held.pending_since_us == INT64_MAX || !may_write(held)) continue;
+      if (oldest == nullptr || held.pending_since_us < oldest->pending_since_us) oldest = &held;
+    }
+    if (oldest == nullptr) return;
+    write(oldest);
+  }
+}
+
+uint64_t ReplicaSet::pending_bytes() const {
+  uint64_t bytes = 0;
+  for (const auto& [id, held] : held_) bytes += held.replica->follower().pending_bytes();
+  return bytes;
+}
+
+uint64_t ReplicaSet::accounted_bytes() const {
+  uint64_t bytes = pending_bytes();
+  for (const auto& [id, held] : held_) {
+    bytes += held.replica->window().stats().bytes + held.disk_memory_bytes;
+  }
+  return bytes;
+}
+
+void ReplicaSet::read_memory(int64_t now_us) {
+  if (!limit_.bounded() || reading_memory_ || now_us < next_memory_us_) return;
+  next_memory_us_ = now_us + kMemoryIntervalUs;
+  if (!resources_.resident_bytes) {
+    const uint64_t accounted = accounted_bytes();
+    return limit_.observe(accounted * shards_, accounted);
+  }
+  reading_memory_ = true;
+  runtime_.run_blocking(actor_, kMemoryLane, [read = resources_.resident_bytes] {
+    auto out = std::make_unique<MemoryRead>();
+    out->bytes = read();
+    return out;
+  });
+}
+
+// Makes room: a bounded number of keys is looked at. True if there is more to be done at once.
+bool ReplicaSet::relieve() {
+  if (!limit_.bounded() || held_.empty()) return false;
+  if (pending_bytes() > limit_.bytes() / 4) write_oldest();
+  const uint64_t accounted = accounted_bytes();
+  if (accounted <= limit_.bytes()) return false;
+  const uint64_t over = accounted - limit_.bytes() + limit_.bytes() / 50;
+  uint64_t freed = 0;
+  size_t slots = kEvictSlots;
+  for (size_t i = 0; i < held_.size() && freed < over && slots > 0; ++i) {
+    auto it = held_.upper_bound(evicted_last_);
+    if (it == held_.end()) it = held_.begin();
+    evicted_last_ = it->first;
+    // A part of one replica's keys at a time, so that all lose alike.
+    const size_t most = std::min(slots, it->second.replica->window().slot_count() / 8 + 64);
+    freed += it->second.replica->evict(over - freed, most).bytes;
+    slots -= most;
+  }
+  if (freed >= over) return false;
+  write_oldest();
+  return freed > 0 && slots == 0;
+}
+
+bool ReplicaSet::has_room(double share) const {
+  return !limit_.bounded() ||
+         static_cast<double>(accounted_bytes()) < share * static_cast<double>(limit_.bytes());
+}
+
+void ReplicaSet::begin_warm_up() {
+  if (warm_up_ || runtime_.monotonic_us() < next_warm_up_us_) return;
+  if (!has_room(warm_up_full_ ? kWarmUpBegins / 2 : kWarmUpBegins)) return;
+  auto it = held_.upper_bound(warmed_last_);
+  for (size_t i = 0; i < held_.size(); ++i, ++it) {
+    if (it == held_.end()) it = held_.begin();
+    const HeldReplica& held = it->second;
+    if (held.disk == nullptr || held.replica->window().complete()) continue;
+    if (held.replica->follower().writing()) continue;
+    warm_up_full_ = false;
+    warmed_last_ = held.id;
+    warm_up_ = std::make_shared<WarmUp>();
+    warm_up_->id = held.id;
+    warm_up_->disk = held.disk;
+    warm_up_->evicted_before = held.replica->evicted_keys();
+    return next_page(held);
+  }
+}
+
+void ReplicaSet::next_page(const HeldReplica& held) {
+  on_disk(held, [this, warm_up = warm_up_](PartitionDisk& disk) -> Then {
+    Result<bool> more = false;
+    Stamp at;
+    auto images = std::make_shared<ByteWriter>();
+    if (!warm_up->scan) {
+      auto scan = disk.scan(std::nullopt);
+      if (scan.ok()) {
+        warm_up->scan = std::move(*scan);
+      } else {
+        more = scan.error();
+      }
+    }
+    if (warm_up->scan) {
+      at = warm_up->scan->head().stamp();
+      more = warm_up->scan->next(kPageBytes, images.get());
+    }
+    return [this, warm_up, at, more, images](HeldReplica* found) {
+      if (warm_up == warm_up_ && found != nullptr) take_page(found, at, more, images->bytes());
+    };
+  });
+}
+
+void ReplicaSet::take_page(HeldReplica* held, const Stamp& at, const Result<bool>& more,
+                           std::span<const uint8_t> images) {
+  const Result<bool> loaded = more.ok() ? held->replica->load_page(at, images) : more;
+  const bool fits = loaded.ok() && *loaded;
+  if (!loaded) failed(held, "read", loaded.error());
+  if (fits && !*more && held->replica->evicted_keys() == warm_up_->evicted_before) {
+    held->replica->finish_loading();
+  }
+  if (fits && *more && has_room(kWarmUpEnds)) return next_page(*held);
+  warm_up_full_ = fits && *more;
+  if (!fits) next_warm_up_us_ = runtime_.monotonic_us() + kWarmUpAgainUs;
+  end_warm_up();
+  begin_warm_up();
+}
+
+void ReplicaSet::end_warm_up() {
+  const HeldReplica* held = find(warm_up_->id);
+  run(*held, [warm_up = std::move(warm_up_)]() -> Then {
+    warm_up->scan.reset();
+    return {};
+  });
+  warm_up_.reset();
+}
+
+}  // namespace tidemill

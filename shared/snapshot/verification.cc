@@ -1,0 +1,60 @@
+// Whether a snapshot in storage could be restored. One file at a time, held in memory.
+#include <rocksdb/env.h>
+
+#include "shared/snapshot/snapshots.h"
+#include "shared/state/env_files.h"
+#include "shared/state/sst_file.h"
+
+namespace tidemill {
+namespace {
+
+constexpr const char* kFetched = "/fetched.sst";
+
+// Error kCorrupt: the file is not what the manifest says.
+Status check_head(const Disk& memory, const proto::StateManifest& manifest,
+                  const proto::StateFile& file) {
+  auto sst = SstFileIn::open(memory.env(), kFetched);
+  if (!sst) return sst.error();
+  proto::StateHead stored;
+  if (!stored.ParseFromString((*sst)->head())) return corrupt_error("its head does not parse");
+  const StateHead head = from_proto(stored);
+  if (head.stamp() != Stamp{Epoch(file.epoch()), file.to_version()}) {
+    return corrupt_error("its head is of version " + std::to_string(head.stamp().version));
+  }
+  const bool last = &file == &*manifest.files().rbegin();
+  if (last && head != from_proto(manifest.head())) {
+    return corrupt_error("its head is not that of the manifest");
+  }
+  while ((*sst)->valid()) (*sst)->next();
+  return (*sst)->status();
+}
+
+Status check_file(SnapshotStorage* storage, const proto::StateManifest& manifest,
+                  const proto::StateFile& file) {
+  const auto memory = Disk::in_memory();
+  if (Status got = storage->get_file(file.object(), *memory, kFetched); !got) return got;
+  if (Status good = verify_file(*memory, kFetched, file); !good) return good;
+  return check_head(*memory, manifest, file);
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> verify_snapshot(SnapshotStorage* storage,
+                                                 const std::string& manifest) {
+  std::vector<std::string> wrong;
+  const auto read = read_manifest(storage, manifest);
+  if (!read) {
+    if (read.error().code() != ErrorCode::kCorrupt) return read.error();
+    wrong.push_back(read.error().message());
+    return wrong;
+  }
+  for (const proto::StateFile& file : read->files()) {
+    const Status good = check_file(storage, *read, file);
+    if (good) continue;
+    if (good.error().code() != ErrorCode::kCorrupt) return good.error();
+    wrong.push_back(file.object() + ": " + good.error().message());
+  }
+  return wrong;
+}
+
+}  // namespace tidemill

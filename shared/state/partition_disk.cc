@@ -1,0 +1,387 @@
+#include "shared/state/partition_disk.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "shared/obs/log.h"
+#include "shared/state/change_cursor.h"
+#include "shared/state/env_files.h"
+#include "shared/state/manifest.h"
+#include "shared/state/sst_file.h"
+#include "shared/state/state_db.h"
+#include "shared/state/state_directory.h"
+#include "shared/state/state_merge.h"
+#include "shared/state/state_value.h"
+
+namespace tidemill {
+namespace {
+
+constexpr int kIncrementsBeforeBase = 8;  // while there is none
+
+void put_image(const StateKeyView& key, std::span<const uint8_t> body, ByteWriter* out) {
+  encode_image_head(key.table, key.hash, key.key, out);
+  out->put_bytes(body);
+}
+
+class FilesScan final : public StateScan {
+ public:
+  FilesScan(TableSchemas schemas, StateHead head, bool whole, StateMerge merge)
+      : head_(std::move(head)),
+        whole_(whole),
+        merge_(std::move(merge)),
+        values_(std::move(schemas)) {}
+
+  const StateHead& head() const override { return head_; }
+  bool whole() const override { return whole_; }
+
+  Result<bool> next(size_t max_bytes, ByteWriter* images) override {
+    const size_t begin = images->size();
+    while (images->size() - begin < max_bytes) {
+      auto more = merge_.next();
+      if (!more) return more.error();
+      if (!*more) break;
+      if (Status put = put_current(images); !put) return put.error();
+    }
+    return images->size() > begin;
+  }
+
+ private:
+  Status put_current(ByteWriter* images) {
+    StateKeyView key;
+    if (!decode_state_key(merge_.key(), &key)) return corrupt_error("a state holds no such key");
+    auto body = values_.merge(key.table, head_.horizon, merge_.values());
+    if (body && body->empty() && !whole_) body = values_.nothing(key.table, head_.horizon);
+    if (!body) return body.error();
+    if (!body->empty()) put_image(key, *body, images);
+    return {};
+  }
+
+  StateHead head_;
+  bool whole_;
+  StateMerge merge_;
+  ValueMerger values_;
+};
+
+class PartitionDiskImpl final : public PartitionDisk {
+ public:
+  explicit PartitionDiskImpl(PartitionDiskConfig config)
+      : PartitionDisk(std::move(config)), files_(config_), values_(config_.schemas) {}
+
+  Status load();
+
+  const proto::StateManifest* manifest() const override {
+    return manifest_ ? &*manifest_ : nullptr;
+  }
+  uint32_t refused_manifests() const override { return refused_; }
+  Status write(const Increment& increment) override;
+  Status adopt(const proto::StateManifest& manifest) override;
+  bool has(const proto::StateFile& file) const override;
+  Status remove_unused() override;
+  Status note_objects(const std::vector<proto::StateFile>& files) override;
+  Result<std::vector<std::vector<uint8_t>>> get(std::span<const StateKey> keys) override;
+  Result<std::unique_ptr<StateScan>> scan(std::optional<uint64_t> since) override;
+  uint64_t memory_bytes() const override { return db_ == nullptr ? 0 : db_->memory_bytes(); }
+
+ private:
+  bool base_is_due() const;
+  using Parts = std::vector<std::unique_ptr<StateCursor>>;
+
+  Result<proto::StateFile> write_file(const Increment& increment, bool base,
+                                      std::unique_ptr<ChangeCursor> changes);
+  Status write_rows(ChangeCursor* changes, SstFileOut* out, proto::StateFile* file);
+  Status write_base(TimeUs horizon, Parts parts, SstFileOut* out, proto::StateFile* file);
+  Status open_files(Parts* parts) const;
+  void hold(proto::StateManifest manifest);
+  void forget_unused();
+  Status open_db();
+
+  StateDirectory files_;
+  ValueMerger values_;
+  std::optional<proto::StateManifest> manifest_;
+  std::optional<proto::StateManifest> previous_;
+  uint32_t refused_ = 0;
+  std::unique_ptr<StateDb> db_;  // of manifest_'s files
+  std::string db_name_;
+  uint64_t dbs_opened_ = 0;
+};
+
+Status PartitionDiskImpl::load() {
+  auto loaded = files_.load();
+  if (!loaded) return loaded.error();
+  manifest_ = std::move(loaded->newest);
+  previous_ = std::move(loaded->previous);
+  refused_ = loaded->refused;
+  forget_unused();
+  return {};
+}
+
+// Increments that are more than the base make reading slow and keep what is below the horizon.
+bool PartitionDiskImpl::base_is_due() const {
+  if (!manifest_) return false;
+  const auto& files = manifest_->files();
+  const bool has_base = files.begin()->base();
+  const int increments = files.size() - (has_base ? 1 : 0);
+  if (!has_base) {
+    return increments >= std::min<int>(kIncrementsBeforeBase, config_.max_increments);
+  }
+  uint64_t bytes = 0;
+  for (const proto::StateFile& file : files) bytes += file.base() ? 0 : file.bytes();
+  return bytes > files.begin()->bytes() || increments >= static_cast<int>(config_.max_increments);
+}
+
+Status PartitionDiskImpl::write(const Increment& increment) {
+  const Stamp stamp = increment.head.stamp();
+  if (manifest_ && stamp == stamp_of(*manifest_)) return {};
+  const uint64_t held = manifest_ ? stamp_of(*manifest_).version : 0;
+  if (!increment.whole && increment.from_version != held) {
+    return fatal_error("an increment from version " + std::to_string(increment.from_version) +
+                       " was to follow version " + std::to_string(held) + " in " +
+                       config_.directory);
+  }
+  auto changes = ChangeCursor::open(config_.schemas, increment.changes);
+  if (!changes) return changes.error().within("writing " + config_.directory);
+  const bool base = increment.whole || base_is_due();
+  auto file = write_file(increment, base, std::move(*changes));
+  if (!file) return file.error();
+  proto::StateManifest manifest;
+  if (!base && manifest_) *manifest.mutable_files() = manifest_->files();
+  *manifest.add_files() = std::move(*file);
+  manifest.set_format_version(kManifestFormat);
+  manifest.set_job(config_.job.value);
+  manifest.set_key_partition(config_.key_partition.value);
+  manifest.set_schema_hash(schema_hash(*config_.schemas));
+  *manifest.mutable_head() = to_proto(increment.head);
+  manifest.set_taken_at_us(increment.taken_at_us);
+  if (Status committed = files_.commit(manifest); !committed) return committed;
+  hold(std::move(manifest));
+  return {};
+}
+
+// A file that fails half way is removed; its name is in no manifest.
+Result<proto::StateFile> PartitionDiskImpl::write_file(const Increment& increment, bool base,
+                                                       std::unique_ptr<ChangeCursor> changes) {
+  const Stamp stamp = increment.head.stamp();
+  proto::StateFile file;
+  file.set_name(base ? base_file_name(stamp) : rows_file_name(stamp, increment.from_version));
+  file.set_base(base);
+  file.set_from_version(base ? 0 : increment.from_version);
+  file.set_to_version(stamp.version);
+  file.set_epoch(stamp.epoch.value);
+  const std::string path = files_.path(file.name());
+  SstFileOut out(files_.env(), path,
+                 std::to_string(config_.job.value) + "/" +
+                     std::to_string(config_.key_partition.value) + "/" + file.name());
+  Status done = out.open();
+  if (done) done = out.add(kHeadKey, to_proto(increment.head).SerializeAsString(), true);
+  if (done && !base) done = write_rows(changes.get(), &out, &file);
+  if (done && base) {
+    Parts parts;
+    if (!increment.whole) done = open_files(&parts);
+    parts.push_back(std::move(changes));
+    if (done) done = write_base(increment.head.horizon, std::move(parts), &out, &file);
+  }
+  std::optional<Error> error;
+  if (done) {
+    auto written = out.finish();
+    if (written) {
+      file.set_bytes(written->bytes);
+      file.set_checksum(written->checksum);
+      return file;
+    }
+    error = written.error();
+  }
+  static_cast<void>(files_.env()->DeleteFile(path).ok());
+  return error ? *error : done.error();
+}
+
+Status PartitionDiskImpl::write_rows(ChangeCursor* changes, SstFileOut* out,
+                                     proto::StateFile* file) {
+  uint64_t keys = 0;
+  uint64_t rows = 0;
+  for (; changes->valid(); changes->next()) {
+    Status added = out->add(changes->key(), changes->value(), changes->replaces());
+    if (!added) return added;
+    ++keys;
+    rows += changes->rows();
+  }
+  file->set_keys(keys);
+  file->set_rows(rows);
+  return {};
+}
+
+Status PartitionDiskImpl::write_base(TimeUs horizon, Parts parts, SstFileOut* out,
+                                     proto::StateFile* file) {
+  uint64_t keys = 0;
+  uint64_t rows = 0;
+  StateMerge merge({}, std::move(parts));
+  std::string value;
+  for (;;) {
+    auto more = merge.next();
+    if (!more) return more.error();
+    if (!*more) break;
+    StateKeyView key;
+    if (!decode_state_key(merge.key(), &key)) return corrupt_error("a state holds no such key");
+    auto body = values_.merge(key.table, horizon, merge.values());
+    if (!body) return body.error();
+    if (body->empty()) continue;
+    value.clear();
+    put_part(PartKind::kImage, *body, &value);
+    if (Status added = out->add(merge.key(), value, true); !added) return added;
+    ++keys;
+    rows += image_rows(*body);
+  }
+  file->set_keys(keys);
+  file->set_rows(rows);
+  return {};
+}
+
+Status PartitionDiskImpl::open_files(Parts* parts) const {
+  if (!manifest_) return {};
+  for (const proto::StateFile& file : manifest_->files()) {
+    auto part = SstFileIn::open(files_.env(), files_.path(file.name()));
+    if (!part) return part.error();
+    parts->push_back(std::move(*part));
+  }
+  return {};
+}
+
+// The manifest is durable: from now on it is the state. Nothing below can fail any more.
+void PartitionDiskImpl::hold(proto::StateManifest manifest) {
+  const bool continues = manifest_ && manifest.files_size() == manifest_->files_size() + 1 &&
+                         manifest_->files(0).name() == manifest.files(0).name();
+  if (db_ != nullptr) {
+    const std::string newest = files_.path(manifest.files().rbegin()->name());
+    if (!continues || !db_->ingest({newest})) db_.reset();
+  }
+  const Stamp stamp = stamp_of(manifest);
+  if (manifest_ && stamp_of(*manifest_) != stamp) previous_ = std::move(manifest_);
+  manifest_ = std::move(manifest);
+  // A manifest that is newer by its name would count instead when the directory is opened again.
+  if (previous_ && manifest_file_name(stamp_of(*previous_)) > manifest_file_name(stamp)) {
+    previous_.reset();
+  }
+  forget_unused();
+}
+
+Status PartitionDiskImpl::remove_unused() {
+  std::vector<const proto::StateManifest*> held;
+  if (manifest_) held.push_back(&*manifest_);
+  if (previous_) held.push_back(&*previous_);
+  return files_.remove_unused(held, db_ == nullptr ? std::string() : db_name_);
+}
+
+// What cannot be removed now is tried again after the next write.
+void PartitionDiskImpl::forget_unused() {
+  if (Status removed = remove_unused(); !removed) {
+    log_event(LogLevel::kWarning, "state_files_not_removed",
+              {{"directory", config_.directory}, {"reason", removed.error().message()}});
+  }
+}
+
+Status PartitionDiskImpl::adopt(const proto::StateManifest& manifest) {
+  proto::StateManifest ours = manifest;
+  ours.set_job(config_.job.value);
+  if (Status good = files_.verify(ours); !good) {
+    return good.error().within("taking over the state of key partition " +
+                               std::to_string(config_.key_partition.value));
+  }
+  if (Status committed = files_.commit(ours); !committed) return committed;
+  hold(std::move(ours));
+  return {};
+}
+
+bool PartitionDiskImpl::has(const proto::StateFile& file) const {
+  return is_state_file_name(file.name()) &&
+         verify_file(*config_.disk, files_.path(file.name()), file).ok();
+}
+
+Status PartitionDiskImpl::note_objects(const std::vector<proto::StateFile>& files) {
+  if (!manifest_) return {};
+  proto::StateManifest noted = *manifest_;
+  for (proto::StateFile& file : *noted.mutable_files()) {
+    const auto known = std::find_if(files.begin(), files.end(), [&](const auto& other) {
+      return other.name() == file.name() && other.checksum() == file.checksum();
+    });
+    if (known != files.end()) file.set_object(known->object());
+  }
+  if (Status committed = files_.commit(noted); !committed) return committed;
+  manifest_ = std::move(noted);
+  return {};
+}
+
+Status PartitionDiskImpl::open_db() {
+  if (db_ != nullptr) return {};
+  std::vector<std::string> files;
+  for (const proto::StateFile& file : manifest_->files()) files.push_back(files_.path(file.name()));
+  const std::string name = "db-" + std::to_string(dbs_opened_++);
+  auto db = StateDb::open(files_.disk(), files_.path(name), files);
+  if (!db) return db.error();
+  auto head = (*db)->get({std::string(kHeadKey)});
+  if (!head) return head.error();
+  proto::StateHead stored;
+  if (!stored.ParseFromString(head->front()) ||
+      from_proto(stored) != from_proto(manifest_->head())) {
+    return corrupt_error("the head in " + files_.path(name) + " is not that of the manifest");
+  }
+  db_ = std::move(*db);
+  db_name_ = name;
+  return {};
+}
+
+Result<std::vector<std::vector<uint8_t>>> PartitionDiskImpl::get(std::span<const StateKey> keys) {
+  std::vector<std::vector<uint8_t>> images(keys.size());
+  if (!manifest_ || keys.empty()) return images;
+  if (Status opened = open_db(); !opened) return opened.error();
+  std::vector<std::string> names(keys.size());
+  for (size_t i = 0; i < keys.size(); ++i) {
+    encode_state_key({keys[i].table, keys[i].hash, keys[i].key}, &names[i]);
+  }
+  auto found = db_->get(names);
+  if (!found) return found.error();
+  const TimeUs horizon = manifest_->head().horizon_us();
+  for (size_t i = 0; i < keys.size(); ++i) {
+    if ((*found)[i].empty()) continue;
+    const std::string_view value = (*found)[i];
+    auto body = values_.merge(keys[i].table, horizon, {&value, 1});
+    if (!body) return body.error();
+    if (body->empty()) continue;
+    ByteWriter image;
+    put_image({keys[i].table, keys[i].hash, keys[i].key}, *body, &image);
+    images[i] = image.take();
+  }
+  return images;
+}
+
+Result<std::unique_ptr<StateScan>> PartitionDiskImpl::scan(std::optional<uint64_t> since) {
+  std::vector<std::unique_ptr<SstFileIn>> older;
+  Parts parts;
+  StateHead head;
+  bool whole = !since.has_value();
+  if (manifest_) {
+    head = from_proto(manifest_->head());
+    const proto::StateFile& first = manifest_->files(0);
+    whole = whole || (first.base() && *since < first.to_version());
+    for (const proto::StateFile& file : manifest_->files()) {
+      auto part = SstFileIn::open(files_.env(), files_.path(file.name()));
+      if (!part) return part.error();
+      if (whole || file.to_version() > *since) {
+        parts.push_back(std::move(*part));
+      } else {
+        older.push_back(std::move(*part));
+      }
+    }
+  }
+  return std::unique_ptr<StateScan>(std::make_unique<FilesScan>(
+      config_.schemas, std::move(head), whole, StateMerge(std::move(older), std::move(parts))));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<PartitionDisk>> PartitionDisk::open(PartitionDiskConfig config) {
+  auto disk = std::make_unique<PartitionDiskImpl>(std::move(config));
+  if (Status loaded = disk->load(); !loaded) return loaded.error();
+  return std::unique_ptr<PartitionDisk>(std::move(disk));
+}
+
+}  // namespace tidemill

@@ -1,0 +1,36 @@
+#include "shared/window/table_schema.h"
+
+#include "shared/base/bytes.h"
+#include "shared/base/hash.h"
+
+namespace tidemill {
+namespace {
+
+constexpr uint64_t kSchemaHashSeed = 2;
+
+}  // namespace
+
+uint64_t schema_hash(const std::vector<TableSchema>& schemas) {
+  ByteWriter out;
+  for (const TableSchema& schema : schemas) {
+    out.put_string(schema.entity);
+    out.put(static_cast<uint32_t>(schema.columns.size()));
+    for (const ColumnType type : schema.columns) out.put(static_cast<uint8_t>(type));
+    out.put(schema.filters);
+    out.put(static_cast<uint32_t>(schema.lifetime.size()));
+    for (const FeatureSpec& feature : schema.lifetime) {  // they decide what bases hold
+      out.put(static_cast<uint8_t>(feature.function));
+      out.put(feature.column);
+      out.put(feature.filter);
+      out.put(feature.n);
+      out.put(static_cast<uint32_t>(feature.order.size()));
+      for (const uint32_t column : feature.order) out.put(column);
+    }
+    out.put(static_cast<uint32_t>(schema.views.size()));
+    for (const TableView& view : schema.views) out.put(view.view);
+  }
+  const auto bytes = out.take();
+  return hash_bytes({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, kSchemaHashSeed);
+}
+
+}  // namespace tidemill

@@ -1,0 +1,166 @@
+#include "tests/simulation/sim_reads.h"
+
+#include <algorithm>
+
+#include "serving/read_gateway.h"
+#include "shared/wire/actors.h"
+#include "tests/simulation/growing_source.h"
+
+namespace tidemill::test {
+
+using nlohmann::json;
+
+SimReads::SimReads(uint64_t seed, Simulation* sim, SimMachines* machines, Fail fail)
+    : sim_(sim), machines_(machines), fail_(std::move(fail)), random_(seed * 2 + 0x72656164) {}
+
+void SimReads::set_truth(const Truth& truth) {
+  for (const SimView& view : kSimViews) {
+    auto& by_key = events_[view.join_key];
+    by_key.clear();
+    for (const FoldEvent& e : truth.events) by_key[e.*view.key].push_back(&e);
+    by_key["nobody"];
+  }
+}
+
+void SimReads::set_job(const std::string& name) {
+  job_ = name;
+  greatest_.clear();
+}
+
+void SimReads::read_some() {
+  const size_t store = kFirstStore + random_.below(kStoreMachines);
+  for (const auto& [join_key, by_key] : events_) {
+    std::vector<std::string> keys;
+    for (int i = 0; i < 3; ++i) {
+      const auto n = static_cast<ptrdiff_t>(random_.below(by_key.size()));
+      keys.push_back(std::next(by_key.begin(), n)->first);
+    }
+    read(store, join_key, keys, false);
+  }
+}
+
+void SimReads::read_everything() {
+  for (size_t store = kFirstStore; store < kMachines; ++store) {
+    for (const auto& [join_key, by_key] : events_) {
+      std::vector<std::string> keys;
+      for (const auto& [key, rows] : by_key) keys.push_back(key);
+      for (const SimView& view : kSimViews) {
+        if (view.join_key == join_key) answers_at_end_due_ += keys.size();
+      }
+      read(store, join_key, keys, true);
+    }
+  }
+}
+
+void SimReads::read(size_t store, const std::string& join_key, const std::vector<std::string>& keys,
+                    bool at_end) {
+  if (!machines_->up(store)) return;
+  json request{{"job", job_}, {"entities", {{join_key, keys}}}, {"offsets", true}};
+  for (const SimView& view : kSimViews) {
+    if (view.join_key == join_key) request["features"].push_back(view.name + std::string(".*"));
+  }
+  const Asked asked{store, job_, join_key, keys, at_end, greatest_};
+  auto call = std::make_unique<StoreHttpCall>();
+  call->request = {"POST", "/v1/features", "application/json", request.dump()};
+  call->respond = [=, this](HttpResponse response) {
+    if (response.status == 200) {
+      check(response.body, asked);
+    } else if (at_end || (response.status != 503 && response.status != 404)) {
+      fail_(machine_name(store) + " answered " + std::to_string(response.status) + " " +
+            response.body);
+    }
+  };
+  sim_->post_from_outside(machines_->process(store), kReadGateway, std::move(call));
+}
+
+void SimReads::check(const std::string& body, const Asked& asked) {
+  const json answer = json::parse(body);
+  for (const SimView& view : kSimViews) {
+    if (view.join_key != asked.join_key) continue;
+    for (size_t row = 0; row < asked.keys.size(); ++row) check_row(answer, view, row, asked);
+  }
+}
+
+// V is not below that of any answer from before the request, has as many components at least, and
+// everything below it that is in no feature is a durable dead letter.
+void SimReads::check_offsets(const json& held, const Asked& asked) {
+  if (asked.job != job_) return;
+  const json& now = held["offset_vector"];
+  const std::pair partition{asked.store, held["key_partition"].get<uint32_t>()};
+  const std::string what =
+      "V of key partition " + held["key_partition"].dump() + " in " + machine_name(asked.store);
+  auto& greatest = greatest_[partition];
+  greatest.resize(std::max(greatest.size(), now.size()));
+  const auto found = asked.greatest.find(partition);
+  std::vector<uint64_t> before;
+  if (found != asked.greatest.end()) before = found->second;
+  if (now.size() < before.size() || now.size() > kPartitionsAtLast) {
+    return fail_(what + " has " + std::to_string(now.size()) + " components");
+  }
+  before.resize(now.size());
+  for (uint32_t s = 0; s < now.size(); ++s) {
+    const auto offset = now[s][0].get<uint64_t>();
+    if (offset < before[s]) {
+      fail_(what + " shrank for source partition " + std::to_string(s) + " from " +
+            std::to_string(before[s]) + " to " + std::to_string(offset));
+    }
+    greatest[s] = std::max(greatest[s], offset);
+    const std::string wrong = machines_->letters().check_mark(s, offset);
+    if (!wrong.empty()) fail_(wrong);
+  }
+}
+
+void SimReads::check_row(const json& answer, const SimView& view, size_t row, const Asked& asked) {
+  const std::string& key = asked.keys[row];
+  const bool at_end = asked.at_end;
+  const json& held = answer["offsets"][view.name][row];
+  if (held.is_null()) {
+    ++not_ready_answers_;
+    if (at_end) fail_("at the end " + key + " is not ready in " + machine_name(asked.store));
+    return;
+  }
+  check_offsets(held, asked);
+  const std::string as_of = answer["as_of"];
+  std::vector<uint64_t> below;
+  for (const json& component : held["offset_vector"]) {
+    below.push_back(at_end ? UINT64_MAX : component[0].get<uint64_t>());
+  }
+  if (below.size() < kPartitionsAtLast) {
+    ++answers_before_growth_;
+    if (at_end) return fail_("at the end V of " + key + " has too few components");
+    below.resize(kPartitionsAtLast);  // nothing of those that the store has not heard of
+  }
+  const FoldRows rows = rows_of_view(view, events_[view.join_key][key], below);
+  const std::string where = machine_name(asked.store) + (at_end ? " at the end " : " at its V ") +
+                            key + " as of " + as_of + " ";
+  TimeUs end = 0;
+  ASSERT(parse_timestamp(as_of, &end));
+  for (const json& result : answer["results"]) {
+    const std::string name = result["feature"];
+    if (!name.starts_with(view.name + std::string("."))) continue;
+    check_feature(name, result["values"][row], result["statuses"][row], view, rows,
+                  end - view.offset, where);
+  }
+  ++(at_end ? answers_at_end_ : answers_while_running_);
+}
+
+void SimReads::check_feature(const std::string& name, const json& value, const std::string& status,
+                             const SimView& view, const FoldRows& rows, TimeUs end,
+                             const std::string& where) {
+  const std::string feature = name.substr(name.find('.') + 1);
+  const size_t split = feature.rfind('_');
+  const std::string window = feature.substr(split + 1);
+  const FoldRows in_window = rows_of_window(
+      rows, end, window == "lifetime" ? std::nullopt : std::optional(*parse_duration(window)));
+  if (status != "PRESENT" && !in_window.empty()) {
+    fail_(where + name + " is " + status + " though the key has rows");
+  }
+  if (status == "PRESENT" && rows.empty()) fail_(where + name + " is PRESENT without rows");
+  // Bit for bit: JSON carries the shortest decimal that reads back as the same double.
+  const json want = fold_feature(view, feature.substr(0, split), in_window);
+  if (value != want) {
+    fail_(where + name + " is " + value.dump() + ", the fold is " + want.dump());
+  }
+}
+
+}  // namespace tidemill::test

@@ -1,0 +1,84 @@
+// SimReads: asks the simulated stores for features and holds every answer against the fold: while
+// faults strike at the V that comes with it, at the end at the end of all sources. What a store has
+// once answered is a bound for all that it answers later, also after it was started again.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "shared/runtime/random.h"
+#include "shared/runtime/sim/simulation.h"
+#include "tests/simulation/sim_job.h"
+#include "tests/simulation/sim_machines.h"
+
+namespace tidemill::test {
+
+class SimReads {
+ public:
+  using Fail = std::function<void(const std::string&)>;
+
+  SimReads(uint64_t seed, Simulation* sim, SimMachines* machines, Fail fail);
+
+  void set_truth(const Truth& truth);
+  // Of another job nothing has been answered yet.
+  void set_job(const std::string& name);
+
+  // Some keys, of one store.
+  void read_some();
+  // All keys, of all stores; done when all_answered().
+  void read_everything();
+  bool all_answered() const { return answers_at_end_ == answers_at_end_due_; }
+
+  uint64_t answers_while_running() const { return answers_while_running_; }
+  uint64_t answers_before_growth() const { return answers_before_growth_; }
+  uint64_t answers_at_end() const { return answers_at_end_; }
+  uint64_t not_ready_answers() const { return not_ready_answers_; }
+
+  // The rows of a key, all that there ever are.
+  const std::map<std::string, FoldRows>& rows_by_key(const SimView& view) const {
+    return events_.at(view.join_key);
+  }
+  // One feature of a key, by its full name; `rows` are those of its view.
+  void check_feature(const std::string& name, const nlohmann::json& value,
+                     const std::string& status, const SimView& view, const FoldRows& rows,
+                     TimeUs end, const std::string& where);
+
+ private:
+  // Greatest V seen of a key partition, by store.
+  using GreatestOffsets = std::map<std::pair<size_t, uint32_t>, std::vector<uint64_t>>;
+  // A request for features.
+  struct Asked {
+    size_t store = 0;
+    std::string job;
+    std::string join_key;
+    std::vector<std::string> keys;
+    bool at_end = false;
+    GreatestOffsets greatest;  // when it was sent
+  };
+
+  void read(size_t store, const std::string& join_key, const std::vector<std::string>& keys,
+            bool at_end);
+  void check(const std::string& body, const Asked& asked);
+  void check_row(const nlohmann::json& answer, const SimView& view, size_t row, const Asked& asked);
+  void check_offsets(const nlohmann::json& held, const Asked& asked);
+
+  Simulation* sim_;
+  SimMachines* machines_;
+  Fail fail_;
+  Random random_;
+  std::string job_;
+  // By join key, then by its values; one value that no event has.
+  std::map<std::string, std::map<std::string, FoldRows>> events_;
+  GreatestOffsets greatest_;
+  uint64_t answers_while_running_ = 0;
+  uint64_t answers_before_growth_ = 0;
+  uint64_t answers_at_end_ = 0;
+  uint64_t answers_at_end_due_ = 0;
+  uint64_t not_ready_answers_ = 0;
+};
+
+}  // namespace tidemill::test

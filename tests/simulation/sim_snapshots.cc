@@ -1,0 +1,168 @@
+#include "tests/simulation/sim_snapshots.h"
+
+#include <algorithm>
+
+#include "shared/base/hash.h"
+#include "shared/snapshot/snapshots.h"
+#include "shared/window/partition_state.h"
+
+namespace tidemill::test {
+
+using nlohmann::json;
+
+namespace {
+
+constexpr size_t kPageBytes = 64 << 10;
+constexpr int64_t kAnswersWithinUs = 20'000'000;
+
+json to_json(const FeatureValue& value) {
+  struct {
+    json operator()(std::monostate) const { return nullptr; }
+    json operator()(const ListValue& list) const {
+      json out = json::array();
+      for (const ScalarValue& each : list) {
+        out.push_back(std::visit([](const auto& v) { return json(v); }, each));
+      }
+      return out;
+    }
+    json operator()(const std::string& text) const { return text; }
+    json operator()(int64_t number) const { return number; }
+    json operator()(double number) const { return number; }
+    json operator()(bool truth) const { return truth; }
+  } visitor;
+  return std::visit(visitor, value);
+}
+
+// The state that a disk holds, whole in memory.
+Result<PartitionState> load_state(PartitionDisk* disk, const TableSchemas& tables,
+                                  StateHead* head) {
+  auto scan = disk->scan(std::nullopt);
+  if (!scan) return scan.error();
+  *head = (*scan)->head();
+  PartitionState state(tables);
+  for (bool more = true; more;) {
+    ByteWriter images;
+    auto next = (*scan)->next(kPageBytes, &images);
+    if (!next) return next.error();
+    more = *next;
+    const std::vector<uint8_t> bytes = images.take();
+    ByteReader in(bytes);
+    while (in.remaining() > 0) {
+      if (Status applied = state.apply_image(&in, 1); !applied) return applied.error();
+    }
+  }
+  state.raise_horizon(head->horizon);
+  return state;
+}
+
+}  // namespace
+
+std::vector<SimSnapshots::Registered> SimSnapshots::list_registered(uint32_t key_partitions) {
+  std::vector<Registered> out;
+  uint32_t answered = 0;
+  for (uint32_t k = 0; k < key_partitions; ++k) {
+    const std::string target =
+        "/v1/jobs/" + people_->job() + "/key-partitions/" + std::to_string(k) + "/snapshots";
+    people_->ask("GET", target, "", [&, k](const HttpResponse& response) {
+      ++answered;
+      if (response.status != 200) return fail_("snapshots: " + response.body);
+      for (const json& snapshot : json::parse(response.body)["snapshots"]) {
+        out.push_back({k, snapshot["manifest"]});
+      }
+    });
+  }
+  sim_->run_until([&] { return answered == key_partitions; }, sim_->now_us() + kAnswersWithinUs);
+  if (answered < key_partitions) fail_("the snapshots that are left were not told");
+  return out;
+}
+
+// By the fault plan, so that it must not verify.
+bool SimSnapshots::is_damaged(const std::string& manifest) {
+  const auto& damaged = machines_->damaged_objects();
+  if (damaged.contains(manifest)) return true;
+  const auto read = read_manifest(machines_->storage().plain(), manifest);
+  if (!read) return false;
+  return std::any_of(read->files().begin(), read->files().end(),
+                     [&](const auto& file) { return damaged.contains(file.object()); });
+}
+
+void SimSnapshots::check(const Registered& registered, const Plan& plan, SimReads* reads) {
+  const std::string what = "snapshot " + registered.manifest;
+  SnapshotStorage* storage = machines_->storage().plain();
+  const auto problems = verify_snapshot(storage, registered.manifest);
+  const bool bad = !problems || !problems->empty();
+  if (bad != is_damaged(registered.manifest)) {
+    return fail_(what + (bad ? " is damaged: " : " verifies although a bit of it has flipped") +
+                 (!problems ? problems.error().message()
+                  : bad     ? problems->front()
+                            : ""));
+  }
+  if (bad) {
+    ++damaged_;
+    return;
+  }
+  ++verified_;
+  SimDisk scratch(1);
+  PartitionDiskConfig config;
+  config.disk = scratch.mount();
+  config.directory = "/restored";
+  config.key_partition = KeyPartitionId(registered.key_partition);
+  config.schemas = plan.tables();
+  auto disk = PartitionDisk::open(std::move(config));
+  if (!disk) return fail_(what + ": " + disk.error().message());
+  const std::vector<std::string> candidates{registered.manifest};
+  const auto restored = restore_snapshot(disk->get(), storage, candidates);
+  if (!restored) return fail_(what + " cannot be restored: " + restored.error().message());
+  StateHead head;
+  auto state = load_state(disk->get(), plan.tables(), &head);
+  if (!state) return fail_(what + " cannot be read: " + state.error().message());
+  compare(registered, plan, head, *state, reads);
+}
+
+// Every key of the key partition, those without rows as well, at the largest time below its V.
+void SimSnapshots::compare(const Registered& registered, const Plan& plan, const StateHead& head,
+                           const PartitionState& state, SimReads* reads) {
+  std::vector<uint64_t> below;
+  TimeUs as_of = head.horizon;
+  for (const SourcePosition& position : head.offsets) {
+    below.push_back(position.offset);
+    as_of = std::max(as_of, position.max_event_time);
+  }
+  below.resize(plan.source_partitions());
+  for (const SimView& view : kSimViews) {
+    const ViewSpec* spec = plan.view(view.name);
+    const TableSchema& table = (*plan.tables())[spec->table];
+    std::vector<const FeatureSpec*> features;
+    for (const FeatureSpec& feature : spec->features) features.push_back(&feature);
+    for (const auto& [key, events] : reads->rows_by_key(view)) {
+      const uint64_t hash = hash_entity_key(key, table.entity_seed);
+      if (key_partition_of(hash, plan.key_partitions()) != registered.key_partition) continue;
+      const FoldRows rows = rows_of_view(view, events, below);
+      std::vector<FeatureValue> values;
+      const bool found = state.compute(spec->table, key, hash, features, as_of, &values);
+      for (size_t f = 0; f < features.size(); ++f) {
+        // A key may have rows of another view of the same entity only.
+        reads->check_feature(view.name + ("." + features[f]->name), to_json(values[f]),
+                             found && !rows.empty() ? "PRESENT" : "NOT_FOUND", view, rows,
+                             as_of - view.offset,
+                             "snapshot " + registered.manifest + " " + key + " ");
+      }
+      ++keys_compared_;
+    }
+  }
+}
+
+void SimSnapshots::check_all(const Plan& plan, SimReads* reads) {
+  for (const Registered& registered : list_registered(plan.key_partitions())) {
+    check(registered, plan, reads);
+  }
+  if (verified_ == 0) fail_("there are no snapshots at the end");
+}
+
+void SimSnapshots::add_counts(std::map<std::string, uint64_t>* counts) const {
+  (*counts)["snapshots_verified_at_end"] = verified_;
+  (*counts)["snapshots_damaged_at_end"] = damaged_;
+  (*counts)["snapshot_keys_compared"] = keys_compared_;
+}
+
+}  // namespace tidemill::test

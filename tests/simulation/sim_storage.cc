@@ -1,0 +1,96 @@
+#include "tests/simulation/sim_storage.h"
+
+#include <utility>
+
+namespace tidemill::test {
+namespace {
+
+constexpr const char* kDirectory = "/snapshots";
+constexpr double kCrashes = 0.1;  // of the calls that fail
+constexpr uint64_t kCrashesMax = 1;
+
+Error away_error() { return retryable_error("the snapshot storage does not answer"); }
+
+}  // namespace
+
+class SimStorage::OfProcess : public SnapshotStorage {
+ public:
+  OfProcess(SimStorage* storage, SimProcessId process) : storage_(storage), process_(process) {}
+
+  Status put(const std::string& name, std::span<const uint8_t> bytes) override {
+    return call<Status>(true, [&](SnapshotStorage* s) { return s->put(name, bytes); });
+  }
+  Status put_file(const std::string& name, const Disk& disk, const std::string& path) override {
+    return call<Status>(true, [&](SnapshotStorage* s) { return s->put_file(name, disk, path); });
+  }
+  Result<std::vector<uint8_t>> get(const std::string& name) override {
+    return call<Result<std::vector<uint8_t>>>(false,
+                                              [&](SnapshotStorage* s) { return s->get(name); });
+  }
+  Status get_file(const std::string& name, const Disk& disk, const std::string& path) override {
+    return call<Status>(false, [&](SnapshotStorage* s) { return s->get_file(name, disk, path); });
+  }
+  Result<std::vector<StoredObject>> list(const std::string& prefix) override {
+    return call<Result<std::vector<StoredObject>>>(
+        false, [&](SnapshotStorage* s) { return s->list(prefix); });
+  }
+  Status remove(const std::string& name) override {
+    return call<Status>(true, [&](SnapshotStorage* s) { return s->remove(name); });
+  }
+
+ private:
+  template <typename Answer, typename Call>
+  Answer call(bool changes, const Call& make) {
+    const Fate fate = storage_->fate_of_call(process_, changes);
+    if (fate == Fate::kFailsBefore) return Answer(away_error());
+    Answer answer = make(storage_->directory_.get());
+    if (fate == Fate::kFailsAfter) return Answer(away_error());
+    return answer;
+  }
+
+  SimStorage* storage_;
+  SimProcessId process_;
+};
+
+SimStorage::SimStorage(uint64_t seed, std::function<void(SimProcessId)> crash)
+    : disk_(seed * 2 + 0x73746f72), crash_(std::move(crash)), random_(seed * 2 + 0x6f626a73) {
+  open();
+}
+
+void SimStorage::open() { directory_ = directory_storage(disk_.mount(), kDirectory); }
+
+std::string SimStorage::object_of(const std::string& path) {
+  return path.substr(std::string(kDirectory).size() + 1);
+}
+
+std::shared_ptr<SnapshotStorage> SimStorage::storage_of(SimProcessId process) {
+  return std::make_shared<OfProcess>(this, process);
+}
+
+SimStorage::Fate SimStorage::fate_of_call(SimProcessId process, bool changes) {
+  if (away_) {
+    ++refused_;
+    return Fate::kFailsBefore;
+  }
+  if (failing_ == 0 || !random_.chance(failing_)) return Fate::kDone;
+  if (changes && crashes_ < kCrashesMax && random_.chance(kCrashes)) {
+    ++crashes_;
+    crash_(process);
+  } else {
+    ++failed_;
+  }
+  return changes && random_.chance(0.5) ? Fate::kFailsAfter : Fate::kFailsBefore;
+}
+
+void SimStorage::lose_power() {
+  disk_.lose_power();
+  open();
+}
+
+void SimStorage::heal() {
+  away_ = false;
+  failing_ = 0;
+  disk_.heal();
+}
+
+}  // namespace tidemill::test

@@ -1,0 +1,178 @@
+#include "coordinator/savepoint_plan.h"
+
+#include <gtest/gtest.h>
+
+#include "shared/plan/source_partitions.h"
+#include "tests/unit/coordinator/test_cluster.h"
+#include "tests/unit/coordinator/test_jobs.h"
+
+namespace tidemill {
+namespace {
+
+using testing::FakeCatalog;
+
+constexpr TimeUs kNotAfter = 77;
+
+Savepoint savepoint_of(std::shared_ptr<const Plan> plan) {
+  Savepoint out;
+  out.name = "s";
+  out.job = JobId{1};
+  out.trigger = 1;
+  out.complete = true;
+  out.plan = std::move(plan);
+  return out;
+}
+
+// As compiled: nothing of it is bound.
+proto::JobPlan unbound(proto::JobPlan plan) {
+  plan.clear_source_partitions();
+  for (auto& source : *plan.mutable_sources()) {
+    source.clear_not_after_us();
+    if (source.has_kafka()) source.mutable_kafka()->clear_start_offsets();
+    if (source.has_files()) source.mutable_files()->clear_identities();
+  }
+  return plan;
+}
+
+// The one error, with its path.
+std::string refusal(const std::vector<JobError>& errors) {
+  EXPECT_EQ(errors.size(), 1u);
+  return errors.empty() ? "" : errors[0].path + ": " + errors[0].message;
+}
+
+class SavepointPlan : public ::testing::Test {
+ protected:
+  std::vector<JobError> bind(const Savepoint& savepoint, proto::JobPlan* plan) {
+    return bind_from_savepoint(&catalog_, kNotAfter, savepoint, plan);
+  }
+
+  FakeCatalog catalog_;
+};
+
+TEST_F(SavepointPlan, ATopicGoesOnWhereItWasAndNewPartitionsAreReadWhole) {
+  const auto saved = savepoint_of(testing::topic_plan("a", 4, 3));
+  auto plan = unbound(saved.plan->proto());
+  auto* kafka = plan.mutable_sources(0)->mutable_kafka();
+  plan.set_job("b");
+  kafka->set_group("tidemill.b");
+  kafka->set_brokers("other:9092");
+  kafka->set_start(proto::KafkaInput::LATEST);
+  catalog_.topics["payments"] = 5;
+  ASSERT_TRUE(bind(saved, &plan).empty());
+  EXPECT_EQ(kafka->brokers(), "other:9092");
+  const auto& offsets = kafka->start_offsets();
+  EXPECT_EQ((std::vector<uint64_t>(offsets.begin(), offsets.end())),
+            (std::vector<uint64_t>{0, 100, 200, 0, 0}));
+  EXPECT_EQ(plan.source_partitions_size(), 5);
+  EXPECT_TRUE(check_source_partitions(plan).ok());
+  EXPECT_TRUE(reads_state_of(**Plan::from_proto(plan), saved));
+
+  catalog_.topics["payments"] = 2;
+  plan = unbound(saved.plan->proto());
+  EXPECT_NE(refusal(bind(saved, &plan)).find("sources.transactions: topic 'payments' has 2"),
+            std::string::npos);
+  catalog_.topics.clear();
+  plan = unbound(saved.plan->proto());
+  EXPECT_FALSE(bind(saved, &plan).empty());
+}
+
+TEST_F(SavepointPlan, FollowedFilesKeepTheirIdentitiesAndNumbers) {
+  auto grown = testing::files_plan("a", 4, {"/data/b.csv", "/data/a.csv"});
+  const auto saved = savepoint_of(grown);
+  auto plan = unbound(saved.plan->proto());
+  auto* files = plan.mutable_sources(0)->mutable_files();
+  files->clear_paths();
+  files->add_paths("/data/c.csv");  // what the patterns match now; the others were rotated
+  files->set_replay_speed(2);
+  catalog_.files = {"/data/c.csv"};
+  ASSERT_TRUE(bind(saved, &plan).empty());
+  ASSERT_EQ(files->paths_size(), 3);
+  EXPECT_EQ(files->paths(0), "/data/b.csv");
+  EXPECT_EQ(files->paths(2), "/data/c.csv");
+  EXPECT_EQ(files->replay_speed(), 2);
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(files->identities(i).SerializeAsString(),
+              saved.plan->proto().sources(0).files().identities(i).SerializeAsString());
+  }
+  EXPECT_EQ(plan.sources(0).not_after_us(), saved.plan->proto().sources(0).not_after_us());
+  EXPECT_TRUE(Plan::from_proto(plan).ok());
+}
+
+TEST_F(SavepointPlan, NamedFilesAreThoseOfBeforeAndThenTheNewOnes) {
+  auto with_follow = testing::files_plan("a", 4, {"/data/a.csv", "/data/b.csv"})->proto();
+  with_follow.mutable_sources(0)->mutable_files()->set_follow(false);
+  const auto saved = savepoint_of(*Plan::from_proto(with_follow));
+  auto plan = unbound(with_follow);
+  auto* files = plan.mutable_sources(0)->mutable_files();
+  files->clear_paths();
+  for (const char* path : {"/data/a.csv", "/data/aa.csv", "/data/b.csv"}) files->add_paths(path);
+  ASSERT_TRUE(bind(saved, &plan).empty());
+  ASSERT_EQ(files->paths_size(), 3);
+  EXPECT_EQ(files->paths(1), "/data/b.csv");
+  EXPECT_EQ(files->paths(2), "/data/aa.csv");
+  EXPECT_EQ(files->identities_size(), 3);
+  EXPECT_TRUE(Plan::from_proto(plan).ok());
+}
+
+TEST_F(SavepointPlan, AGeneratorKeepsThePartitionsThatItHasGot) {
+  const auto saved = savepoint_of(testing::small_plan("a", 4, 3));
+  auto plan = unbound(testing::small_plan("b", 4, 2)->proto());
+  ASSERT_TRUE(bind(saved, &plan).empty());
+  EXPECT_EQ(plan.sources(0).generator().partitions(), 3u);
+  EXPECT_EQ(plan.source_partitions_size(), 3);
+  EXPECT_EQ(plan.sources(0).not_after_us(), 4'000'000'000'000'000);
+}
+
+TEST_F(SavepointPlan, OtherFeaturesOverTheSameRowsAreFine) {
+  const auto saved = savepoint_of(testing::small_plan("a", 4, 2));
+  auto plan = unbound(saved.plan->proto());
+  auto* feature = plan.mutable_views(0)->add_features();
+  *feature = plan.views(0).features(0);
+  feature->set_name("count_10m");
+  feature->set_window_us(600'000'000);
+  EXPECT_TRUE(bind(saved, &plan).empty());
+}
+
+TEST_F(SavepointPlan, SaysWhatDiffers) {
+  const auto saved = savepoint_of(testing::small_plan("a", 4, 2));
+  const auto refused = [&](const std::function<void(proto::JobPlan*)>& change) {
+    auto plan = unbound(saved.plan->proto());
+    change(&plan);
+    return refusal(bind(saved, &plan));
+  };
+  EXPECT_NE(refused([](auto* p) {
+              p->set_key_partitions(8);
+            }).find("key_partitions: savepoint 's' has 4 key partitions"),
+            std::string::npos);
+  EXPECT_NE(refused([](auto* p) {
+              p->mutable_sources(0)->set_name("payments");
+            }).find("sources.payments: differs from the source of savepoint 's'"),
+            std::string::npos);
+  EXPECT_NE(refused([](auto* p) {
+              p->mutable_sources(0)->mutable_generator()->set_seed(5);
+            }).find("seed"),
+            std::string::npos);
+  EXPECT_NE(refused([](auto* p) {
+              *p->add_sources() = p->sources(0);
+            }).find("sources: the job must have the sources of savepoint 's'"),
+            std::string::npos);
+  EXPECT_NE(refused([](auto* p) { *p->add_tables() = p->tables(0); }).find("views: "),
+            std::string::npos);
+  EXPECT_NE(refused([](auto* p) {
+              p->mutable_tables(0)->set_entity("terminal_id");
+            }).find("views: the rows of entity terminal_id differ"),
+            std::string::npos);
+  EXPECT_NE(refused([](auto* p) {
+              p->mutable_tables(0)->set_retention_us(7'200'000'000);
+            }).find("are needed for 2h; savepoint 's' holds those of 1h"),
+            std::string::npos);
+  EXPECT_NE(refused([](auto* p) {
+              auto* feature = p->mutable_views(0)->mutable_features(0);
+              feature->set_lifetime(true);
+              feature->set_window_us(0);
+            }).find("lifetime"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace tidemill

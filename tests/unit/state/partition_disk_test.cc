@@ -1,0 +1,222 @@
+// States on disk against a PartitionState that was given the same changes.
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+#include <rocksdb/env.h>
+
+#include "tests/unit/state/state_fixture.h"
+
+namespace tidemill::testing {
+namespace {
+
+TEST(PartitionDisk, HoldsNothingAtFirst) {
+  auto disk = open(state_config(Disk::in_memory(), state_schemas()));
+  EXPECT_EQ(disk->manifest(), nullptr);
+  EXPECT_EQ(disk->refused_manifests(), 0u);
+  auto images = scan_images(disk.get());
+  ASSERT_TRUE(images.ok());
+  EXPECT_TRUE(images->empty());
+  auto got = disk->get(std::vector<StateKey>{{0, 1, "x"}});
+  ASSERT_TRUE(got.ok());
+  EXPECT_TRUE(got->front().empty());
+  EXPECT_EQ(disk->memory_bytes(), 0u);
+}
+
+RC_GTEST_PROP(PartitionDisk, HoldsWhatWasWritten, (uint64_t seed)) {
+  const TableSchemas schemas = state_schemas();
+  Random random(seed);
+  const auto config = state_config(Disk::in_memory(), schemas);
+  ChangingState state(schemas, seed);
+  auto disk = open(config);
+  for (int step = 0; step < 12; ++step) {
+    ASSERT_TRUE(good(disk->write(state.change())));
+    ASSERT_EQ(from_proto(disk->manifest()->head()), state.head());
+    if (random() % 3 == 0) expect_state(disk.get(), state);
+    if (random() % 4 == 0) state.change_owner();
+    if (random() % 3 == 0) {
+      disk.reset();
+      disk = open(config);
+      ASSERT_EQ(disk->refused_manifests(), 0u);
+      ASSERT_NE(disk->manifest(), nullptr);
+      ASSERT_EQ(from_proto(disk->manifest()->head()), state.head());
+    }
+  }
+  expect_state(disk.get(), state);
+}
+
+// What changed after a version, or everything where that is not at hand.
+RC_GTEST_PROP(PartitionDisk, ScansWhatChanged, (uint64_t seed)) {
+  const TableSchemas schemas = state_schemas();
+  auto config = state_config(Disk::in_memory(), schemas);
+  config.max_increments = 6;
+  ChangingState state(schemas, seed);
+  auto disk = open(config);
+  std::vector<uint64_t> versions{0};
+  for (int step = 0; step < 10; ++step) {
+    ASSERT_TRUE(good(disk->write(state.change())));
+    versions.push_back(state.version());
+  }
+  const ImageMap expected = state.images();
+  const auto& first = disk->manifest()->files(0);
+  for (const uint64_t since : versions) {
+    bool whole = false;
+    auto scanned = scan_images(disk.get(), since, &whole);
+    ASSERT_TRUE(scanned.ok()) << scanned.error().message();
+    EXPECT_EQ(whole, first.base() && since < first.to_version());
+    if (whole) {
+      EXPECT_EQ(difference(expected, *scanned), "");
+      continue;
+    }
+    for (const StateKey& key : state.changed_since(since)) {
+      EXPECT_TRUE(scanned->contains({key.table, key.hash, key.key})) << key.key;
+    }
+    for (const auto& [key, image] : *scanned) {
+      const auto there = expected.find(key);
+      if (there != expected.end()) {
+        EXPECT_TRUE(image == there->second) << std::get<2>(key);
+      } else {
+        EXPECT_TRUE(removes_key(image)) << std::get<2>(key);
+      }
+    }
+  }
+  bool whole = true;
+  EXPECT_TRUE(scan_images(disk.get(), state.version(), &whole)->empty());
+  EXPECT_FALSE(whole);
+}
+
+TEST(PartitionDisk, AScanSeesTheStateAsItWasWhenItBegan) {
+  const TableSchemas schemas = state_schemas();
+  for (const auto& storage : {Disk::in_memory(), Disk::real()}) {
+    const ScratchDirectory scratch;
+    auto disk = open(state_config(storage, schemas, scratch.path() + "/k"));
+    ChangingState state(schemas, 3);
+    for (int i = 0; i < 3; ++i) ASSERT_TRUE(good(disk->write(state.change_rows(200, 50))));
+    const uint64_t then = state.version();
+    auto scan = disk->scan(std::nullopt);
+    ASSERT_TRUE(scan.ok());
+    ByteWriter out;
+    ASSERT_TRUE(*(*scan)->next(1, &out));
+    // Past several bases, so that all files of the scan are gone from the directory.
+    for (int i = 0; i < 20; ++i) {
+      ASSERT_TRUE(good(disk->write(state.change_rows(50, 50))));
+      auto more = (*scan)->next(1, &out);
+      ASSERT_TRUE(more.ok()) << more.error().message();
+    }
+    while (*(*scan)->next(100, &out)) {
+    }
+    EXPECT_EQ((*scan)->head().stamp().version, then);
+    EXPECT_EQ(difference(state.images_at(then), split_images(out.bytes())), "");
+    expect_state(disk.get(), state);
+  }
+}
+
+TEST(PartitionDisk, ANewBaseFreesWhatIsBelowTheHorizon) {
+  const TableSchemas schemas = state_schemas();
+  auto config = state_config(Disk::in_memory(), schemas);
+  auto disk = open(config);
+  ChangingState state(schemas, 5);
+  ASSERT_TRUE(good(disk->write(state.change_rows(500, 50))));
+  EXPECT_GT(disk->manifest()->files(0).rows(), 400u);
+  state.raise_horizon(kStart + 100 * kMicrosPerDay);
+  while (!disk->manifest()->files(0).base()) {
+    ASSERT_TRUE(good(disk->write(state.change_rows(0, 1))));
+  }
+  EXPECT_EQ(disk->manifest()->files_size(), 1);
+  EXPECT_EQ(disk->manifest()->files(0).keys(), 0u);
+  EXPECT_EQ(disk->manifest()->files(0).rows(), 0u);
+  expect_state(disk.get(), state);
+}
+
+TEST(PartitionDisk, BasesKeepIncrementsFew) {
+  const TableSchemas schemas = state_schemas();
+  auto config = state_config(Disk::in_memory(), schemas);
+  config.max_increments = 5;
+  auto disk = open(config);
+  ChangingState state(schemas, 6);
+  ASSERT_TRUE(good(disk->write(state.change_rows(5000, 1000))));
+  int bases = 0;
+  for (int i = 0; i < 40; ++i) {
+    ASSERT_TRUE(good(disk->write(state.change_rows(10, 1000))));
+    const auto& files = disk->manifest()->files();
+    ASSERT_LE(files.size(), 6);
+    bases += files.size() == 1 ? 1 : 0;
+  }
+  EXPECT_EQ(bases, 6);
+}
+
+// The increments of a sixteenth of a state's rows are not more than their share of it.
+TEST(PartitionDisk, IncrementsAreAsLargeAsWhatChanged) {
+  const TableSchemas schemas = state_schemas();
+  auto config = state_config(Disk::in_memory(), schemas);
+  config.max_increments = 64;
+  auto disk = open(config);
+  ChangingState state(schemas, 6);
+  for (int i = 0; i < 9; ++i) ASSERT_TRUE(good(disk->write(state.change_rows(10'000, 5'000))));
+  ASSERT_TRUE(disk->manifest()->files(0).base());
+  ASSERT_TRUE(good(disk->write(state.change_rows(50, 5'000))));
+  ASSERT_EQ(disk->manifest()->files_size(), 2);
+  EXPECT_LT(disk->manifest()->files(1).bytes() * 100, disk->manifest()->files(0).bytes() * 3);
+}
+
+TEST(PartitionDisk, EqualChangesMakeEqualFiles) {
+  const TableSchemas schemas = state_schemas();
+  std::vector<std::string> manifests;
+  for (int run = 0; run < 2; ++run) {
+    auto disk = open(state_config(Disk::in_memory(), schemas));
+    ChangingState state(schemas, 8);
+    for (int i = 0; i < 12; ++i) ASSERT_TRUE(good(disk->write(state.change())));
+    manifests.push_back(disk->manifest()->SerializeAsString());
+  }
+  EXPECT_TRUE(manifests[0] == manifests[1]);
+}
+
+TEST(PartitionDisk, AnIncrementThatDoesNotFollowIsRefused) {
+  const TableSchemas schemas = state_schemas();
+  auto disk = open(state_config(Disk::in_memory(), schemas));
+  ChangingState state(schemas, 9);
+  const Increment first = state.change_rows(10, 10);
+  const Increment second = state.change_rows(10, 10);
+  EXPECT_FALSE(disk->write(second).ok());
+  EXPECT_EQ(disk->manifest(), nullptr);
+  ASSERT_TRUE(good(disk->write(first)));
+  Increment third = state.change_rows(10, 10);
+  EXPECT_FALSE(disk->write(third).ok());
+  EXPECT_EQ(from_proto(disk->manifest()->head()), first.head);
+}
+
+TEST(PartitionDisk, ChangesThatAreNoneAreRefused) {
+  const TableSchemas schemas = state_schemas();
+  auto disk = open(state_config(Disk::in_memory(), schemas));
+  ChangingState state(schemas, 9);
+  for (const auto kind : {StateChange::Kind::kRows, StateChange::Kind::kImages}) {
+    Increment increment = state.change_rows(10, 10);
+    increment.from_version = 0;
+    increment.changes.push_back({kind, Buffer(std::vector<uint8_t>(64, 0xff))});
+    const Status written = disk->write(increment);
+    ASSERT_FALSE(written.ok());
+    EXPECT_EQ(written.error().code(), ErrorCode::kCorrupt);
+    EXPECT_EQ(disk->manifest(), nullptr);
+  }
+}
+
+// Links are what keeps RocksDB from touching the files themselves.
+TEST(PartitionDisk, ReadingKeysChangesNoFile) {
+  const TableSchemas schemas = state_schemas();
+  const ScratchDirectory scratch;
+  const auto config = state_config(Disk::real(), schemas, scratch.path() + "/k");
+  ChangingState state(schemas, 10);
+  auto disk = open(config);
+  for (int i = 0; i < 6; ++i) {
+    ASSERT_TRUE(good(disk->write(state.change())));
+    expect_state(disk.get(), state);
+    EXPECT_GT(disk->memory_bytes(), 0u);
+  }
+  for (const proto::StateFile& file : disk->manifest()->files()) EXPECT_TRUE(disk->has(file));
+  disk.reset();
+  disk = open(config);
+  EXPECT_EQ(disk->refused_manifests(), 0u);
+  EXPECT_EQ(disk->memory_bytes(), 0u);
+  expect_state(disk.get(), state);
+}
+
+}  // namespace
+}  // namespace tidemill::testing
