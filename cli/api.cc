@@ -2,6 +2,7 @@
 
 #include <cstdio>
 
+#include "cli/clock.h"
 #include "cli/cluster_file.h"
 #include "shared/net/http_server.h"
 

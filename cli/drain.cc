@@ -3,16 +3,13 @@
 #include <cstdio>
 
 #include "cli/api.h"
-#include "cli/clock.h"
+#include "cli/polling.h"
 #include "shared/net/query_string.h"
 
 namespace tidemill::cli {
 namespace {
 
 using nlohmann::json;
-
-constexpr int64_t kPollMs = 300;
-constexpr int64_t kPatienceMs = 30'000;
 
 // What a draining worker has left, as the coordinator says; null: it does not drain.
 json status_of(const json& rebalance, const std::string& node) {
@@ -45,31 +42,25 @@ class Remaining {
 
 ExitCode wait_until_drained(const GlobalOptions& global, const std::string& node) {
   Remaining remaining(global.json);
-  int64_t reached_ms = monotonic_ms();
-  for (;;) {
-    const Reply reply = get_coordinator(global, "/v1/rebalance");
-    if (reply.ok()) {
-      reached_ms = monotonic_ms();
-      const json drain = status_of(reply.json, node);
-      if (drain.is_null()) {
-        return fail(ExitCode::kFailed, "worker " + node +
-                                           " does not drain any more: it has died, or the drain "
-                                           "was undone");
-      }
-      if (flag_of(drain, "finished")) {
-        if (global.json) {
-          std::puts(drain.dump().c_str());
-        } else {
-          std::printf("worker %s is drained: it can be stopped\n", node.c_str());
-        }
-        return ExitCode::kOk;
-      }
-      remaining.show(drain);
-    } else if (reply.status != 0 || monotonic_ms() - reached_ms > kPatienceMs) {
-      return fail(reply.exit, reply.message);
-    }
-    sleep_ms(kPollMs);
+  const Reply reply = poll_coordinator(global, "/v1/rebalance", [&](const json& answer) {
+    const json drain = status_of(answer, node);
+    if (drain.is_null() || flag_of(drain, "finished")) return true;
+    remaining.show(drain);
+    return false;
+  });
+  if (!reply.ok()) return fail(reply.exit, reply.message);
+  const json drain = status_of(reply.json, node);
+  if (drain.is_null()) {
+    return fail(ExitCode::kFailed, "worker " + node +
+                                       " does not drain any more: it has died, or the drain was "
+                                       "undone");
   }
+  if (global.json) {
+    std::puts(drain.dump().c_str());
+  } else {
+    std::printf("worker %s is drained: it can be stopped\n", node.c_str());
+  }
+  return ExitCode::kOk;
 }
 
 }  // namespace

@@ -100,7 +100,7 @@ void print_totals(const json& job) {
                                     {"full_chunks", "full chunks"},
                                     {"recut_chunks", "chunks cut anew"},
                                     {"freed_rows", "rows freed"},
-                                    {"images_sent", "key images sent"},
+                                    {"image_bytes_sent", "bytes of key images sent"},
                                     {"session_gaps", "session gaps"}}) {
     table.add({label, count_of(job, name)});
   }

@@ -9,8 +9,8 @@ namespace tidemill::cli {
 
 struct JobSubmitCommand {
   std::string file;
-  bool wait = false;           // until it is COMPLETED, with a progress bar
-  std::string from_savepoint;  // that it starts with; empty: none
+  bool wait = false;             // until it is COMPLETED, with a progress bar
+  std::string from_savepoint{};  // that it starts with; empty: none
 
   ExitCode run(const GlobalOptions& global) const;
 };

@@ -90,6 +90,9 @@ void take_store_figures(const proto::JobReport& report, JobStatus* out) {
   out->full_chunks = report.full_chunks();
   out->recut_chunks = report.recut_chunks();
   out->freed_rows = report.freed_rows();
+  out->evicted_keys = report.evicted_keys();
+  out->cold_reads = report.cold_reads();
+  out->disk_rows = report.disk_rows();
 }
 
 void count_standbys(const JobEntry& entry, const proto::JobReport& report, JobStatus* out) {
@@ -109,7 +112,7 @@ void add_counts(const proto::JobReport& report, JobStatus* out) {
   out->pending_bytes += report.pending_bytes();
   out->snapshot_failures += report.snapshot_failures();
   out->refused_snapshots += report.refused_snapshots();
-  out->images_sent += report.images_sent();
+  out->image_bytes_sent += report.image_bytes_sent();
   out->session_gaps += report.session_gaps();
   const auto views = static_cast<size_t>(report.too_late_by_view_size());
   for (size_t v = 0; v < std::min(views, out->too_late_by_view.size()); ++v) {

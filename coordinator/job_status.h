@@ -59,6 +59,9 @@ struct JobStatus {
   uint64_t full_chunks = 0;
   uint64_t recut_chunks = 0;
   uint64_t freed_rows = 0;
+  uint64_t evicted_keys = 0;  // ever
+  uint64_t cold_reads = 0;    // keys read from disk, ever
+  uint64_t disk_rows = 0;     // in files, those below the horizon counted
   // Sums over the workers.
   uint64_t rows_applied = 0;
   uint64_t too_late_rows = 0;
@@ -68,7 +71,7 @@ struct JobStatus {
   uint64_t refused_snapshots = 0;  // that did not verify when they were to be restored
   uint32_t standbys = 0;           // granted
   uint32_t standbys_caught_up = 0;
-  uint64_t images_sent = 0;
+  uint64_t image_bytes_sent = 0;
   uint64_t session_gaps = 0;
   std::vector<uint64_t> too_late_by_view;  // by number of the view in the plan
   TimeUs horizon = kMinTime;               // least over the workers

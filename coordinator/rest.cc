@@ -377,7 +377,10 @@ HttpResponse job_response(const JobEntry& entry, const JobStatus& status, TimeUs
   json["full_chunks"] = status.full_chunks;
   json["recut_chunks"] = status.recut_chunks;
   json["freed_rows"] = status.freed_rows;
-  json["images_sent"] = status.images_sent;
+  json["evicted_keys"] = status.evicted_keys;
+  json["cold_reads"] = status.cold_reads;
+  json["disk_rows"] = status.disk_rows;
+  json["image_bytes_sent"] = status.image_bytes_sent;
   json["session_gaps"] = status.session_gaps;
   json["horizon"] = format_timestamp(status.horizon);
   json["stages"] = Json::object();

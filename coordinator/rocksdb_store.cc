@@ -7,6 +7,8 @@
 #include <charconv>
 #include <utility>
 
+#include "shared/state/env_files.h"
+
 namespace tidemill {
 namespace {
 
@@ -17,15 +19,21 @@ Error store_error(const std::string& doing, const rocksdb::Status& status) {
   return status.IsCorruption() ? corrupt_error(message) : fatal_error(message);
 }
 
+std::string parent_of(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
 class RocksDbStore : public KeyValueStore {
  public:
   RocksDbStore(std::shared_ptr<Disk> disk, std::string directory)
       : disk_(std::move(disk)), env_(disk_->env()), directory_(std::move(directory)) {}
 
   Status open() {
-    if (auto s = env_->CreateDirIfMissing(directory_); !s.ok()) {
-      return store_error("creating " + directory_, s);
-    }
+    if (Status made = create_directories(env_, directory_); !made) return made;
+    // Also where it was there: whoever made it may have crashed before its name was durable.
+    if (Status synced = sync_directory(env_, parent_of(directory_)); !synced) return synced;
     rocksdb::Options options;
     options.env = env_;
     options.create_if_missing = true;

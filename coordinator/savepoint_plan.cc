@@ -48,6 +48,7 @@ proto::Source essence(proto::Source source) {
     kafka->clear_client();
   } else if (source.has_generator()) {
     source.mutable_generator()->clear_partitions();
+    source.mutable_generator()->clear_partitions_at_most();
     source.mutable_generator()->clear_replay_speed();
   }
   return source;
@@ -187,8 +188,9 @@ Status bind_source(SourceCatalog* catalog, const proto::Source& saved, proto::So
   source->set_not_after_us(saved.not_after_us());
   if (source->has_kafka()) return add_topic_partitions(catalog, saved, source);
   if (source->has_generator()) {
-    const uint32_t now = source->generator().partitions();
-    source->mutable_generator()->set_partitions(std::max(now, saved.generator().partitions()));
+    auto* generator = source->mutable_generator();
+    generator->set_partitions(std::max(generator->partitions(), saved.generator().partitions()));
+    generator->set_partitions_at_most(saved.generator().partitions_at_most());
     return {};
   }
   const proto::Source now = *source;

@@ -52,10 +52,7 @@ struct DiskLane::OnLane {
     out->refused = disk->refused_manifests();
     if (!manifests.empty()) {
       auto restored = restore_snapshot(disk.get(), resources.snapshots.get(), manifests);
-      if (!restored) {
-        out->corrupt = restored.error().code() == ErrorCode::kCorrupt;
-        return restored.error();
-      }
+      if (!restored) return restored.error();
       out->manifest = restored->manifest;
       out->refused += restored->refused.size();
     } else if (!keep_local) {
@@ -80,6 +77,7 @@ struct DiskLane::OnLane {
       out->snapshot = std::move(*taken);
     } else {
       out->upload_error = taken.error().message();
+      if (taken.error().code() == ErrorCode::kCorrupt) return taken.error();
     }
     return {};
   }
@@ -147,6 +145,7 @@ void DiskLane::run(Work work) {
                          work = std::move(work)]() mutable -> std::unique_ptr<LocalPayload> {
                           if (Status done = work(on_lane.get(), answer->get()); !done) {
                             (*answer)->error = done.error().message();
+                            (*answer)->damaged = done.error().code() == ErrorCode::kCorrupt;
                           }
                           on_lane.reset();
                           return std::move(*answer);

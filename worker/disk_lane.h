@@ -21,11 +21,11 @@ struct DiskAnswer : LocalPayload {
   uint64_t lane = 0;  // DiskLane::id()
   JobId job;
   KeyPartitionId key_partition;
-  std::string error;  // why it could not be done; empty if it could
+  std::string error;     // why it could not be done; empty if it could
+  bool damaged = false;  // because files are not what was written to them: trying again is no use
 };
 
 struct DiskRestored : DiskAnswer {
-  bool corrupt = false;  // none of the snapshots verifies
   StateHead head;        // held now; without ancestry: nothing
   std::string manifest;  // the snapshot's object; empty: none
   uint64_t refused = 0;  // snapshots that did not verify

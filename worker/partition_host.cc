@@ -53,6 +53,7 @@ void PartitionHost::on_local(LocalPayload* payload) {
     on_view(*changed->view);
   } else if (auto* page = dynamic_cast<DiskPage*>(payload)) {
     Job* job = find(page->job);
+    if (page->damaged) return end_for_damage(*page);
     if (job != nullptr) job->publisher->on_page(page->key_partition, page->page);
   } else if (const auto* written = dynamic_cast<DiskWritten*>(payload)) {
     on_written(*written);
@@ -61,6 +62,16 @@ void PartitionHost::on_local(LocalPayload* payload) {
   } else if (const auto* found = dynamic_cast<DirectoriesFound*>(payload)) {
     on_directories(*found);
   }
+}
+
+// What the disk does not give back cannot be continued under this grant. Whoever is granted the key
+// partition next, perhaps this worker when it is started again, begins with a snapshot.
+void PartitionHost::end_for_damage(const DiskAnswer& answer) {
+  log_event(LogLevel::kWarning, "state_damaged",
+            {{"job", answer.job.value},
+             {"key_partition", answer.key_partition.value},
+             {"reason", answer.error}});
+  runtime_.stop(1, "the state of a key partition is damaged on disk: " + answer.error);
 }
 
 void PartitionHost::receive(Message message) {

@@ -43,6 +43,7 @@ class PartitionHost : public Actor {
   };
 
   void on_local(LocalPayload* payload);
+  void end_for_damage(const DiskAnswer& answer);
   // partition_host_view.cc: what the view says this shard is to hold.
   void on_view(const ClusterState& view);
   void update_job(const ClusterState& view, const JobInView& in_view);

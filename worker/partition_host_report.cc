@@ -31,6 +31,11 @@ void PartitionHost::report_owned(Job* job, proto::JobReport* out) {
   TimeUs horizon = kMaxTime;
   std::vector<uint64_t> too_late(job->plan->views().size());
   int64_t oldest_snapshot = INT64_MAX;
+  const uint64_t spent_ns = job->apply_cost.cpu_ns + job->publisher->cost().cpu_ns;
+  uint64_t all_rows = 0;
+  for (const auto& [k, owner] : job->owned) {
+    if (owner.partition) all_rows += owner.partition->rows_applied_here();
+  }
   for (auto& [k, owner] : job->owned) {
     oldest_snapshot = std::min(oldest_snapshot, owner.registered_at_us);
     if (!owner.partition) {
@@ -63,6 +68,11 @@ void PartitionHost::report_owned(Job* job, proto::JobReport* out) {
     proto::KeyPartitionLoad* load = out->add_loads();
     load->set_key_partition(k.value);
     load->set_rows(partition.rows_applied_here());
+    // What a row costs is the same everywhere; measuring each part would cost more than it tells.
+    load->set_cpu_ns(all_rows == 0 ? 0
+                                   : static_cast<uint64_t>(static_cast<double>(spent_ns) *
+                                                           partition.rows_applied_here() /
+                                                           all_rows));
     load->set_disk_bytes(owner.disk_bytes);
   }
   if (!job->owned.empty()) {
@@ -81,7 +91,7 @@ void PartitionHost::report() {
     proto::JobReport& out = report->jobs.emplace_back();
     out.set_job(id.value);
     out.set_key_partitions(static_cast<uint32_t>(job.owned.size()));
-    out.set_images_sent(job.publisher->image_bytes());
+    out.set_image_bytes_sent(job.publisher->image_bytes());
     out.set_session_gaps(job.session_gaps);
     out.set_refused_snapshots(job.refused_snapshots);
     job.snapshotter->add_to(&out);

@@ -89,7 +89,7 @@ void PartitionHost::on_restored(const DiskRestored& restored) {
   const auto standby = job->standbys.find(restored.key_partition);
   if (standby == job->standbys.end() || standby->second.disk->id() != restored.lane) return;
   StandbyPartition& held = standby->second;
-  if (!restored.error.empty() && !restored.corrupt) {
+  if (!restored.error.empty() && !restored.damaged) {
     held.phase = HoldingPhase::kAsking;
     held.ask_at_us = runtime_.monotonic_us() + kRestoreAgainUs;
     return;
@@ -105,9 +105,9 @@ void PartitionHost::on_restored(Job* job, OwnedPartition* owner, const DiskResto
     log_event(LogLevel::kWarning, "restore_failed",
               {{"job", job->id.value},
                {"key_partition", restored.key_partition.value},
-               {"then", restored.corrupt ? "the sources are read from their start" : "again"},
+               {"then", restored.damaged ? "the sources are read from their start" : "again"},
                {"reason", restored.error}});
-    if (!restored.corrupt) {
+    if (!restored.damaged) {
       owner->phase = HoldingPhase::kAsking;
       owner->ask_at_us = runtime_.monotonic_us() + kRestoreAgainUs;
       return;
@@ -162,6 +162,7 @@ void PartitionHost::promote_if_written(Job* job, KeyPartitionId k, OwnedPartitio
 void PartitionHost::on_written(const DiskWritten& written) {
   Job* job = find(written.job);
   if (job == nullptr) return;
+  if (written.damaged) return end_for_damage(written);
   const auto owner = job->owned.find(written.key_partition);
   if (owner != job->owned.end() && owner->second.disk && owner->second.disk->id() == written.lane) {
     job->snapshotter->on_written(written, &owner->second);

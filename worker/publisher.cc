@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "shared/member/member_agent.h"
 #include "shared/obs/log.h"
 #include "shared/wire/actors.h"
 #include "shared/wire/messages.h"
@@ -73,6 +74,7 @@ void Publisher::on_replica_states(const ActorAddress& from, const ReplicaStates&
                  {"key_partition", state.key_partition.value},
                  {"epoch", owner->second.epoch.value},
                  {"newer", state.registered.value}});
+      runtime_.post_local(self_, kAgent, std::make_unique<ViewWanted>());
     }
   }
 }

@@ -30,8 +30,8 @@ class CoordinatorChoice {
   // coordinators, and to nodes that are none, say nothing.
   bool answered(NodeId node, uint64_t generation, int64_t now_us);
 
-  // Another coordinator, of a newer generation, has answered lately. What was long ago is forgotten:
-  // generations begin anew in a cluster whose metadata were lost.
+  // Another coordinator, of a newer generation, has answered lately. What was long ago is
+  // forgotten: generations begin anew in a cluster whose metadata were lost.
   bool is_deposed(uint64_t generation, int64_t now_us) const;
 
  private:

@@ -75,7 +75,7 @@ void merge_report(const proto::JobReport& part, proto::JobReport* sum) {
   sum->set_full_chunks(sum->full_chunks() + part.full_chunks());
   sum->set_recut_chunks(sum->recut_chunks() + part.recut_chunks());
   sum->set_freed_rows(sum->freed_rows() + part.freed_rows());
-  sum->set_images_sent(sum->images_sent() + part.images_sent());
+  sum->set_image_bytes_sent(sum->image_bytes_sent() + part.image_bytes_sent());
   sum->set_session_gaps(sum->session_gaps() + part.session_gaps());
   for (int v = 0; v < part.too_late_by_view_size(); ++v) {
     if (v == sum->too_late_by_view_size()) sum->add_too_late_by_view(0);

@@ -193,6 +193,40 @@ std::string status_text(const S3Answer& answer) {
   return out;
 }
 
+// Spread, so that those who failed together do not come back together.
+void pause_before(int attempt, const std::string& url, const S3Patience& patience) {
+  const auto spread = static_cast<int64_t>(hash_bytes(url, static_cast<uint64_t>(attempt)) % 1000);
+  const int64_t pause_ms = patience.first_pause_ms << (attempt - 1);
+  std::this_thread::sleep_for(std::chrono::microseconds(pause_ms * (500 + spread)));
+}
+
+// Why another try may help; empty if there is an answer. An error: it would not.
+Result<std::string> try_once(Exchange* exchange) {
+  CURL* const handle = exchange->handle;
+  curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(handle, CURLOPT_PATH_AS_IS, 1L);
+  curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, on_body);
+  curl_easy_setopt(handle, CURLOPT_WRITEDATA, exchange);
+  curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, on_header);
+  curl_easy_setopt(handle, CURLOPT_HEADERDATA, exchange);
+  set_method(handle, exchange);
+  const CURLcode code = curl_easy_perform(handle);
+  if (!exchange->taken) return exchange->taken.error();
+  if (is_certificate_error(code)) {
+    return user_error(std::string("the server's certificate is not trusted: ") +
+                      curl_easy_strerror(code));
+  }
+  if (code != CURLE_OK) return std::string(curl_easy_strerror(code));
+  long status = 0;
+  curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &status);
+  S3Answer* const answer = &exchange->answer;
+  answer->status = static_cast<int>(status);
+  // Parts may fail to be put together after the status has been sent.
+  const bool completion = std::string_view(exchange->request->method) == "POST";
+  if (!answer->good() || completion) answer->fault = parse_s3_fault(answer->body);
+  return is_worth_another_try(*answer) ? status_text(*answer) : std::string();
+}
+
 }  // namespace
 
 // Handles that are not in use, each with its open connections.
@@ -257,53 +291,24 @@ Result<S3Answer> S3Client::call(const S3Request& request) {
     add_header(&headers, std::string("Content-Type: ") + request.content_type);
   }
   std::string failure;
-  int64_t pause_ms = patience_.first_pause_ms;
   for (int i = 0; i < patience_.tries; ++i) {
-    if (i > 0) {
-      // Spread, so that those who failed together do not come back together.
-      const uint64_t spread = hash_bytes(url, static_cast<uint64_t>(i)) % 1000;
-      std::this_thread::sleep_for(
-          std::chrono::microseconds(pause_ms * (500 + static_cast<int64_t>(spread))));
-      pause_ms *= 2;
-    }
+    if (i > 0) pause_before(i, url, patience_);
     if (request.restart) {
       if (Status ready = request.restart(); !ready) return ready.error();
     }
     Exchange exchange{handle.get(), &request, {}, 0, {}};
     curl_easy_reset(handle.get());
     curl_easy_setopt(handle.get(), CURLOPT_URL, url.c_str());
-    curl_easy_setopt(handle.get(), CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(handle.get(), CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(handle.get(), CURLOPT_HTTPHEADER, headers.get());
-    curl_easy_setopt(handle.get(), CURLOPT_WRITEFUNCTION, on_body);
-    curl_easy_setopt(handle.get(), CURLOPT_WRITEDATA, &exchange);
-    curl_easy_setopt(handle.get(), CURLOPT_HEADERFUNCTION, on_header);
-    curl_easy_setopt(handle.get(), CURLOPT_HEADERDATA, &exchange);
-    set_method(handle.get(), &exchange);
-    set_timeouts(handle.get(), request, patience_);
     set_signature(handle.get(), location_, credentials_);
-    const CURLcode code = curl_easy_perform(handle.get());
-    if (!exchange.taken) return exchange.taken.error().within(describe(request));
-    if (is_certificate_error(code)) {
-      return user_error(describe(request) +
-                        ": the server's certificate is not trusted: " + curl_easy_strerror(code));
-    }
-    if (code != CURLE_OK) {
-      failure = curl_easy_strerror(code);
-      continue;
-    }
-    long status = 0;
-    curl_easy_getinfo(handle.get(), CURLINFO_RESPONSE_CODE, &status);
-    exchange.answer.status = static_cast<int>(status);
-    const bool completion = std::string_view(request.method) == "POST";
-    if (!exchange.answer.good() || completion) {
-      exchange.answer.fault = parse_s3_fault(exchange.answer.body);
-    }
-    if (!is_worth_another_try(exchange.answer)) {
+    set_timeouts(handle.get(), request, patience_);
+    auto tried = try_once(&exchange);
+    if (!tried) return tried.error().within(describe(request));
+    if (tried->empty()) {
       pool_->give_back(std::move(handle));
       return std::move(exchange.answer);
     }
-    failure = status_text(exchange.answer);
+    failure = std::move(*tried);
   }
   return retryable_error(describe(request) + ": " + failure + " (tried " +
                          std::to_string(patience_.tries) + " times)");

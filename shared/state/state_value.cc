@@ -76,6 +76,10 @@ Result<std::span<const uint8_t>> ValueMerger::merge(uint16_t table, TimeUs horiz
     if (Status collected = collect(value); !collected) return collected.error();
   }
   if (Status begun = merger_.begin(table, horizon); !begun) return begun.error();
+  if (parts_.size() == 1 && parts_[0].kind == PartKind::kImage &&
+      merger_.keeps_all(parts_[0].body)) {
+    return parts_[0].body;  // most keys of a state, when few have changed
+  }
   for (const Part& part : parts_) {
     const Status added =
         part.kind == PartKind::kRun ? merger_.add_run(part.body) : merger_.replace(part.body);

@@ -46,8 +46,8 @@ class ValueMerger {
   explicit ValueMerger(TableSchemas schemas) : merger_(std::move(schemas)) {}
 
   // The body of the image of a key of `table` whose values are these, oldest first; rows below
-  // what `horizon` keeps are left out or folded. Empty if nothing is left of the key. Valid until
-  // the next call.
+  // what `horizon` keeps are left out or folded. Empty if nothing is left of the key. Valid as long
+  // as the values are, and until the next call.
   Result<std::span<const uint8_t>> merge(uint16_t table, TimeUs horizon,
                                          std::span<const std::string_view> values);
   // The body of a key without rows.

@@ -60,6 +60,15 @@ Status KeyMerger::replace(std::span<const uint8_t> body) {
   return {};
 }
 
+// The first time, whatever its unit, is the base or stands in its place.
+bool KeyMerger::keeps_all(std::span<const uint8_t> body) const {
+  ByteReader in(body);
+  const auto rows = in.get<uint32_t>();
+  in.get<uint8_t>();
+  const auto first = in.get<int64_t>();
+  return in.ok() && rows > 0 && first >= limit_;
+}
+
 bool KeyMerger::gone() const {
   return plans_[table_].empty() ? !log_.has_row_since(limit_) : log_.empty();
 }

@@ -26,6 +26,9 @@ class KeyMerger {
   // kCorrupt: the bytes are no run or body; nothing of the key means anything any more.
   Status add_run(std::span<const uint8_t> run);
   Status replace(std::span<const uint8_t> body);
+  // True if a body with rows has none below what the horizon keeps: after replace() alone,
+  // encode_body() would append the same bytes. The body must be good.
+  bool keeps_all(std::span<const uint8_t> body) const;
   // Nothing is left of the key: its image would have no rows and no base.
   bool gone() const;
   // Appends the body of the key's image.

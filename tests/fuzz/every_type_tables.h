@@ -1,5 +1,5 @@
 // Two small tables with columns of every type, and a use of window state that has them: features
-// of all functions, images, serialization.
+// of all functions, images.
 #pragma once
 
 #include "shared/window/partition_state.h"

@@ -102,7 +102,7 @@ void add_replica_messages(Corpus* corpus) {
 
 void add_state(Corpus* corpus) {
   const PartitionState state = small_state();
-  ByteWriter images, whole;
+  ByteWriter images;
   for (size_t slot = 0; slot < state.slot_count(); ++slot) {
     ByteWriter image;
     state.encode_image(slot, &image);
@@ -110,11 +110,6 @@ void add_state(Corpus* corpus) {
     images.put_bytes(image.bytes());
   }
   corpus->add("key_image", "all_keys", view(images));
-  state.serialize(&whole);
-  std::string_view body = view(whole);  // without what the target makes good
-  body.remove_prefix(16);
-  body.remove_suffix(8);
-  corpus->add("partition_state", "small", body);
 }
 
 bool add_plan(Corpus* corpus) {

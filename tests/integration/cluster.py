@@ -223,7 +223,7 @@ class Cluster:
     def logs(self, lines=40):
         """The last lines of every log of the cluster."""
         parts = []
-        for path in sorted(self.directory.rglob("*.log")):
+        for path in sorted((self.directory / "logs").glob("*.log")):
             tail = path.read_text(errors="replace").splitlines()[-lines:]
             parts.append("\n".join([f"--- {path.name}", *tail]))
         return "\n" + "\n".join(parts)

@@ -23,9 +23,9 @@ from cluster import ROOT, DeadlinePassed, wait_until
 SCRIPT = ROOT / "deploy/kafka"
 
 
-def run_script(*arguments, timeout_s=120.0):
-    """Runs deploy/kafka; its output. Raises if it fails."""
-    run = subprocess.run([str(SCRIPT), *map(str, arguments)], text=True, timeout=timeout_s,
+def run_script(*arguments, timeout_s=120.0, prefix=()):
+    """Runs deploy/kafka, behind the words of `prefix`; its output. Raises if it fails."""
+    run = subprocess.run([*prefix, str(SCRIPT), *map(str, arguments)], text=True, timeout=timeout_s,
                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                          check=False)
     if run.returncode != 0:
@@ -35,10 +35,12 @@ def run_script(*arguments, timeout_s=120.0):
 
 
 class Broker:
-    """A broker with its data. `options` are those of `deploy/kafka start`."""
+    """A broker with its data. `options` are those of `deploy/kafka start`; `prefix` is the command
+    that runs it elsewhere, as in a network namespace."""
 
-    def __init__(self, *options):
+    def __init__(self, *options, prefix=()):
         self.options = options
+        self.prefix = prefix
         self.directory = None
         self.address = None
 
@@ -63,7 +65,7 @@ class Broker:
             shutil.rmtree(self.directory, ignore_errors=True)
 
     def _run(self, command, *arguments):
-        return run_script("--dir", self.directory, command, *arguments)
+        return run_script("--dir", self.directory, command, *arguments, prefix=self.prefix)
 
     def stop(self):
         self._run("stop")

@@ -1,5 +1,6 @@
-"""The store freezes under load, dies, and comes back empty: ingestion never waits for it, and no
-read ever gets a wrong value, a false zero or a false NOT_FOUND."""
+"""The store freezes under load, dies, comes back with what is on its disk, dies again, and comes back
+empty: ingestion never waits for it, and no read ever gets a wrong value, a false zero or a false
+NOT_FOUND."""
 
 import os
 import signal
@@ -15,11 +16,11 @@ FROZEN_S = float(os.environ.get("TIDEMILL_OUTAGE_S", 6 if tidemill.QUICK else 30
 
 
 class StoreOutageTest(unittest.TestCase):
-    def test_frozen_then_killed_and_empty(self):
+    def test_frozen_then_killed_then_wiped(self):
         with tempfile.TemporaryDirectory(prefix="tidemill-outage-") as directory, \
                 Cluster(workers=2) as cluster:
             watch = Watch.of_cards(cluster, "outage", Path(directory), rows=150_000,
-                                   seconds=FROZEN_S + 25)
+                                   seconds=FROZEN_S + 35)
             watch.read_until_answered(deadline_s=30)
             watch.read_for(3)
             store = cluster.members("store")[0]
@@ -32,14 +33,25 @@ class StoreOutageTest(unittest.TestCase):
             for begin, end in ((0, third), (third, 2 * third), (2 * third, len(progress) - 1)):
                 self.assertGreater(progress[end], progress[begin], "ingestion stood still")
 
-            os.kill(store["pid"], signal.SIGKILL)
-            tidemill.wait_until(lambda: self.restarted(cluster, store), "the store is back", 30)
+            self.kill(cluster, store, wipe=False)
             watch.read_until_answered(deadline_s=30)
-            answered = watch.tally.answers
+            from_disk = watch.tally.answers
+            watch.read_for(3)
+            image_bytes = cluster.job("outage")["image_bytes_sent"]
+            self.kill(cluster, cluster.members("store")[0], wipe=True)
+            watch.read_until_answered(deadline_s=30)
             everything = watch.read_until_complete(deadline_s=120)
-            self.assertGreater(cluster.job("outage")["images_sent"], 0)
-            print(f"    {answered:,} answers through the outage, {everything.values:,} values at the "
-                  f"end, 0 mismatches")
+            self.assertGreater(cluster.job("outage")["image_bytes_sent"], image_bytes)
+            print(f"    {from_disk:,} answers until it was back from its disk, {watch.tally.answers:,} in "
+                  f"all, {everything.values:,} values at the end, 0 mismatches")
+
+    def kill(self, cluster, store, wipe):
+        """Until its supervisor has started it again."""
+        os.kill(store["pid"], signal.SIGKILL)
+        if wipe:
+            tidemill.wait_until(lambda: tidemill.process_state(store["pid"]) in ("Z", None), "it is dead")
+            os.rename(cluster.directory / "store", cluster.directory / "wiped")
+        tidemill.wait_until(lambda: self.restarted(cluster, store), "the store is back", 30)
 
     @staticmethod
     def freeze(cluster, watch, store):

@@ -69,14 +69,15 @@ TERMINAL = [
 
 
 def job_yaml(name, files, windows=CUSTOMER_WINDOWS, terminal_windows=TERMINAL_WINDOWS,
-             out_of_orderness="1m", lateness=None, replay=None, stream=None):
+             out_of_orderness="1m", lateness=None, replay=None, stream=None,
+             label_delay=LABEL_DELAY):
     """A job over `files` (a pattern, relative to the job's base_dir), or over a `stream` as a job
-    writes it. Windows may be lifetime."""
+    writes it. Windows may be lifetime; those of terminals end `label_delay` ago."""
     lateness = f"allowed_lateness: {lateness}\n" if lateness else ""
     replay = f", replay: {replay}" if replay else ""
     stream = stream or f'{{files: "{files}"{replay}}}'
     customer = "\n".join(a.yaml(windows, "0s") for a in CUSTOMER)
-    terminal = "\n".join(a.yaml(terminal_windows, LABEL_DELAY) for a in TERMINAL)
+    terminal = "\n".join(a.yaml(terminal_windows, label_delay) for a in TERMINAL)
     return f"""job: {name}
 leading_edge: event
 {lateness}sources:
@@ -128,11 +129,12 @@ def _view(events, name, join_key, aggregations, windows, offset, order_by):
     return ViewUnderTest(name, join_key, features, rows, "lifetime" in windows)
 
 
-def views(events, windows=CUSTOMER_WINDOWS, terminal_windows=TERMINAL_WINDOWS):
+def views(events, windows=CUSTOMER_WINDOWS, terminal_windows=TERMINAL_WINDOWS,
+          label_delay=LABEL_DELAY):
     """Both views of job_yaml() over the events."""
     return [
         _view(events, "customer", "customer_id", CUSTOMER, windows, "0s", CUSTOMER_ORDER_BY),
-        _view(events, "terminal_risk", "terminal_id", TERMINAL, terminal_windows, LABEL_DELAY, ()),
+        _view(events, "terminal_risk", "terminal_id", TERMINAL, terminal_windows, label_delay, ()),
     ]
 
 

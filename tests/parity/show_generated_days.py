@@ -95,8 +95,10 @@ def check_counters(job, events):
     print(", ".join(f"{name} {value:,}" for name, value in counters.items()))
     for name, value in counters.items():
         assert value > 0, f"{name} is 0"
-    accounted = job["rows"] + job["freed_rows"] + job["too_late_rows"]
-    assert accounted == 2 * events, f"{accounted} rows accounted for, of {2 * events}"
+    # A row is too late by the worker's horizon; the store's follows from frame to frame, so that it
+    # may still take a row that was too late, and free it then.
+    held = job["rows"] + job["freed_rows"]
+    assert held <= 2 * events <= held + job["too_late_rows"], f"{held} rows, of {2 * events}"
 
 
 if __name__ == "__main__":

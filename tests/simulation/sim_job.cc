@@ -23,10 +23,10 @@ sources:
   transactions:
     max_out_of_orderness: 4s
     stream:
-      generator: {partitions: 3, events: 2100, seed: %SEED%, customers: 60, terminals: 25,
+      generator: {partitions: 3, events: 1500, seed: %SEED%, customers: 60, terminals: 25,
                   start_time: 2029-01-01T00:00:00Z,
                   zipf_exponent: 0.8, events_per_second: 75, late_share: 0.1, late_by: 4s,
-                  tie_share: 0.1, malformed_share: 0.005, fraud_share: 0.05, replay: 12x}
+                  tie_share: 0.1, malformed_share: 0.005, fraud_share: 0.05, replay: 9x}
 views:
   customer:
     source: transactions

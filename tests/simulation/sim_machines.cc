@@ -175,6 +175,7 @@ void SimMachines::arm_crash(const Mishap& mishap) {
 void SimMachines::wipe(size_t machine) {
   bring_down(machine, false);
   machines_[machine].disk->wipe();
+  ++machines_[machine].wipes;
   machines_[machine].held_down = false;
 }
 

@@ -31,6 +31,8 @@ class SimMachines {
 
   SimProcessId process(size_t machine) const { return {machine}; }
   bool up(size_t machine) const;  // and not frozen
+  // How often its disk was emptied.
+  uint64_t wipes(size_t machine) const { return machines_[machine].wipes; }
   SimLetters& letters() { return letters_; }
   SimStorage& storage() { return storage_; }
 
@@ -56,6 +58,7 @@ class SimMachines {
     std::unique_ptr<SimDisk> disk;
     bool joined = true;
     bool held_down = false;
+    uint64_t wipes = 0;
   };
 
   void add_coordinator();

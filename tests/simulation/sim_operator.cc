@@ -19,7 +19,7 @@ constexpr int64_t kAskAgainUs = 500'000;
 // A lease, and the reports after it.
 constexpr int64_t kConvergedForUs = 4 * kSecond;
 constexpr const char* kSavepoint = "half-way";
-constexpr const char* kNextJob = "sim-again";
+constexpr const char* kNextJob = "sim_again";
 
 std::string node_name(NodeId node) {
   char text[17];

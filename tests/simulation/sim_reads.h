@@ -8,6 +8,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "shared/runtime/random.h"
@@ -48,11 +49,14 @@ class SimReads {
                      TimeUs end, const std::string& where);
 
  private:
-  // Greatest V seen of a key partition, by store.
-  using GreatestOffsets = std::map<std::pair<size_t, uint32_t>, std::vector<uint64_t>>;
+  // Of a store, with how often it was wiped, and a key partition.
+  using Held = std::tuple<size_t, uint64_t, uint32_t>;
+  // The greatest V seen.
+  using GreatestOffsets = std::map<Held, std::vector<uint64_t>>;
   // A request for features.
   struct Asked {
     size_t store = 0;
+    uint64_t wipes = 0;  // of the store
     std::string job;
     std::string join_key;
     std::vector<std::string> keys;

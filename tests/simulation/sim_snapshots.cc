@@ -66,7 +66,8 @@ std::vector<SimSnapshots::Registered> SimSnapshots::list_registered(uint32_t key
     people_->ask("GET", target, "", [&, k](const HttpResponse& response) {
       ++answered;
       if (response.status != 200) return fail_("snapshots: " + response.body);
-      for (const json& snapshot : json::parse(response.body)["snapshots"]) {
+      const json answer = json::parse(response.body);
+      for (const json& snapshot : answer["snapshots"]) {
         out.push_back({k, snapshot["manifest"]});
       }
     });

@@ -85,7 +85,7 @@ TEST_P(ClusterUnderFaults, EqualsTheFold) {
   ASSERT_NE(found, outcomes().end());
   const SimOutcome& outcome = found->second;
   EXPECT_EQ(outcome.violation, "") << "seed " << GetParam() << ": " << how_to_rerun(GetParam());
-  EXPECT_GE(outcome.events, 10'000u);
+  EXPECT_GE(outcome.events, 7'000u);
   EXPECT_GT(outcome.answers_at_end, 0u);
 }
 

@@ -57,7 +57,7 @@ class LeadershipTest : public ::testing::Test {
       options.aliases = {NodeId(2)};
       coordinators_.push_back(sim_.add_process(
           options, [this, c](ProcessHost& host) { wire_coordinator(host, address(c)); }));
-      if (c == 0) EXPECT_TRUE(wait([&] { return leads(0); }));
+      EXPECT_TRUE(wait([&] { return leads(0); }));
     }
     for (int w = 0; w < 2; ++w) {
       const std::string name = "worker" + std::to_string(w);

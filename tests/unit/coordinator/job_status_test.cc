@@ -86,9 +86,67 @@ TEST_F(JobStatusTest, PutsReportsTogether) {
   EXPECT_EQ(s.owned, 4u);
   EXPECT_EQ(s.owned_by.at(NodeId{2}), 2u);
   EXPECT_EQ(s.store_ready, 4u);
-  EXPECT_EQ(s.rows, 30u);
   EXPECT_EQ(s.horizon, 50);
   EXPECT_TRUE(s.complete);
+}
+
+TEST_F(JobStatusTest, CountsRowsWhereTheyAreHeldAndAppliedWhereTheyAreApplied) {
+  for (const uint64_t worker : {1, 2}) {
+    auto* job = job_of(worker);
+    job->set_rows(1'000);  // of no worker does this count
+    job->set_rows_applied(40);
+    job->set_too_late_rows(3);
+    job->set_restoring(1);
+    job->set_pending_bytes(500);
+    job->set_snapshot_failures(2);
+    job->set_refused_snapshots(1);
+  }
+  beats_[8] = beats_[9];
+  beats_[8].set_node(8);
+  beats_[8].set_endpoint("e8");
+  job_of(8)->set_rows(50);  // one that is being filled
+  job_of(8)->set_keys(6);
+  job_of(9)->set_rows(70);
+  job_of(9)->set_keys(5);
+  job_of(9)->set_state_bytes(700);
+  job_of(9)->set_full_chunks(4);
+  job_of(9)->set_freed_rows(9);
+  job_of(9)->set_evicted_keys(11);
+  job_of(9)->set_cold_reads(12);
+  job_of(9)->set_disk_rows(13);
+  const auto s = status();
+  EXPECT_EQ(s.rows, 70u);
+  EXPECT_EQ(s.keys, 5u);
+  EXPECT_EQ(s.state_bytes, 700u);
+  EXPECT_EQ(s.full_chunks, 4u);
+  EXPECT_EQ(s.freed_rows, 9u);
+  EXPECT_EQ(s.evicted_keys, 11u);
+  EXPECT_EQ(s.cold_reads, 12u);
+  EXPECT_EQ(s.disk_rows, 13u);
+  EXPECT_EQ(s.rows_applied, 80u);
+  EXPECT_EQ(s.too_late_rows, 6u);
+  EXPECT_EQ(s.restoring, 2u);
+  EXPECT_EQ(s.pending_bytes, 1'000u);
+  EXPECT_EQ(s.snapshot_failures, 4u);
+  EXPECT_EQ(s.refused_snapshots, 2u);
+}
+
+TEST_F(JobStatusTest, CountsTheStandbysThatHaveCaughtUp) {
+  auto grants = *entry_.grants;
+  grants.standbys[0] = {NodeId{2}, 0};
+  grants.standbys[1] = {NodeId{2}, 0};
+  entry_.grants = std::make_shared<const JobGrants>(grants);
+  const auto say = [&](uint32_t k, uint64_t node, bool caught_up) {
+    auto* standby = job_of(1)->add_standbys();
+    standby->set_key_partition(k);
+    standby->set_node(node);
+    standby->set_caught_up(caught_up);
+  };
+  say(0, 2, true);
+  say(1, 2, false);
+  say(1, 77, true);  // a target of a move
+  EXPECT_EQ(status().standbys, 2u);
+  EXPECT_EQ(status().standbys_caught_up, 1u);
 }
 
 TEST_F(JobStatusTest, IsIncompleteWhileAnyOwnerIsBehind) {

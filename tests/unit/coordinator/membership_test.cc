@@ -7,10 +7,12 @@ namespace {
 
 using Verdict = MembershipTable::Verdict;
 constexpr int64_t kLease = 3'000'000;
+constexpr int64_t kBrokenLink = 300'000;
 
 MembershipLimits limits() {
   MembershipLimits out;
   out.lease_us = kLease;
+  out.broken_link_us = kBrokenLink;
   out.max_members = 3;
   return out;
 }
@@ -59,6 +61,50 @@ TEST(Membership, HeartbeatsRenewTheLease) {
     EXPECT_NE(table.heartbeat(beat(7, "a"), t).verdict, Verdict::kFenced);
     EXPECT_TRUE(expire_until(&table, t, t + kLease / 2 - 1).empty());
   }
+}
+
+TEST(Membership, AMemberWhoseConnectionBrokeIsDeadSoonUnlessItIsHeardOf) {
+  MembershipTable table(limits());
+  (void)table.heartbeat(beat(7, "a"), 0);
+  (void)table.heartbeat(beat(8, "b"), 0);
+  EXPECT_TRUE(table.suspect(NodeId{7}, 1'000));
+  EXPECT_FALSE(table.suspect(NodeId{7}, 200'000));  // the time runs since the first one
+  EXPECT_TRUE(table.suspect(NodeId{8}, 1'000));
+  EXPECT_FALSE(table.suspect(NodeId{9}, 1'000));
+  (void)table.heartbeat(beat(8, "b"), 100'000);
+  EXPECT_TRUE(expire_until(&table, 0, 1'000 + kBrokenLink - 1).empty());
+  EXPECT_EQ(expire_until(&table, 301'000, 400'000), std::vector<NodeId>{NodeId{7}});
+  EXPECT_TRUE(table.entries().at(NodeId{7}).suspected);
+  EXPECT_TRUE(expire_until(&table, 400'000, 100'000 + kLease - 1).empty());
+  EXPECT_NE(table.find_alive(NodeId{8}), nullptr);
+  EXPECT_TRUE(table.suspect(NodeId{8}, 3'000'000));  // what is left of a lease is not made longer
+  EXPECT_EQ(expire_until(&table, 3'000'000, 3'100'000), std::vector<NodeId>{NodeId{8}});
+}
+
+// What was sent meanwhile has not been looked at yet.
+TEST(Membership, ASuspectGetsTheTimeThatTheCoordinatorWasHeldUp) {
+  MembershipTable table(limits());
+  (void)table.heartbeat(beat(7, "a"), 0);
+  (void)table.expire(0);
+  EXPECT_TRUE(table.suspect(NodeId{7}, 1'000));
+  EXPECT_TRUE(table.expire(2'000'000).empty());
+  EXPECT_EQ(expire_until(&table, 2'000'000, 2'000'000 + kBrokenLink),
+            std::vector<NodeId>{NodeId{7}});
+}
+
+TEST(Membership, OneThatLeavesIsDeadAtOnce) {
+  MembershipTable table(limits());
+  (void)table.heartbeat(beat(7, "a"), 0);
+  proto::Heartbeat goodbye = beat(7, "a", 3);
+  goodbye.set_leaving(true);
+  EXPECT_EQ(table.heartbeat(goodbye, 10).verdict, Verdict::kLeft);
+  EXPECT_EQ(table.find_alive(NodeId{7}), nullptr);
+  EXPECT_EQ(table.heartbeat(goodbye, 20).verdict, Verdict::kFenced);  // its answer was lost
+  proto::Heartbeat stranger = beat(8, "b");
+  stranger.set_leaving(true);
+  EXPECT_EQ(table.heartbeat(stranger, 30).verdict, Verdict::kFenced);
+  EXPECT_EQ(table.heartbeat(beat(9, "a"), 40).verdict, Verdict::kJoined);
+  EXPECT_EQ(table.alive().size(), 1u);
 }
 
 TEST(Membership, ANewIncarnationAtAnEndpointEndsTheOldOneAtOnce) {

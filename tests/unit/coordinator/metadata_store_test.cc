@@ -204,10 +204,82 @@ TEST(MetadataCodec, RefusesOtherVersionsAndImpossibleValues) {
   job.set_format_version(0);
   EXPECT_FALSE(decode_job(job).ok());
 
+  state.members[NodeId{4}] = {NodeId{4}, "e", MemberRole::kWorker, 1};
+  state.draining.insert(NodeId{4});
+  cluster = encode_cluster(state);
+  EXPECT_TRUE(decode_cluster(cluster).ok());
+  cluster.add_draining(5);  // no member
+  EXPECT_FALSE(decode_cluster(cluster).ok());
+
   auto grants = encode_grants(JobId{1}, JobGrants{});
   EXPECT_TRUE(decode_grants(grants).ok());
   grants.set_format_version(9);
   EXPECT_FALSE(decode_grants(grants).ok());
+}
+
+// One key partition that worker 1 owns, worker 2 follows, and worker 3 is to follow.
+JobGrants moving_grants() {
+  JobGrants grants;
+  grants.key_partitions = {{NodeId{1}, 2, Epoch{3}}, {NodeId{2}, 0, Epoch{4}}};
+  grants.standbys[0] = {NodeId{2}, 5};
+  grants.moves = {{0, KeyPartitionMove::Role::kStandby, {NodeId{3}, 1}, 17, 1234},
+                  {1, KeyPartitionMove::Role::kOwner, {NodeId{3}, 0}, 0, 0}};
+  return grants;
+}
+
+TEST(MetadataCodec, KeepsStandbysMovesAndDrains) {
+  const JobGrants grants = moving_grants();
+  const auto decoded = decode_grants(encode_grants(JobId{1}, grants));
+  ASSERT_TRUE(decoded.ok()) << decoded.error().message();
+  EXPECT_EQ(*decoded, grants);
+
+  CoordinatorState state;
+  state.generation = 1;
+  state.members[NodeId{4}] = {NodeId{4}, "e", MemberRole::kWorker, 1};
+  state.draining.insert(NodeId{4});
+  state.rebalance = {7, "requested", 11, 12, 5, 3, 2};
+  const auto cluster = decode_cluster(encode_cluster(state));
+  ASSERT_TRUE(cluster.ok()) << cluster.error().message();
+  EXPECT_EQ(cluster->draining, state.draining);
+  EXPECT_EQ(cluster->rebalance, state.rebalance);
+}
+
+TEST(MetadataCodec, WhatAnOlderCoordinatorHasWrittenHasNoMoves) {
+  // Grants and cluster as they were before there were standbys, moves and drains.
+  proto::StoredGrants grants;
+  ASSERT_TRUE(
+      grants.ParseFromString(std::string("\x08\x01\x10\x01\x22\x06\x08\x01\x10\x03\x18\x02", 12)));
+  const auto decoded = decode_grants(grants);
+  ASSERT_TRUE(decoded.ok()) << decoded.error().message();
+  EXPECT_EQ(decoded->key_partitions, (std::vector<PartitionGrant>{{NodeId{1}, 2, Epoch{3}}}));
+  EXPECT_TRUE(decoded->standbys.empty() && decoded->moves.empty());
+  CoordinatorState state;
+  state.generation = 1;
+  const auto cluster = decode_cluster(encode_cluster(state));
+  ASSERT_TRUE(cluster.ok());
+  EXPECT_TRUE(cluster->draining.empty());
+  EXPECT_EQ(cluster->rebalance, RebalanceRecord{});
+}
+
+TEST(MetadataCodec, RefusesImpossibleStandbysAndMoves) {
+  const auto with = [](const std::function<void(proto::StoredGrants*)>& change) {
+    auto stored = encode_grants(JobId{1}, moving_grants());
+    change(&stored);
+    return decode_grants(stored).ok();
+  };
+  EXPECT_TRUE(with([](proto::StoredGrants*) {}));
+  const auto owner = [](auto* g) {
+    g->mutable_key_partitions(0)->mutable_standbys(0)->set_node(1);
+  };
+  EXPECT_FALSE(with(owner));
+  const auto nobody = [](auto* g) {
+    g->mutable_key_partitions(0)->mutable_standbys(0)->set_node(0);
+  };
+  EXPECT_FALSE(with(nobody));
+  EXPECT_FALSE(with([](auto* g) { g->mutable_key_partitions(0)->add_standbys()->set_node(3); }));
+  EXPECT_FALSE(with([](auto* g) { g->mutable_moves(0)->set_key_partition(2); }));
+  EXPECT_FALSE(with([](auto* g) { g->mutable_moves(0)->set_node(0); }));
+  EXPECT_FALSE(with([](auto* g) { g->mutable_moves(0)->clear_role(); }));
 }
 
 }  // namespace

@@ -124,6 +124,10 @@ TEST(CoordinatorOptions, TheExampleConfigHoldsTheDefaults) {
   EXPECT_FALSE(read.data_dir.empty());
   EXPECT_EQ(read.listen, defaults.listen);
   EXPECT_EQ(read.http, defaults.http);
+  EXPECT_EQ(read.advertise_http, defaults.advertise_http);
+  EXPECT_EQ(read.etcd, defaults.etcd);
+  EXPECT_EQ(read.etcd_prefix, defaults.etcd_prefix);
+  EXPECT_EQ(read.etcd_ttl_s, defaults.etcd_ttl_s);
   EXPECT_EQ(read.coordinator.dead_letters, defaults.coordinator.dead_letters);
   EXPECT_EQ(read.coordinator.lease_ms, defaults.coordinator.lease_ms);
   EXPECT_EQ(read.coordinator.tick_ms, defaults.coordinator.tick_ms);

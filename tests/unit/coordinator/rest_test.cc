@@ -48,6 +48,16 @@ TEST(Rest, FindsCallsBelowAJob) {
   EXPECT_EQ(move.source_partition, 12u);
   const auto letters = found("GET", "/v1/jobs/a/dead-letters?reason=future&limit=3");
   EXPECT_EQ(letters.call, RestCall::kDeadLetters);
+  EXPECT_EQ(found("GET", "/v1/rebalance").call, RestCall::kShowRebalance);
+  EXPECT_EQ(found("POST", "/v1/rebalance").call, RestCall::kRebalance);
+  const auto plan = found("POST", "/v1/rebalance?plan=true&job=a%20b");
+  EXPECT_EQ(plan.call, RestCall::kPlanRebalance);
+  EXPECT_EQ(plan.job, "a b");
+  EXPECT_EQ(found("POST", "/v1/rebalance?plan=false").call, RestCall::kRebalance);
+  const auto drain = found("POST", "/v1/workers/00000000000000ab/drain");
+  EXPECT_EQ(drain.call, RestCall::kDrain);
+  EXPECT_EQ(drain.node, NodeId{0xab});
+  EXPECT_EQ(found("DELETE", "/v1/workers/ab/drain").call, RestCall::kUndrain);
   EXPECT_EQ(letters.job, "a");
   for (const char* bad : {"x", "", "-1", "4294967296", "1x"}) {
     EXPECT_EQ(refused("POST", "/v1/jobs/a/source-partitions/" + std::string(bad) + "/move"), 400);
@@ -96,7 +106,14 @@ TEST(Rest, RefusesTheRest) {
                 {"POST", "/v1/jobs?base_dir=data", 400},
                 {"POST", "/v1/jobs?base_dir=", 400},
                 {"POST", "/v1/jobs?base_dir=%2Fa%00b", 400},
-                {"POST", "/v1/jobs?dir=/data", 400}};
+                {"POST", "/v1/jobs?dir=/data", 400},
+                {"PUT", "/v1/rebalance", 405},
+                {"POST", "/v1/rebalance?plan=yes", 400},
+                {"POST", "/v1/rebalance?job=", 400},
+                {"POST", "/v1/workers/zz/drain", 400},
+                {"POST", "/v1/workers/00/drain", 400},
+                {"GET", "/v1/workers/ab/drain", 405},
+                {"POST", "/v1/workers/ab/stop", 404}};
   for (const auto& c : kCases) EXPECT_EQ(refused(c.method, c.target), c.status) << c.target;
 }
 
@@ -118,8 +135,9 @@ TEST(Rest, ShowsTheCluster) {
   EXPECT_EQ(response.body,
             "{\"version\":3,\"members\":[{\"node\":\"0000000000000abc\",\"role\":\"store\","
             "\"endpoint\":\"tcp://127.0.0.1:5\",\"http\":\"127.0.0.1:7002\",\"shards\":2,"
-            "\"alive\":true,\"pid\":123,\"last_heartbeat_ms\":120,\"key_partitions\":8,"
-            "\"source_partitions\":0}]}\n");
+            "\"alive\":true,\"state\":\"alive\",\"pid\":123,\"last_heartbeat_ms\":120,\"key_"
+            "partitions\":8,"
+            "\"source_partitions\":0,\"standbys\":0}]}\n");
 }
 
 TEST(Rest, ShowsAJob) {
@@ -135,7 +153,8 @@ TEST(Rest, ShowsAJob) {
   source.grant = {NodeId{2}, 0, Epoch{3}};
   source.error = "bad \xff byte";
   status.sources.push_back(source);
-  const auto json = Json::parse(job_response(job, status).body);
+  const JobEntry entry{std::make_shared<const JobRecord>(job), std::make_shared<const JobGrants>()};
+  const auto json = Json::parse(job_response(entry, status, 0).body);
   EXPECT_EQ(json["state"], "RUNNING");
   EXPECT_EQ(json["submitted_at"], "2018-04-01T00:00:00Z");
   EXPECT_EQ(json["yaml"], "job: a\n");
@@ -162,7 +181,8 @@ TEST(Rest, ShowsWhatIsWrongWithAJob) {
   }
   status.sources[1].log_end_offset = 50;
   status.sources[1].lag = 20;
-  const auto json = Json::parse(job_response(job, status, "cannot list /data").body);
+  const JobEntry entry{std::make_shared<const JobRecord>(job), std::make_shared<const JobGrants>()};
+  const auto json = Json::parse(job_response(entry, status, 0, "cannot list /data").body);
   EXPECT_EQ(json["state"], "FAILED");
   EXPECT_EQ(json["error"], "gone");
   EXPECT_EQ(json["discovery_error"], "cannot list /data");

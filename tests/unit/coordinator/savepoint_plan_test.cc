@@ -83,13 +83,13 @@ TEST_F(SavepointPlan, FollowedFilesKeepTheirIdentitiesAndNumbers) {
   auto* files = plan.mutable_sources(0)->mutable_files();
   files->clear_paths();
   files->add_paths("/data/c.csv");  // what the patterns match now; the others were rotated
-  files->set_replay_speed(2);
+  files->add_patterns("/data/rotated/*.csv");
   catalog_.files = {"/data/c.csv"};
   ASSERT_TRUE(bind(saved, &plan).empty());
   ASSERT_EQ(files->paths_size(), 3);
   EXPECT_EQ(files->paths(0), "/data/b.csv");
   EXPECT_EQ(files->paths(2), "/data/c.csv");
-  EXPECT_EQ(files->replay_speed(), 2);
+  EXPECT_EQ(files->patterns_size(), 2);
   for (int i = 0; i < 2; ++i) {
     EXPECT_EQ(files->identities(i).SerializeAsString(),
               saved.plan->proto().sources(0).files().identities(i).SerializeAsString());
@@ -101,6 +101,7 @@ TEST_F(SavepointPlan, FollowedFilesKeepTheirIdentitiesAndNumbers) {
 TEST_F(SavepointPlan, NamedFilesAreThoseOfBeforeAndThenTheNewOnes) {
   auto with_follow = testing::files_plan("a", 4, {"/data/a.csv", "/data/b.csv"})->proto();
   with_follow.mutable_sources(0)->mutable_files()->set_follow(false);
+  with_follow.mutable_sources(0)->mutable_files()->clear_patterns();
   const auto saved = savepoint_of(*Plan::from_proto(with_follow));
   auto plan = unbound(with_follow);
   auto* files = plan.mutable_sources(0)->mutable_files();

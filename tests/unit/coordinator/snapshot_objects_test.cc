@@ -31,7 +31,8 @@ class SnapshotObjects : public ::testing::Test {
       if (version == 3) files.clear();
       extend(kJob, 0, 100, version, &files, &storage_);
       manifests_.push_back(put_manifest(kJob, 0, files, &storage_));
-      if (version == 1) ASSERT_TRUE(trigger_snapshot("a", "s", 0, &state_).ok());
+      const bool first = version == 1;
+      ASSERT_TRUE(!first || trigger_snapshot("a", "s", 0, &state_).ok());
       ASSERT_EQ(register_snapshot(testing::claim_of(kJob, 0, 100, version, 1), NodeId{10}, &state_),
                 Registration::kNew);
       update_savepoints(0, &state_);

@@ -28,6 +28,8 @@ class FakeMember : public Actor {
   bool fenced() const { return fenced_; }
   // What its next heartbeats say of jobs.
   std::vector<proto::JobReport> reports;
+  // Of what it owns, that all who follow it have caught up.
+  bool says_caught_up = false;
   // What it repeats to the snapshot registry with every heartbeat, and what it was answered.
   std::vector<proto::SnapshotTaken> claims;
   std::vector<proto::SnapshotQuery> queries;
@@ -36,6 +38,7 @@ class FakeMember : public Actor {
 
  private:
   void apply(proto::ClusterView view);
+  void report_standbys(proto::Heartbeat* beat) const;
   void tell(uint16_t type, const std::string& bytes);
 
   Runtime& runtime_;

@@ -124,8 +124,9 @@ void expect_no_include(const std::string& pattern, const std::vector<std::string
   }
 }
 
-const std::vector<std::string> kEdges{"shared/runtime/real/", "shared/net/", "shared/kafka/",
-                                      "cli/", "shared/obs/stderr_sink.cc"};
+const std::vector<std::string> kEdges{"shared/runtime/real/", "shared/net/",
+                                      "shared/kafka/",        "shared/snapshot/s3_",
+                                      "cli/",                 "shared/obs/stderr_sink.cc"};
 
 TEST(House, CommentsAndLiteralsAreNotCode) {
   EXPECT_EQ(code_only("a // now()\nb"), "a         \nb");
@@ -180,6 +181,7 @@ TEST(House, TheNetworkAndTheLogAreFenced) {
   expect_no_include("^boost/", all, {"shared/runtime/real/", "shared/net/", "cli/"},
                     "Boost is for the edges");
   expect_no_include("^librdkafka/", all, {"shared/kafka/"}, "librdkafka is for shared/kafka");
+  expect_no_include("^(curl/|pugixml)", all, {"shared/snapshot/s3_"}, "S3 is for shared/snapshot");
   expect_no_include("^(spdlog|fmt)/", all, {"shared/obs/"}, "log with shared/obs/log.h");
   expect_no_include("^zlib", all, {"shared/source/gzip_text.cc"}, "read with FileText");
 }

@@ -221,6 +221,35 @@ TEST(KafkaCursor, OffsetZeroIsWhereTheJobStarts) {
   EXPECT_EQ(none.batch.end_offset, 3U);
 }
 
+// Whether what is behind was fetched already or not, and where the log begins too.
+TEST(KafkaCursor, AReadEndsWhereItIsTold) {
+  MockBrokers brokers;
+  brokers.create_topic("t", 1);
+  std::vector<std::string> values;
+  for (int i = 0; i < 40; ++i) values.push_back(event(i));
+  brokers.write_values("t", 0, values);
+  proto::KafkaInput input = brokers.input("t", 1);
+  input.set_start_offsets(0, 5);
+  Events whole;
+  ASSERT_TRUE(read_to_end(source_of(input), &whole));
+  auto cursor = SourceCursor::open(source_of(input), 0, 0, {});
+  ASSERT_TRUE(cursor.ok()) << cursor.error().message();
+  size_t rows = 0;
+  EventBatch batch;
+  for (const uint64_t until : {5, 7, 20, 21, 40}) {
+    (*cursor)->read_until(until);
+    ASSERT_TRUE(eventually([&] {
+      if (!(*cursor)->read(100, 1 << 20, &batch).ok() || batch.end_offset > until) return true;
+      rows += batch.rows();
+      return batch.end_offset == until;
+    }));
+    ASSERT_EQ(batch.end_offset, until);
+    EXPECT_EQ(batch.last.offset, until > 5 ? until - 1 : 0);
+    EXPECT_EQ(rows, until - 5);
+  }
+  EXPECT_EQ(batch.last, whole.batch.last);
+}
+
 TEST(KafkaCursor, TheLogIsKnownBesideItsRecords) {
   MockBrokers brokers;
   brokers.create_topic("t", 3);

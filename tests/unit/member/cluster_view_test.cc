@@ -40,6 +40,25 @@ proto::ClusterView small_view() {
   return view;
 }
 
+TEST(ClusterState, HoldsStandbysByNode) {
+  auto view = small_view();
+  auto* grant = view.mutable_jobs(0)->mutable_key_partitions(1);
+  for (const uint64_t node : {12, 11}) {
+    auto* standby = grant->add_standbys();
+    standby->set_node(node);
+    standby->set_shard(static_cast<uint32_t>(node - 10));
+  }
+  const auto got = ClusterState::from_proto(view, nullptr);
+  ASSERT_TRUE(got.ok());
+  const auto& grants = (*got)->jobs.at(JobId(5)).key_partitions;
+  EXPECT_TRUE(grants[0].standbys.empty());
+  EXPECT_EQ(grants[1].standbys, (std::vector<Standby>{{NodeId(11), 1}, {NodeId(12), 2}}));
+  grant->mutable_standbys(0)->set_node(10);  // the owner
+  EXPECT_FALSE(ClusterState::from_proto(view, nullptr).ok());
+  grant->mutable_standbys(0)->set_node(0);
+  EXPECT_FALSE(ClusterState::from_proto(view, nullptr).ok());
+}
+
 TEST(ClusterState, HoldsMembersAndGrantsByIndex) {
   const auto got = ClusterState::from_proto(small_view(), nullptr);
   ASSERT_TRUE(got.ok());

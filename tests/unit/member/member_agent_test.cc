@@ -316,6 +316,55 @@ TEST_F(SeveralCoordinatorsTest, ADeposedCoordinatorCannotEndIt) {
   EXPECT_FALSE(sim_.alive(member_));
 }
 
+TEST_F(MemberAgentTest, AskedToEndItTakesItsLeaveAndIsLetGo) {
+  send(kClusterView, view(1).SerializeAsString());
+  EXPECT_FALSE(beats().back().leaving());
+  sim_.terminate(member_);
+  sim_.run_for(20'000);
+  EXPECT_TRUE(beats().back().leaving());
+  EXPECT_TRUE(sim_.alive(member_));
+  send(kFenced, proto::Fenced().SerializeAsString());
+  EXPECT_FALSE(sim_.alive(member_));
+  EXPECT_EQ(sim_.exit_code(member_), 0);
+}
+
+TEST_F(MemberAgentTest, NotLetGoItEndsAllTheSame) {
+  sim_.cut(member_, coordinator_);
+  sim_.terminate(member_);
+  sim_.run_for(500'000);
+  EXPECT_FALSE(sim_.alive(member_));
+  EXPECT_EQ(sim_.exit_code(member_), 0);
+}
+
+TEST_F(MemberAgentTest, AGoodbyeThatIsLostIsRepeated) {
+  sim_.cut(member_, coordinator_);
+  sim_.terminate(member_);
+  sim_.run_for(60'000);
+  sim_.heal(member_, coordinator_);
+  sim_.run_for(120'000);
+  EXPECT_TRUE(beats().back().leaving());
+}
+
+TEST_F(MemberAgentTest, AsksAtOnceForAViewThatIsWanted) {
+  sim_.run_for(1'000'000);
+  const size_t before = beats().size();
+  for (int i = 0; i < 100; ++i) {
+    sim_.post_from_outside(member_, kAgent, std::make_unique<ViewWanted>());
+    sim_.run_for(1'000);
+  }
+  EXPECT_GE(beats().size(), before + 3);
+  EXPECT_LE(beats().size(), before + 8);  // but not all the time
+}
+
+TEST_F(MemberAgentTest, WithoutACoordinatorItGoesOn) {
+  send(kClusterView, view(1).SerializeAsString());
+  sim_.crash(coordinator_);
+  sim_.run_for(600'000'000);
+  EXPECT_TRUE(sim_.alive(member_));
+  EXPECT_TRUE(peer_reachable());
+  EXPECT_EQ(views().size(), 1u);
+}
+
 TEST_F(MemberAgentTest, FencedItEndsItself) {
   proto::Fenced fenced;
   fenced.set_reason("declared dead");

@@ -26,7 +26,7 @@ TEST(MergeReport, CountsAddUp) {
   part.set_full_chunks(7);
   part.set_recut_chunks(8);
   part.set_freed_rows(9);
-  part.set_images_sent(10);
+  part.set_image_bytes_sent(10);
   part.set_session_gaps(11);
   proto::JobReport sum;
   merge_report(part, &sum);
@@ -40,7 +40,7 @@ TEST(MergeReport, CountsAddUp) {
   EXPECT_EQ(sum.full_chunks(), 14u);
   EXPECT_EQ(sum.recut_chunks(), 16u);
   EXPECT_EQ(sum.freed_rows(), 18u);
-  EXPECT_EQ(sum.images_sent(), 20u);
+  EXPECT_EQ(sum.image_bytes_sent(), 20u);
   EXPECT_EQ(sum.session_gaps(), 22u);
 }
 

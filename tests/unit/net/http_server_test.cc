@@ -196,6 +196,18 @@ TEST(HttpServer, SaysWhichMethodsAPathTakes) {
   EXPECT_NE(got.find("\r\nAllow: POST\r\n"), std::string::npos) << got;
 }
 
+TEST(HttpServer, SaysWhereToAskInstead) {
+  const auto server = start({}, [](const HttpRequest&, const HttpResponder& respond) {
+    HttpResponse response = http_error(307, "ask there");
+    response.location = "http://127.0.0.1:9/x";
+    respond(response);
+  });
+  const auto got = http_call("GET", url(*server, "/x"), "", kPatienceMs);
+  ASSERT_TRUE(got.ok()) << got.error().message();
+  EXPECT_EQ(got->status, 307);
+  EXPECT_EQ(got->location, "http://127.0.0.1:9/x");
+}
+
 TEST(HttpServer, PipelinedRequestsOfManyClientsAreAnsweredInOrder) {
   BackgroundAnswers background;
   const auto server = start({}, [&](HttpRequest request, HttpResponder respond) {

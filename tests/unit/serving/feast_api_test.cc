@@ -236,6 +236,7 @@ TEST_F(FeastApi, MistakesAreToldInFeastsWay) {
 
 TEST_F(FeastApi, WrongMethodsAndHealth) {
   t_.show({job()});
+  t_.sim.run_for(100'000);
   const auto got = t_.call("GET", "/get-online-features");
   EXPECT_EQ(got->status, 405);
   EXPECT_EQ(got->allow, "POST");

@@ -86,7 +86,11 @@ class ReadGatewayTest : public testing::Test {
   std::string other_ = other_key();
 };
 
-TEST_F(ReadGatewayTest, HealthNeedsNoView) {
+TEST_F(ReadGatewayTest, HealthIsGoodOnceTheStoreKnowsWhatItHolds) {
+  expect_error(t_.call("GET", "/health"), 503,
+               "not ready: this store has not heard from the coordinator yet");
+  t_.show({small_plan()});
+  t_.sim.run_for(100'000);
   const auto got = t_.call("GET", "/health");
   ASSERT_TRUE(got.has_value());
   EXPECT_EQ(got->status, 200);

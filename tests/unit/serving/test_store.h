@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "serving/read_gateway.h"
+#include "shared/member/member_agent.h"
 #include "shared/runtime/sim/simulation.h"
 #include "shared/wire/actors.h"
 #include "shared/wire/messages.h"
@@ -31,26 +32,60 @@ class FakeOwner : public Actor {
   std::vector<FrameAck> acks;
 };
 
+// Keeps what the store's shards report.
+class FakeAgent : public Actor {
+ public:
+  void receive(Message message) override {
+    const auto* report = dynamic_cast<ShardReport*>(message.local.get());
+    if (report != nullptr) reports_[report->reporter] = report->jobs;
+  }
+  void on_timer(uint64_t) override {}
+  proto::JobReport reported(uint32_t job) const {
+    proto::JobReport sum;
+    for (const auto& [shard, jobs] : reports_) {
+      for (const proto::JobReport& part : jobs) {
+        if (part.job() == job) merge_report(part, &sum);
+      }
+    }
+    return sum;
+  }
+
+ private:
+  std::map<ActorId, std::vector<proto::JobReport>> reports_;
+};
+
 class TestStore {
  public:
   explicit TestStore(uint16_t shards = 2, ReadLimits limits = {}, int64_t blocking_delay_us = 20)
-      : sim(1, config_of(blocking_delay_us)) {
-    store = sim.add_process({"store", "sim://store", kStoreNode, shards}, [shards,
-                                                                           limits](ProcessHost& h) {
+      : TestStore(StoreConfig{limits}, shards, blocking_delay_us) {}
+  explicit TestStore(const StoreConfig& config, uint16_t shards = 2, int64_t blocking_delay_us = 20)
+      : sim(1, config_of(blocking_delay_us)),
+        shards_(shards),
+        blocking_delay_us_(blocking_delay_us) {
+    const StoreResources resources{disk, "/store", {}};
+    const auto wire = [=](ProcessHost& h) {
       for (uint16_t s = 0; s < shards; ++s) {
-        h.spawn({s, kStoreShardIndex}, [](Runtime& r) { return std::make_unique<StoreShard>(r); });
+        h.spawn({s, kStoreShardIndex}, [=](Runtime& r) {
+          return std::make_unique<StoreShard>(r, shards, config, resources);
+        });
       }
-      h.spawn(kReadGateway, [shards, limits](Runtime& r) {
-        return std::make_unique<ReadGateway>(r, shards, limits);
-      });
-    });
+      h.spawn(kReadGateway,
+              [=](Runtime& r) { return std::make_unique<ReadGateway>(r, shards, config.limits); });
+      h.spawn(kAgent, [](Runtime&) { return std::make_unique<FakeAgent>(); });
+    };
+    store = sim.add_process({"store", "sim://store", kStoreNode, shards}, wire);
     owner = sim.add_process({"owner", "sim://owner", kOwnerNode, 1}, [](ProcessHost& h) {
       h.spawn(kOwnerActor, [](Runtime&) { return std::make_unique<FakeOwner>(); });
     });
-    shards_ = shards;
-    sim.runtime(owner).connect(kStoreNode, "sim://store");
-    sim.runtime(store).connect(kOwnerNode, "sim://owner");
-    sim.run_for(10'000);
+    connect();
+  }
+
+  // The store's process begins anew with what is on its disk, and knows no jobs.
+  void restart() {
+    sim.crash(store);
+    sim.restart(store, kStoreNode);
+    link_seq_ = 0;
+    connect();
   }
 
   void show(const std::vector<std::shared_ptr<const Plan>>& plans) {
@@ -69,7 +104,7 @@ class TestStore {
       changed->view = view;
       sim.post_from_outside(store, follower, std::move(changed));
     }
-    sim.run_for(10'000);
+    sim.run_for(10'000 + 3 * blocking_delay_us_);  // opens its disks
   }
 
   void send(KeyPartitionId k, uint16_t type, Buffer body) {
@@ -91,6 +126,7 @@ class TestStore {
     p.session = 1;
     p.seq = seq;
     p.kind = kind;
+    p.from_epoch = Epoch(1);
     p.whole = kind == PartKind::kImagesBegin;
     p.to_version = to;
     return p;
@@ -106,6 +142,7 @@ class TestStore {
     rows.payload = blocks;
     rows.advances.push_back({SourcePartitionId(1), {17, max_event_time, false}});
     rows.horizon = horizon;
+    rows.current = true;
     rows.read_wall_us = sim.runtime(store).wall_us();
     send_part(rows);
   }
@@ -127,7 +164,13 @@ class TestStore {
   }
   FakeOwner& fake_owner() { return *static_cast<FakeOwner*>(sim.actor(owner, kOwnerActor)); }
 
+  // The store's last report of a job.
+  proto::JobReport report(uint32_t job = 1) {
+    return static_cast<FakeAgent*>(sim.actor(store, kAgent))->reported(job);
+  }
+
   static constexpr ActorId kOwnerActor{0, kPartitionHostIndex};
+  const std::shared_ptr<Disk> disk = Disk::in_memory();
   Simulation sim;
   SimProcessId store, owner;
 
@@ -138,7 +181,14 @@ class TestStore {
     return config;
   }
 
-  uint16_t shards_ = 0;
+  void connect() {
+    sim.runtime(owner).connect(kStoreNode, "sim://store");
+    sim.runtime(store).connect(kOwnerNode, "sim://owner");
+    sim.run_for(10'000);
+  }
+
+  uint16_t shards_;
+  int64_t blocking_delay_us_;
   uint64_t version_ = 0;
   uint64_t link_seq_ = 0;
 };

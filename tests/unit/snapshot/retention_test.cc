@@ -44,6 +44,7 @@ std::set<std::string> named_by(SnapshotStorage* storage, const Names& manifests)
   for (const std::string& name : manifests) {
     const auto manifest = read_manifest(storage, name);
     EXPECT_TRUE(manifest.ok());
+    if (!manifest) continue;
     for (const proto::StateFile& file : manifest->files()) out.insert(file.object());
   }
   return out;
@@ -137,15 +138,19 @@ class Cluster {
     Owner& owner = *owners_[owners_.size() - 1 - std::min<size_t>(who % 3, owners_.size() - 1)];
     switch (what % 12) {
       case 0:
-      case 1:
         return owner.writer.write(owner.epoch, 1 + who % 5);
+      case 1:
+        return upload(&owner);
       case 2:
+        return register_one(&owner);
       case 3:
       case 4:
-        return upload(&owner);
       case 5:
       case 6:
-        return register_one(&owner);
+        owner.writer.write(owner.epoch, 1 + who % 5);
+        upload(&owner);
+        register_one(&owner);
+        return;
       case 7:
         return remove(&owner, owner.answers.size() - 1);
       case 8:
@@ -226,7 +231,9 @@ class Cluster {
     newest_.push_front(manifest);
     if (newest_.size() > 2) newest_.pop_back();
     for (const std::string& object : named_by(&storage_, {manifest})) {
-      registered_[manifest][object] = *storage_.get(object);
+      const auto got = storage_.get(object);
+      RC_ASSERT(got.ok());
+      registered_[manifest][object] = *got;
     }
     owner->answers.push_back(retained());
   }

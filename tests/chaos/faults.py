@@ -1,0 +1,103 @@
+"""Ways to break a machine: its disk, its files, its memory, its clock."""
+
+import os
+import subprocess
+from contextlib import contextmanager
+
+FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
+
+
+def fill_disk(directory):
+    """Takes all the room that is left on the disk of `directory`; give_room() gives it back."""
+    ballast = directory / "ballast"
+    with open(ballast, "wb", buffering=0) as out:
+        for size in (1 << 20, 1 << 12, 1):
+            try:
+                while out.write(b"\0" * size) == size:
+                    pass
+            except OSError:
+                pass  # the disk is full
+    return ballast
+
+
+def give_room(ballast):
+    os.unlink(ballast)
+
+
+# --- files ----------------------------------------------------------------------------------------
+
+
+def damage(path, rng):
+    """Damages a file in one of several ways; which."""
+    size = path.stat().st_size
+    how = rng.choice(["a bit flipped", "a block of zeros", "cut off", "emptied", "something behind"])
+    with open(path, "r+b") as file:
+        if how == "a bit flipped":
+            at = rng.randrange(max(1, size))
+            file.seek(at)
+            byte = file.read(1) or b"\0"
+            file.seek(at)
+            file.write(bytes([byte[0] ^ (1 << rng.randrange(8))]))
+        elif how == "a block of zeros":
+            file.seek(rng.randrange(max(1, size)))
+            file.write(b"\0" * min(512, size))
+        elif how == "cut off":
+            file.truncate(rng.randrange(max(1, size)))
+        elif how == "emptied":
+            file.truncate(0)
+        else:
+            file.seek(0, os.SEEK_END)
+            file.write(rng.randbytes(64))
+    return how
+
+
+def state_files(directory, kind):
+    """Files of states below a directory: "sst", "manifest" (ours) or "rocksdb" (CURRENT and RocksDB's
+    own manifest), by key partition's directory, the newest last."""
+    patterns = {"sst": ["*.sst"], "manifest": ["manifest-*"],
+                "rocksdb": ["db-*/CURRENT", "db-*/MANIFEST-*"]}[kind]
+    found = {}
+    for place in sorted(directory.rglob("k-*")):
+        if place.is_dir():
+            files = [path for pattern in patterns for path in place.rglob(pattern)
+                     if path.is_file() and not path.name.endswith((".tmp", ".partial"))]
+            if files:
+                found[place] = sorted(files, key=lambda path: (path.stat().st_mtime, path.name))
+    return found
+
+
+# --- slow disks, wrong clocks ---------------------------------------------------------------------
+
+
+@contextmanager
+def slow_fsync(pid, milliseconds):
+    """Every fsync and fdatasync of a process takes so much longer."""
+    strace = subprocess.Popen(
+        ["strace", "-f", "-qq", "-p", str(pid), "-o", "/dev/null", "-e", "trace=fsync,fdatasync",
+         "-e", f"inject=fsync,fdatasync:delay_enter={milliseconds * 1000}"],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield
+        if strace.poll() is not None:
+            raise AssertionError("strace did not stay with the process")
+    finally:
+        strace.terminate()
+        strace.wait()
+
+
+class WrongClock:
+    """The wall clock of a process, to be set off while it runs; its monotonic clock stays right."""
+
+    def __init__(self, process):
+        self._file = process.directory / "clock"
+        self.jump(0)
+        process.environment = {
+            "LD_PRELOAD": FAKETIME, "FAKETIME_TIMESTAMP_FILE": str(self._file),
+            "FAKETIME_CACHE_DURATION": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            "DONT_FAKE_MONOTONIC": "1"}
+
+    def jump(self, seconds):
+        """It is off by so much, within a second."""
+        partial = self._file.with_suffix(".new")
+        partial.write_text(f"{seconds:+d}\n")
+        partial.rename(self._file)

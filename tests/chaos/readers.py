@@ -1,0 +1,216 @@
+"""Readers that ask both stores for random keys all the while, and check on the spot what can be
+checked without the fold: a key that had rows has them for ever, its count never falls, and no key
+partition's offset vector goes back, over restarts of the store too. What is answered is kept, to be
+compared with the fold afterwards; how fresh it was is kept for every key partition."""
+
+import json
+import random
+import threading
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+import cluster as tidemill
+import fold
+from feeder import JOB
+
+PERIOD_S = 0.05
+KEYS_AT_ONCE = 12
+KEPT_PER_VIEW = 600
+VIEWS = {"customer": ("customer_id", "count_lifetime"),
+         "terminal_risk": ("terminal_id", "nb_tx_lifetime")}
+
+
+@dataclass
+class Kept:
+    """One row of an answer."""
+
+    store: str
+    view: str
+    key: str
+    as_of: int
+    vector: list
+    values: dict  # feature -> value
+    statuses: dict
+    whole: bool  # all features of the view were asked for
+
+
+@dataclass
+class Trace:
+    """What one store answered over time: per key partition (when, freshness in ms or None)."""
+
+    samples: dict = field(default_factory=lambda: defaultdict(list))
+    event_lags: list = field(default_factory=list)  # (when, ms)
+    answers: int = 0
+    not_ready: int = 0
+    unanswered: int = 0
+
+
+class Reader(threading.Thread):
+    """Reads one store. `keys`: view -> keys to ask for."""
+
+    def __init__(self, name, address, keys, seed):
+        super().__init__(daemon=True)
+        self.store = name
+        self.client = tidemill.HttpClient(address, timeout_s=1.0)
+        self.keys = keys
+        self.rng = random.Random(seed)
+        self.trace = Trace()
+        self.violations = []
+        self.kept = {view: [] for view in VIEWS}
+        self._seen = defaultdict(int)
+        self._vectors = {}  # key partition -> the newest
+        self._counts = {}  # (view, key) -> count over all time
+        self.places = {}  # key partition -> a customer in it
+        self._stop = threading.Event()
+        self._error = None
+
+    def stop(self):
+        self._stop.set()
+        self.join()
+        if self._error is not None:
+            raise self._error
+
+    def run(self):
+        try:
+            turn = 0
+            while not self._stop.is_set():
+                began = time.monotonic()
+                self._read(turn)
+                turn += 1
+                self._stop.wait(max(0.0, began + PERIOD_S - time.monotonic()))
+        except Exception as error:  # noqa: BLE001: raised again by stop()
+            self._error = error
+
+    def _read(self, turn):
+        if turn % 4 == 0 or not self.places:
+            view = self.rng.choice(list(VIEWS))
+            keys = self.rng.sample(self.keys[view], KEYS_AT_ONCE)
+            self._ask(view, keys, f"{view}.*", whole=True)
+        else:
+            self._ask("customer", list(self.places.values()), "customer.count_lifetime",
+                      whole=False)
+
+    def _ask(self, view, keys, features, whole):
+        join_key, _ = VIEWS[view]
+        request = {"job": JOB, "features": [features], "entities": {join_key: keys},
+                   "offsets": True}
+        now = time.monotonic()
+        try:
+            status, body = self.client.call("POST", "/v1/features", json.dumps(request))
+        except tidemill.Unreachable:
+            status = None
+        if status != 200:
+            if status not in (None, 404, 503):
+                self.violations.append(f"{self.store} answered {status} {body}")
+            self.trace.unanswered += 1
+            for key_partition in self.places:
+                self.trace.samples[key_partition].append((now, None))
+            return
+        self._take(view, keys, body, whole)
+
+    def _take(self, view, keys, body, whole):
+        now = time.monotonic()
+        wall_us = time.time() * 1e6
+        as_of = fold.parse_time(body["as_of"])
+        columns = {result["feature"].partition(".")[2]: result for result in body["results"]}
+        count = columns[VIEWS[view][1]]
+        for row, key in enumerate(keys):
+            version = body["offsets"][view][row]
+            if count["statuses"][row] == "NOT_READY":
+                self._take_not_ready(view, key, columns, row, now)
+                continue
+            vector = [offset for offset, _ in version["offset_vector"]]
+            key_partition = version["key_partition"]
+            self.trace.answers += 1
+            self._check_progress(view, key, key_partition, vector, count, row)
+            self._note_freshness(view, key, key_partition, version, count, row, now, wall_us)
+            self._keep(Kept(self.store, view, key, as_of, vector,
+                            {name: c["values"][row] for name, c in columns.items()},
+                            {name: c["statuses"][row] for name, c in columns.items()}, whole))
+
+    def _take_not_ready(self, view, key, columns, row, now):
+        self.trace.not_ready += 1
+        if any(column["values"][row] is not None for column in columns.values()):
+            self.violations.append(f"{self.store} {view} {key}: NOT_READY with a value")
+        if view == "customer":
+            for key_partition, customer in self.places.items():
+                if customer == key:
+                    self.trace.samples[key_partition].append((now, None))
+
+    def _check_progress(self, view, key, key_partition, vector, count, row):
+        before = self._vectors.get(key_partition, vector)
+        if any(then > now for then, now in zip(before, vector)) or len(before) > len(vector):
+            self.violations.append(
+                f"{self.store}: key partition {key_partition} went back from {before} to {vector}")
+        self._vectors[key_partition] = vector
+        counted = self._counts.get((view, key), 0)
+        value, status = count["values"][row], count["statuses"][row]
+        if value < counted or (counted and status == "NOT_FOUND"):
+            self.violations.append(f"{self.store} {view} {key}: {value} {status} at {vector}, and "
+                                   f"{counted} before")
+        self._counts[view, key] = max(counted, value)
+
+    def _note_freshness(self, view, key, key_partition, version, count, row, now, wall_us):
+        freshness = count["freshness_ms"][row]
+        self.trace.samples[key_partition].append((now, freshness))
+        reached = [fold.parse_time(time) for _, time in version["offset_vector"] if time]
+        if reached:
+            self.trace.event_lags.append((now, (wall_us - min(reached)) / 1000))
+        if view == "customer":
+            self.places.setdefault(key_partition, key)
+
+    def _keep(self, kept):
+        """A sample over the whole run, each row with the same odds; of whole rows only."""
+        if not kept.whole:
+            return
+        self._seen[kept.view] += 1
+        rows = self.kept[kept.view]
+        if len(rows) < KEPT_PER_VIEW:
+            rows.append(kept)
+            return
+        place = self.rng.randrange(self._seen[kept.view])
+        if place < KEPT_PER_VIEW:
+            rows[place] = kept
+
+
+# --- figures --------------------------------------------------------------------------------------
+
+FRESH_MS = 1000
+
+
+def longest_outage(traces, since, until):
+    """The longest time within [since, until] in which no store gave an answer for some key partition
+    that was fresher than a second; 0 if it is no longer than a few turns of the readers."""
+    worst = 0.0
+    for key_partition in set().union(*(trace.samples for trace in traces)):
+        fresh = sorted(when for trace in traces for when, ms in trace.samples[key_partition]
+                       if ms is not None and ms < FRESH_MS and since <= when <= until)
+        edges = [since, *fresh, until]
+        worst = max([worst, *(b - a for a, b in zip(edges, edges[1:]))])
+    return worst if worst > 5 * PERIOD_S else 0.0
+
+
+def percentile(values, share):
+    values = sorted(values)
+    return values[min(len(values) - 1, int(share * len(values)))] if values else None
+
+
+def freshness(traces, since, until):
+    """All freshness answered within [since, until], in ms."""
+    return [ms for trace in traces for samples in trace.samples.values() for when, ms in samples
+            if ms is not None and since <= when <= until]
+
+
+def staleness(trace, key_partitions, since):
+    """What keeps a store from being fresh in all key partitions since then, or nothing."""
+    stale, unasked = [], []
+    for key_partition in range(key_partitions):
+        samples = trace.samples.get(key_partition)
+        if not samples or samples[-1][0] < since:
+            unasked.append(key_partition)
+        elif samples[-1][1] is None or samples[-1][1] >= FRESH_MS:
+            stale.append((key_partition, samples[-1][1]))
+    if unasked:
+        return f"no answer yet for key partitions {unasked}"
+    return f"freshness (ms) by key partition: {stale[:6]}" if stale else ""

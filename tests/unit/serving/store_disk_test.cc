@@ -1,0 +1,253 @@
+// What a store has on disk: restarts, damage, more state than memory.
+#include <gtest/gtest.h>
+#include <rocksdb/env.h>
+
+#include "shared/base/hash.h"
+#include "shared/plan/entity_key.h"
+#include "shared/state/partition_disk.h"
+#include "tests/unit/serving/test_store.h"
+
+namespace tidemill::test {
+namespace {
+
+using json = nlohmann::json;
+
+class StoreDisk : public testing::Test {
+ protected:
+  explicit StoreDisk(int64_t budget_bytes = 0) : t_(config(budget_bytes), 1) {}
+
+  static StoreConfig config(int64_t budget_bytes) {
+    StoreConfig out;
+    out.snapshot_interval_ms = 1'000;
+    out.memory_budget_bytes = budget_bytes;
+    return out;
+  }
+  static KeyPartitionId k_of(const std::string& key) {
+    return KeyPartitionId(key_partition_of(hash_entity_key(key, hash_bytes("customer_id", 0)), 4));
+  }
+  static Buffer rows_of(const std::vector<std::string>& keys) {
+    std::vector<TestRow> rows;
+    for (const std::string& key : keys) rows.push_back({key});
+    return block_of(rows);
+  }
+  // More rows of a key partition that stands at `from`.
+  void more(KeyPartitionId k, uint64_t seq, uint64_t from, const std::vector<std::string>& keys,
+            bool current = true) {
+    FramePart part = TestStore::part(k, PartKind::kRows, seq, from + 1);
+    part.session = session_;
+    part.from_version = from;
+    part.payload = {rows_of(keys)};
+    part.current = current;
+    t_.send_part(part);
+  }
+  void written() { t_.sim.run_for(3'000'000); }
+  json ask(const std::vector<std::string>& keys) {
+    const json body = {{"job", "small"},
+                       {"features", {"customer.count_1h"}},
+                       {"entities", {{"customer_id", keys}}}};
+    const auto got = t_.call("POST", "/v1/features", body.dump());
+    return got && got->status == 200 ? json::parse(got->body)["results"][0] : json();
+  }
+  int health() { return t_.call("GET", "/health")->status; }
+  std::string directory(KeyPartitionId k) { return partition_directory("/store", JobId(1), k); }
+  std::vector<std::string> files(KeyPartitionId k) {
+    std::vector<std::string> out;
+    t_.disk->env()->GetChildren(directory(k), &out).PermitUncheckedError();
+    std::sort(out.begin(), out.end());
+    return out;
+  }
+  ReplicaState register_at(KeyPartitionId k, uint64_t epoch) {
+    t_.open(k, epoch, ++session_);
+    return t_.fake_owner().states.back().entries.at(0);
+  }
+
+  TestStore t_;
+  uint64_t session_ = 1;
+};
+
+const KeyPartitionId kOfA =
+    KeyPartitionId(key_partition_of(hash_entity_key("a", hash_bytes("customer_id", 0)), 4));
+
+TEST_F(StoreDisk, GoesOnFromWhatItHadAfterARestart) {
+  t_.show({small_plan()});
+  t_.fill(kOfA, {rows_of({"a", "a"})}, kStart);
+  written();
+  t_.restart();
+  t_.show({small_plan()});
+  const ReplicaState held = register_at(kOfA, 1);
+  EXPECT_TRUE(held.holds_state);
+  EXPECT_EQ(held.version, 2u);
+  EXPECT_EQ(held.offsets.at(1).offset, 17u);
+  // Until it is where its owner is, nothing is answered: neither a count that was, nor none.
+  EXPECT_EQ(ask({"a"})["statuses"], json({"NOT_READY"}));
+  EXPECT_EQ(ask({"a"})["values"], json({nullptr}));
+  EXPECT_EQ(health(), 503);
+  more(kOfA, 0, 2, {"a"}, false);
+  EXPECT_EQ(ask({"a"})["statuses"], json({"NOT_READY"}));
+  more(kOfA, 1, 3, {"a"}, true);
+  EXPECT_EQ(ask({"a"})["values"], json({4}));
+  t_.sim.run_for(100'000);
+  EXPECT_EQ(health(), 200);
+}
+
+TEST_F(StoreDisk, WhatWasNotWrittenIsAskedForAgain) {
+  t_.show({small_plan()});
+  t_.fill(kOfA, {rows_of({"a"})}, kStart);
+  written();
+  more(kOfA, 3, 2, {"a"});
+  t_.restart();
+  t_.show({small_plan()});
+  EXPECT_EQ(register_at(kOfA, 1).version, 2u);
+}
+
+TEST_F(StoreDisk, DoesNotAnswerOwnersBeforeItKnowsWhatItHolds) {
+  TestStore slow(config(0), 1, /*blocking_delay_us=*/500'000);
+  slow.show({});
+  slow.show({small_plan()});
+  slow.restart();
+  auto view = std::make_shared<ClusterState>();
+  view->version = 9;
+  view->jobs[JobId(1)].id = JobId(1);
+  view->jobs[JobId(1)].plan = small_plan();
+  auto changed = std::make_unique<ViewChanged>();
+  changed->view = view;
+  slow.sim.post_from_outside(slow.store, {0, kStoreShardIndex}, std::move(changed));
+  slow.open(kOfA, 1, 1);
+  EXPECT_TRUE(slow.fake_owner().states.empty() || slow.fake_owner().states.back().entries.empty());
+  slow.sim.run_for(3'000'000);
+  slow.open(kOfA, 1, 1);
+  EXPECT_EQ(slow.fake_owner().states.back().entries.size(), 1u);
+}
+
+TEST_F(StoreDisk, ANewestManifestThatIsDamagedLeavesTheOneBefore) {
+  t_.show({small_plan()});
+  t_.fill(kOfA, {rows_of({"a"})}, kStart);
+  written();
+  more(kOfA, 3, 2, {"a"});
+  written();
+  std::vector<std::string> manifests;
+  for (const std::string& name : files(kOfA)) {
+    if (name.starts_with("manifest-")) manifests.push_back(name);
+  }
+  ASSERT_GE(manifests.size(), 2u);
+  t_.sim.crash(t_.store);
+  const std::string path = directory(kOfA) + "/" + manifests.back();
+  std::string bytes;
+  ASSERT_TRUE(rocksdb::ReadFileToString(t_.disk->env(), path, &bytes).ok());
+  bytes[bytes.size() / 2] ^= 1;
+  ASSERT_TRUE(rocksdb::WriteStringToFile(t_.disk->env(), bytes, path).ok());
+  t_.restart();
+  t_.show({small_plan()});
+  EXPECT_EQ(register_at(kOfA, 1).version, 2u);
+  more(kOfA, 0, 2, {"a", "a"});
+  EXPECT_EQ(ask({"a"})["values"], json({3}));
+}
+
+TEST_F(StoreDisk, RemovesWhatEndedJobsHeld) {
+  t_.show({small_plan()});
+  t_.fill(kOfA, {rows_of({"a"})}, kStart);
+  written();
+  EXPECT_FALSE(files(kOfA).empty());
+  t_.show({});
+  t_.sim.run_for(100'000);
+  EXPECT_TRUE(files(kOfA).empty());
+}
+
+TEST_F(StoreDisk, RemovesWhatJobsHeldThatEndedMeanwhile) {
+  t_.show({small_plan()});
+  t_.fill(kOfA, {rows_of({"a"})}, kStart);
+  written();
+  t_.restart();
+  EXPECT_FALSE(files(kOfA).empty());
+  t_.show({});
+  t_.sim.run_for(100'000);
+  EXPECT_TRUE(files(kOfA).empty());
+}
+
+TEST_F(StoreDisk, AJobThatComesAgainStartsFromNothing) {
+  t_.show({small_plan()});
+  t_.fill(kOfA, {rows_of({"a"})}, kStart);
+  written();
+  t_.show({});
+  t_.show({small_plan()});
+  EXPECT_FALSE(register_at(kOfA, 1).holds_state);
+}
+
+TEST_F(StoreDisk, WarmsUpAfterARestart) {
+  t_.show({small_plan()});
+  std::vector<std::string> keys;
+  for (int i = 0; keys.size() < 502; ++i) {
+    if (k_of(std::to_string(i)) == kOfA) keys.push_back(std::to_string(i));
+  }
+  const std::string none = keys.back();
+  keys.pop_back();
+  const std::string fresh = keys.back();
+  keys.pop_back();
+  t_.fill(kOfA, {rows_of(keys)}, kStart);
+  written();
+  t_.restart();
+  t_.show({small_plan()});
+  register_at(kOfA, 1);
+  more(kOfA, 0, 2, {keys[0], fresh});
+  t_.sim.run_for(2'000'000);
+  EXPECT_EQ(t_.report().keys(), 501u);
+  EXPECT_EQ(t_.report().cold_reads(), 0u);
+  EXPECT_EQ(ask({keys[0], keys[1], fresh, none})["values"], json({2, 1, 1, 0}));
+  EXPECT_EQ(t_.report().cold_reads(), 0u) << "nothing was left on disk alone";
+}
+
+TEST_F(StoreDisk, ReadsKeysThatAreOnlyOnDisk) {
+  t_.show({small_plan()});
+  t_.fill(kOfA, {rows_of({"a", "a"})}, kStart);
+  written();
+  t_.restart();
+  t_.show({small_plan()});
+  register_at(kOfA, 1);
+  more(kOfA, 0, 2, {"a"});
+  EXPECT_EQ(ask({"a", "none of it"})["values"].at(0), json(3));
+  const auto keys = t_.call("GET", "/v1/jobs/small/keys?view=customer&limit=3");
+  EXPECT_EQ(json::parse(keys->body)["keys"].size(), 1u);
+}
+
+class SmallStore : public StoreDisk {
+ protected:
+  static constexpr int64_t kBudget = 1 << 20;
+  SmallStore() : StoreDisk(kBudget) {}
+};
+
+// Ten times as much state as there is memory for: the answers are those of a store that has room.
+TEST_F(SmallStore, AnswersAlikeWithTenTimesTheState) {
+  constexpr int kKeys = 20'000;
+  constexpr int kRounds = 8;
+  t_.show({small_plan()});
+  std::map<KeyPartitionId, std::vector<std::string>> keys;
+  for (int i = 0; i < kKeys; ++i) keys[k_of(std::to_string(i))].push_back(std::to_string(i));
+  for (const auto& [k, of] : keys) t_.fill(k, {}, kStart);
+  uint64_t version = 2;
+  std::map<std::string, int> want;
+  for (int round = 0; round < kRounds; ++round, ++version) {
+    for (const auto& [k, of] : keys) {
+      std::vector<std::string> some;
+      for (size_t i = 0; i < of.size(); ++i) {
+        if ((i + static_cast<size_t>(round)) % 3 == 0) continue;
+        some.push_back(of[i]);
+        ++want[of[i]];
+      }
+      more(k, version + 1, version, some);
+    }
+    t_.sim.run_for(1'500'000);
+    const proto::JobReport report = t_.report();
+    EXPECT_LE(report.state_bytes() + report.pending_bytes(), kBudget + kBudget / 10) << round;
+    std::vector<std::string> asked;
+    for (int i = round; i < kKeys; i += kKeys / 300) asked.push_back(std::to_string(i));
+    json expected = json::array();
+    for (const std::string& key : asked) expected.push_back(want[key]);
+    EXPECT_EQ(ask(asked)["values"], expected) << round;
+  }
+  EXPECT_GT(t_.report().evicted_keys(), 0u);
+  EXPECT_GT(t_.report().cold_reads(), 0u);
+  EXPECT_GT(t_.report().disk_rows(), 50'000u);
+}
+
+}  // namespace
+}  // namespace tidemill::test
