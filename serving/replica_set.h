@@ -80,6 +80,8 @@ class ReplicaSet {
   // What was held on disk when the process began can be read again, and stays so.
   bool ready();
   Counts counts_of(JobId job) const;
+  // More is accounted for than may be: what comes next has no room until increments are written.
+  bool short_of_memory() const;
   uint64_t accounted_bytes() const;  // of states, of changes that are not on disk, of its caches
 
  private:

@@ -153,6 +153,10 @@ bool ReplicaSet::relieve() {
   return freed > 0 && slots == 0;
 }
 
+bool ReplicaSet::short_of_memory() const {
+  return limit_.bounded() && accounted_bytes() > limit_.bytes();
+}
+
 bool ReplicaSet::has_room(double share) const {
   return !limit_.bounded() ||
          static_cast<double>(accounted_bytes()) < share * static_cast<double>(limit_.bytes());

@@ -9,6 +9,7 @@ namespace tidemill {
 namespace {
 
 constexpr int64_t kReportIntervalUs = 250'000;
+constexpr int64_t kAckWaitsUs = 1'000'000;  // half of what a worker's link-stall-ms is
 constexpr uint64_t kReportTimer = 0;
 constexpr uint64_t kUpkeepTimer = 1;
 
@@ -50,6 +51,7 @@ void StoreShard::on_timer(uint64_t token) {
     return;
   }
   runtime_.start_timer(self_, replicas_.tick(), kUpkeepTimer);
+  send_acks();
   tell_ready();
 }
 
@@ -112,9 +114,22 @@ void StoreShard::on_frames(const Message& message) {
     HeldReplica* held = replicas_.find({frames->job, part.key_partition});
     if (held != nullptr && held->opened) apply(part, held, &ack, &refused);
   }
-  runtime_.send(self_, message.from, kFrameAck, ack.encode());
+  acks_.push_back({message.from, ack.encode(), runtime_.monotonic_us()});
+  send_acks();
   if (!refused.entries.empty()) {
     runtime_.send(self_, message.from, kReplicaStates, refused.encode());
+  }
+}
+
+// In their order. None waits so long that its link is given up: without a working disk memory cannot
+// be had by waiting.
+void StoreShard::send_acks() {
+  const int64_t now_us = runtime_.monotonic_us();
+  while (!acks_.empty()) {
+    Ack& first = acks_.front();
+    if (replicas_.short_of_memory() && now_us - first.since_us < kAckWaitsUs) return;
+    runtime_.send(self_, first.to, kFrameAck, std::move(first.body));
+    acks_.pop_front();
   }
 }
 

@@ -3,6 +3,7 @@
 // shard-affine
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <string>
@@ -102,6 +103,7 @@ class StoreShard : public Actor {
   void on_register(const Message& message);
   void on_frames(const Message& message);
   void apply(const FramePart& part, HeldReplica* held, FrameAck* ack, ReplicaStates* refused);
+  void send_acks();
   void on_read(ActorId from, std::unique_ptr<ReadRequest> request);
   // The keys of one key partition, which are in memory or nowhere.
   void read_keys(WaitingRead* waiting, const std::vector<size_t>& keys, const HeldReplica* held);
@@ -119,6 +121,14 @@ class StoreShard : public Actor {
   ActorId self_;
   ReplicaSet replicas_;
   std::map<JobId, Job> jobs_;
+  // Acknowledgements return credit: while memory is short they wait, so that owners send no more
+  // than the disk takes.
+  struct Ack {
+    ActorAddress to;
+    Buffer body;
+    int64_t since_us = 0;
+  };
+  std::deque<Ack> acks_;
   uint64_t view_version_ = 0;
   bool told_ready_ = false;
 };

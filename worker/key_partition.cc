@@ -42,8 +42,8 @@ KeyPartition::KeyPartition(std::shared_ptr<const Plan> plan, KeyPartitionId id, 
       epoch_(epoch),
       head_(std::move(head)),
       late_(plan_->tables()),
-      disk_holds_state_(!head_.ancestry.empty()),
-      disk_version_(head_.stamp().version) {
+      on_disk_(head_.stamp()),
+      disk_version_(on_disk_.version) {
   begin_epoch();
 }
 
@@ -54,11 +54,12 @@ KeyPartition::KeyPartition(std::shared_ptr<const Plan> plan, KeyPartitionId id, 
       epoch_(epoch),
       head_(standby.head()),
       late_(plan_->tables()),
-      disk_holds_state_(standby.on_disk() != Stamp{}),
-      disk_version_(standby.on_disk().version) {
+      on_disk_(standby.on_disk()),
+      // Of a former owner's after the two parted, it is no point of the owner's history.
+      disk_version_(lies_in(head_.ancestry, on_disk_) ? on_disk_.version : 0) {
   if (mutated(Mutation::kStandbySkipsAncestry)) head_.ancestry = {{epoch_, version()}};
   for (const Follower::Pending& p : standby.pending()) {
-    pending_.push_back({p.version, 0, p.change});
+    pending_.push_back({0, p.change});
     pending_bytes_ += p.change.bytes.size();
   }
   begin_epoch();
@@ -149,7 +150,7 @@ void KeyPartition::note_change(AppliedChange change, int64_t now_us) {
   advance(&head_.ancestry, {epoch_, change.version});
   change.rows_applied = head_.rows_applied;
   if (!change.blocks.empty()) {
-    pending_.push_back({change.version, now_us, {StateChange::Kind::kRows, change.blocks}});
+    pending_.push_back({now_us, {StateChange::Kind::kRows, change.blocks}});
     pending_bytes_ += change.blocks.size();
   }
   unsent_bytes_ += change.blocks.size() + sizeof(AppliedChange);
@@ -209,23 +210,24 @@ Increment KeyPartition::begin_increment(int64_t wall_us) {
   out.head = head_;
   out.head.too_late_rows = late_.dropped();
   out.head.too_late_by_view = late_.by_view();
-  out.from_version = disk_holds_state_ ? disk_version_ : 0;
-  out.whole = !disk_holds_state_;
+  out.from_version = on_disk_.version;
+  out.whole = on_disk_ == Stamp{};
   for (const Pending& p : pending_) out.changes.push_back(p.change);
   out.taken_at_us = wall_us;
-  writing_version_ = version();
+  writing_ = Writing{head_.stamp(), pending_.size()};
   return out;
 }
 
 void KeyPartition::end_increment(bool written) {
   ASSERT(writing());
-  const uint64_t version = writing_version_;
-  writing_version_ = 0;
+  const Writing ended = *writing_;
+  writing_.reset();
   if (!written) return;
-  disk_holds_state_ = true;
-  disk_version_ = version;
-  while (!pending_.empty() &&
-         (pending_.front().version <= version || mutated(Mutation::kDropPendingOnSnapshot))) {
+  on_disk_ = ended.stamp;
+  disk_version_ = on_disk_.version;
+  const size_t dropped =
+      mutated(Mutation::kDropPendingOnSnapshot) ? pending_.size() : ended.changes;
+  for (size_t i = 0; i < dropped; ++i) {
     pending_bytes_ -= pending_.front().change.bytes.size();
     pending_.pop_front();
   }

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <deque>
+#include <optional>
 #include <vector>
 
 #include "shared/plan/plan.h"
@@ -104,11 +105,11 @@ class KeyPartition {
   // Every replica has what is up to `version`.
   void drop_unsent(uint64_t version);
 
-  // Increments: one at a time. The state that the disk holds is that of disk_version().
-  bool disk_holds_state() const { return disk_holds_state_; }
+  // Increments: one at a time. What the disk holds may be scanned if it is an earlier point of this
+  // state's history, at disk_version(); else that is 0.
   uint64_t disk_version() const { return disk_version_; }
-  bool changed_since_disk() const { return !disk_holds_state_ || version() > disk_version_; }
-  bool writing() const { return writing_version_ != 0; }
+  bool changed_since_disk() const { return head_.stamp() != on_disk_; }
+  bool writing() const { return writing_.has_value(); }
   uint64_t pending_bytes() const { return pending_bytes_; }
   int64_t oldest_pending_us() const;  // monotonic; INT64_MAX: nothing is pending
   Increment begin_increment(int64_t wall_us);
@@ -116,9 +117,12 @@ class KeyPartition {
 
  private:
   struct Pending {
-    uint64_t version = 0;
     int64_t since_us = 0;  // monotonic
     StateChange change;
+  };
+  struct Writing {
+    Stamp stamp;
+    size_t changes = 0;
   };
 
   void begin_epoch();
@@ -139,11 +143,11 @@ class KeyPartition {
   uint64_t unsent_since_ = 0;
   uint64_t unsent_bytes_ = 0;
 
-  bool disk_holds_state_ = false;
+  Stamp on_disk_;  // without epoch: nothing
   uint64_t disk_version_ = 0;
   std::deque<Pending> pending_;
   uint64_t pending_bytes_ = 0;
-  uint64_t writing_version_ = 0;  // 0: nothing is being written
+  std::optional<Writing> writing_;
 };
 
 // A_k: min(least M_s of the sources still active, the owner's clock) - max_out_of_orderness -

@@ -69,10 +69,10 @@ void PartitionHost::report_owned(Job* job, proto::JobReport* out) {
     load->set_key_partition(k.value);
     load->set_rows(partition.rows_applied_here());
     // What a row costs is the same everywhere; measuring each part would cost more than it tells.
-    load->set_cpu_ns(all_rows == 0 ? 0
-                                   : static_cast<uint64_t>(static_cast<double>(spent_ns) *
-                                                           partition.rows_applied_here() /
-                                                           all_rows));
+    load->set_cpu_ns(all_rows == 0
+                         ? 0
+                         : static_cast<uint64_t>(static_cast<double>(spent_ns) *
+                                                 partition.rows_applied_here() / all_rows));
     load->set_disk_bytes(owner.disk_bytes);
   }
   if (!job->owned.empty()) {

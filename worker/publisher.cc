@@ -138,10 +138,8 @@ void Publisher::fetch_images(Link* link, Owned& owned) {
     if (!wanted) continue;
     OwnedPartition& owner = owned.at(k);
     const KeyPartition& partition = *owner.partition;
-    if (wanted->begin &&
-        (!partition.disk_holds_state() || partition.disk_version() < wanted->disk_version)) {
-      const uint64_t version = std::max(wanted->disk_version, partition.first_version() + 1);
-      owner.wanted_disk_version = std::max(owner.wanted_disk_version, version);
+    if (wanted->begin && partition.disk_version() < wanted->disk_version) {
+      owner.wanted_disk_version = std::max(owner.wanted_disk_version, wanted->disk_version);
       continue;
     }
     owner.disk->scan(*wanted, static_cast<size_t>(config_.frame_bytes) / 4);

@@ -90,13 +90,16 @@ void ReplicaSession::begin_rows(uint64_t version, const OffsetVector& offsets) {
   sent_.clear();
 }
 
-// The state that is walked must not be older than what the replica may hold already.
+// The state that is walked must not be older than what the replica may hold already, and rows must
+// be at hand from there on.
 void ReplicaSession::begin_images(const KeyPartition& owner, std::optional<uint64_t> since) {
   mode_ = Mode::kImages;
   images_.emplace();
   images_->scan = id_ << 16 | (next_scan_++ & 0xffff);
   images_->since = since;
-  images_->disk_version = replica_->holds_state ? owner.version() : 0;
+  const bool holds_nothing = !replica_->holds_state && held_ == Stamp{};
+  images_->disk_version =
+      holds_nothing ? std::max<uint64_t>(owner.unsent_since(), 1) : owner.version();
 }
 
 std::optional<ReplicaSession::ScanWanted> ReplicaSession::scan_wanted() const {

@@ -24,9 +24,7 @@ std::optional<int64_t> Snapshotter::due_since(const OwnedPartition& owner, uint6
   const int64_t now = runtime_.monotonic_us();
   if (owner.failed_at_us != 0 && now - owner.failed_at_us < kRetryUs) return {};
   const KeyPartition& partition = *owner.partition;
-  const bool lacks =
-      !partition.disk_holds_state() || partition.disk_version() < owner.wanted_disk_version;
-  if (owner.wanted_disk_version > 0 && lacks) return 0;
+  if (partition.disk_version() < owner.wanted_disk_version) return 0;
   if (trigger > owner.begun_trigger) return 1;
   if (pressed && partition.pending_bytes() > 0) return partition.oldest_pending_us();
   const bool something = partition.changed_since_disk() || !owner.in_storage;

@@ -5,6 +5,7 @@ import random
 import re
 import threading
 import time
+import traceback
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
@@ -47,29 +48,46 @@ class Outcome:
 
 
 class Monitor(threading.Thread):
-    """Asks the coordinator how things are, all the time."""
+    """Asks the coordinator how things are, all the time, and looks at what the readers get."""
 
-    def __init__(self, cluster):
+    def __init__(self, cluster, all_readers):
         super().__init__(daemon=True)
+        self._readers = all_readers
         self._coordinator = tidemill.HttpClient(cluster.coordinator.address, timeout_s=1)
-        self._stop = threading.Event()
+        self._ending = threading.Event()
         self.problem = "not asked yet"
         self.history = []  # (when, what is wrong or "")
         self.dead = {}  # node -> when it was seen dead
         self.job = {}
 
     def stop(self):
-        self._stop.set()
+        self._ending.set()
         self.join()
 
     def run(self):
-        while not self._stop.wait(0.1):
+        while not self._ending.wait(0.1):
             try:
-                self.problem = self._look()
+                self.problem = self._look() or self._stale()
             except (tidemill.Unreachable, KeyError) as error:
                 self.problem = f"no coordinator: {error}"
             if not self.history or self.history[-1][1] != self.problem:
                 self.history.append((time.monotonic(), self.problem))
+
+    def whole_since(self, fault):
+        """When the last problem since the fault was over; the fault, if there was none."""
+        since = fault
+        for when, problem in self.history:
+            if when >= fault and not problem:
+                since = when
+        return since
+
+    def _stale(self):
+        now = time.monotonic()
+        for reader in self._readers:
+            stale = readers.staleness(reader.trace, feeder.KEY_PARTITIONS, now - 1.0)
+            if stale:
+                return f"{reader.store}: {stale}"
+        return ""
 
     def _get(self, path):
         status, body = self._coordinator.call("GET", path)
@@ -139,40 +157,30 @@ class Experiment:
         """Lets the fault last."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            self.feed.check()
+            self._check_helpers()
             time.sleep(0.05)
 
-    def wait_until_whole(self, deadline_s=60, stores=None):
-        """Until everything is owned, restored and fresh in the stores (all of them unless named)
-        for a while; when it began to be."""
+    def wait_until_whole(self, deadline_s=60):
+        """Until everything is owned, restored and fresh in all stores, and stays so for a while."""
         since = time.monotonic()
 
         def whole():
             nonlocal since
-            self.feed.check()
-            problem = self.problem(since, stores)
-            if problem:
+            self._check_helpers()
+            if self.monitor.problem:
                 since = time.monotonic()
-                return False
             return time.monotonic() - since > CALM_S
 
         try:
             tidemill.wait_until(whole, "everything is owned, restored and fresh", deadline_s, 0.05)
         except tidemill.DeadlinePassed as passed:
-            raise tidemill.DeadlinePassed(f"{passed}; {self.problem(since, stores)}") from None
-        return since
+            raise tidemill.DeadlinePassed(f"{passed}; {self.monitor.problem}") from None
 
-    def problem(self, since, stores=None):
-        """What is wrong now, or nothing."""
-        if self.monitor.problem:
-            return self.monitor.problem
+    def _check_helpers(self):
+        """Raises if anything that the run needs has ended."""
+        self.feed.check()
         for reader in self.readers:
-            if stores is not None and reader.store not in stores:
-                continue
-            stale = readers.staleness(reader.trace, feeder.KEY_PARTITIONS, since - 1.0)
-            if stale:
-                return f"{reader.store}: {stale}"
-        return ""
+            reader.check()
 
     # --- the course of it -------------------------------------------------------------------------
 
@@ -183,6 +191,8 @@ class Experiment:
             self._run_cluster()
         except Exception as error:  # noqa: BLE001: it is part of the report
             self.outcome.problems.append(f"{type(error).__name__}: {error}")
+            if not isinstance(error, AssertionError):
+                self.outcome.problems.append(traceback.format_exc())
         finally:
             if self.cluster is not None and self.outcome.problems:
                 self._save_logs()
@@ -206,14 +216,13 @@ class Experiment:
             self._compare()
 
     def _start_watching(self):
-        self.monitor = Monitor(self.cluster)
-        self.monitor.start()
         self.addresses = {store.name: f"{store.node.address}:{STORE_HTTP}"
                           for store in self.cluster.of("store")}
         self.readers = [readers.Reader(name, address, self.keys, f"{self.seed} {name}")
                         for name, address in self.addresses.items()]
-        for reader in self.readers:
-            reader.start()
+        self.monitor = Monitor(self.cluster, self.readers)
+        for thread in (*self.readers, self.monitor):
+            thread.start()
 
     def _break_things(self):
         warm = time.monotonic()
@@ -221,14 +230,16 @@ class Experiment:
         self.sleep(max(0.0, warm + WARM_UP_S - time.monotonic()))
         calm = time.monotonic() - CALM_S
         self.scenario.act(self)
-        whole = self.wait_until_whole(deadline_s=90)
-        self._measure(calm, whole)
+        try:
+            self.wait_until_whole(deadline_s=90)
+        finally:
+            self._measure(calm)
 
-    def _measure(self, calm, whole):
+    def _measure(self, calm):
         traces = [reader.trace for reader in self.readers]
         out, fault, until = self.outcome, self._fault_at, time.monotonic()
         out.fault_s = None if self._healed_at is None else self._healed_at - fault
-        out.recovery_s = max(0.0, whole - fault)
+        out.recovery_s = self.monitor.whole_since(fault) - fault
         out.outage_s = readers.longest_outage(traces, fault, until)
         for reader in self.readers:
             out.outage_by_store_s[reader.store] = readers.longest_outage([reader.trace], fault,

@@ -36,6 +36,7 @@ class Process:
         self.running = None
         self.wanted = False  # it is to run, and started again if it ends
         self.ended_at = None
+        self.lock = threading.RLock()  # the supervisor's and the scenario's changes
         self.log = directory / "process.log"
 
     @property
@@ -55,14 +56,14 @@ class Process:
         return self.running is not None and self.running.poll() is None
 
     def start(self):
-        self.wanted = True
-        with self.log.open("ab") as log:
+        with self.lock, self.log.open("ab") as log:
             self.running = subprocess.Popen(
                 [*self.node.command, str(tidemill.BIN / f"tidemill-{self.kind}"),
                  *map(str, self.options)],
                 cwd=self.directory, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env={**os.environ, **self.environment}, start_new_session=True,
                 preexec_fn=self._join_group)
+            self.wanted, self.ended_at = True, None
 
     def _join_group(self):
         if self.group is not None:
@@ -70,18 +71,16 @@ class Process:
 
     def kill(self):
         """kill -9; it stays away."""
-        self.wanted = False
-        self.running.send_signal(signal.SIGCONT)
-        self.running.kill()
-        self.running.wait()
+        with self.lock:
+            self.wanted = False
+            self.running.kill()
+            self.running.wait()
 
     def end(self, patience_s=20):
         """As an operator would: SIGTERM; it stays away. True if it ended by itself."""
-        self.wanted = False
-        if not self.alive:
-            return True
-        self.running.send_signal(signal.SIGCONT)
-        self.running.terminate()
+        with self.lock:
+            self.wanted = False
+            self.running.terminate()
         try:
             self.running.wait(patience_s)
             return True
@@ -186,8 +185,9 @@ class ChaosCluster(tidemill.Cluster):
     def _supervise(self):
         while not self._stopping.wait(0.05):
             for process in list(self.list):
-                if process.wanted and not process.alive:
-                    self._ended(process)
+                with process.lock:
+                    if process.wanted and not process.alive:
+                        self._ended(process)
 
     def _ended(self, process):
         now = time.monotonic()
@@ -195,7 +195,6 @@ class ChaosCluster(tidemill.Cluster):
             process.ended_at = now
             self.ends.append((time.time(), process.name, process.running.returncode))
         elif now > process.ended_at + RESTART_AFTER_S:
-            process.ended_at = None
             process.start()
 
     def crashes(self, permitted=()):
@@ -207,7 +206,6 @@ class ChaosCluster(tidemill.Cluster):
         self._supervisor.join()
         for process in self.list:
             if process.alive:
-                process.wanted = False
                 process.kill()
 
 

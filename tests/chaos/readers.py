@@ -46,6 +46,11 @@ class Trace:
     unanswered: int = 0
 
 
+def moment(text):
+    """Microseconds; None: before any event."""
+    return None if text == "-infinity" else fold.parse_time(text)
+
+
 class Reader(threading.Thread):
     """Reads one store. `keys`: view -> keys to ask for."""
 
@@ -62,23 +67,27 @@ class Reader(threading.Thread):
         self._vectors = {}  # key partition -> the newest
         self._counts = {}  # (view, key) -> count over all time
         self.places = {}  # key partition -> a customer in it
-        self._stop = threading.Event()
+        self._ending = threading.Event()
         self._error = None
 
     def stop(self):
-        self._stop.set()
+        self._ending.set()
         self.join()
+        self.check()
+
+    def check(self):
+        """Raises what has ended it, if anything has."""
         if self._error is not None:
             raise self._error
 
     def run(self):
         try:
             turn = 0
-            while not self._stop.is_set():
+            while not self._ending.is_set():
                 began = time.monotonic()
                 self._read(turn)
                 turn += 1
-                self._stop.wait(max(0.0, began + PERIOD_S - time.monotonic()))
+                self._ending.wait(max(0.0, began + PERIOD_S - time.monotonic()))
         except Exception as error:  # noqa: BLE001: raised again by stop()
             self._error = error
 
@@ -112,7 +121,7 @@ class Reader(threading.Thread):
     def _take(self, view, keys, body, whole):
         now = time.monotonic()
         wall_us = time.time() * 1e6
-        as_of = fold.parse_time(body["as_of"])
+        as_of = moment(body["as_of"])
         columns = {result["feature"].partition(".")[2]: result for result in body["results"]}
         count = columns[VIEWS[view][1]]
         for row, key in enumerate(keys):
@@ -154,15 +163,15 @@ class Reader(threading.Thread):
     def _note_freshness(self, view, key, key_partition, version, count, row, now, wall_us):
         freshness = count["freshness_ms"][row]
         self.trace.samples[key_partition].append((now, freshness))
-        reached = [fold.parse_time(time) for _, time in version["offset_vector"] if time]
-        if reached:
+        reached = [moment(text) for _, text in version["offset_vector"]]
+        if None not in reached:
             self.trace.event_lags.append((now, (wall_us - min(reached)) / 1000))
         if view == "customer":
             self.places.setdefault(key_partition, key)
 
     def _keep(self, kept):
         """A sample over the whole run, each row with the same odds; of whole rows only."""
-        if not kept.whole:
+        if not kept.whole or kept.as_of is None:
             return
         self._seen[kept.view] += 1
         rows = self.kept[kept.view]

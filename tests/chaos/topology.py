@@ -130,7 +130,9 @@ class Network:
         return self
 
     def __exit__(self, kind, error, trace):
-        for name in self.nodes:
+        for number, name in enumerate(self.nodes, 2):
+            # Links first: the kernel removes a namespace, and what is in it, only some time later.
+            _run("ip", "link", "delete", f"chaos{number}")
             _run("ip", "netns", "delete", name)
         _run("ip", "link", "delete", BRIDGE)
 

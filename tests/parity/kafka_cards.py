@@ -105,13 +105,16 @@ class Feed:
 
 
 def wait_until_read(cluster, job, end_offsets, deadline_s=120):
-    """Until everything up to the end offsets (by partition of the topic) is in the store; the job."""
+    """Until everything up to the end offsets (by partition of the topic) is in the store, and the store
+    answers for all keys; the job."""
     last = {}
 
     def there():
         last.update(cluster.job(job))
         published = {s["partition"]: s["published"] for s in last["sources"]}
-        return [published.get(p, 0) for p in range(len(end_offsets))] == list(end_offsets)
+        ready = last["key_partitions"]["store_ready"] == last["key_partitions"]["total"]
+        return ready and [published.get(p, 0)
+                          for p in range(len(end_offsets))] == list(end_offsets)
 
     try:
         tidemill.wait_until(there, f"{job} has read and published {end_offsets}", deadline_s, 0.05)

@@ -41,6 +41,7 @@ def main(arguments=None):
     parser.add_argument("--customers", type=int, default=200_000)
     parser.add_argument("--terminals", type=int, default=100_000)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--replay", default="max", help="pace at which it is read")
     parser.add_argument("--sample", type=int, default=1_000, help="keys of each view")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--quick", action="store_true", help="a sixth of the events: twice the budget")
@@ -60,8 +61,8 @@ def show(directory, options):
     with ProcessCluster(workers=options.workers, worker_options=WORKER_OPTIONS,
                         store_options=store_options) as cluster:
         began = time.monotonic()
-        cluster.submit(cards.job_yaml(JOB, "transactions-*.csv", out_of_orderness="1h"),
-                       directory / "in")
+        cluster.submit(cards.job_yaml(JOB, "transactions-*.csv", out_of_orderness="1h",
+                                      replay=options.replay), directory / "in")
         cluster.wait_for_state(JOB, "COMPLETED", 600)
         seconds = time.monotonic() - began
         print(f"{options.events:,} events in {seconds:.1f} s: {options.events / seconds:,.0f} a second")

@@ -63,7 +63,7 @@ TEST_F(KeyPartitionTest, StartsWithNothing) {
   ASSERT_EQ(partition_.unsent().size(), 1u);
   EXPECT_EQ(partition_.unsent()[0].source, AppliedChange::kNoSource);
   EXPECT_EQ(partition_.head().ancestry, (Ancestry{{Epoch(3), 1}}));
-  EXPECT_FALSE(partition_.disk_holds_state());
+  EXPECT_EQ(partition_.disk_version(), 0u);
 }
 
 TEST_F(KeyPartitionTest, RowsOffsetAndVersionMoveInOneStep) {
@@ -207,7 +207,7 @@ TEST_F(KeyPartitionTest, AnIncrementHoldsWhatTheDiskDoesNot) {
   // What comes while it is written is of the next one.
   apply({.seq = 1, .end = kTwenty}, block_of({{"b"}}));
   partition_.end_increment(true);
-  EXPECT_TRUE(partition_.disk_holds_state());
+
   EXPECT_EQ(partition_.disk_version(), 2u);
   EXPECT_TRUE(partition_.changed_since_disk());
   const Increment second = partition_.begin_increment(100);
@@ -225,7 +225,7 @@ TEST_F(KeyPartitionTest, AnIncrementThatCouldNotBeWrittenIsInTheNextOne) {
   partition_.begin_increment(0);
   apply({.seq = 1, .end = kTwenty}, block_of({{"b"}}));
   partition_.end_increment(false);
-  EXPECT_FALSE(partition_.disk_holds_state());
+  EXPECT_EQ(partition_.disk_version(), 0u);
   const Increment again = partition_.begin_increment(0);
   EXPECT_TRUE(again.whole);
   EXPECT_EQ(again.changes.size(), 2u);

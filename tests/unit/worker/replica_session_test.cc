@@ -204,7 +204,7 @@ TEST_F(ReplicaSessionTest, AnEmptyReplicaGetsImagesOfWhatIsOnDiskThenRows) {
   ASSERT_TRUE(wanted.has_value());
   EXPECT_TRUE(wanted->begin);
   EXPECT_EQ(wanted->since, std::nullopt);
-  EXPECT_EQ(wanted->disk_version, 0u);  // whatever it holds
+  EXPECT_EQ(wanted->disk_version, 50u);  // what it holds: rows are at hand since
   give_page(former(), true, false, "one");
   EXPECT_EQ(next()->kind, PartKind::kImagesBegin);
   EXPECT_EQ(next()->payload[0].view(), "one");

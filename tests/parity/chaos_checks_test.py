@@ -1,0 +1,178 @@
+"""The checks of tests/chaos notice what they are for."""
+
+import random
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "chaos"))
+
+import cards  # noqa: E402
+import check  # noqa: E402
+import faults  # noqa: E402
+import feeder  # noqa: E402
+import fold  # noqa: E402
+import readers  # noqa: E402
+
+AS_OF = "2026-01-01T00:01:00Z"
+
+
+def events_of(rows):
+    """rows: (offset in partition 0, second of the minute, customer, amount)"""
+    names = ("transaction_id", "customer_id", "terminal_id", "amount", "is_fraud")
+    events = fold.Events(columns={name: [] for name in names})
+    for offset, second, customer, amount in rows:
+        events.times.append(fold.parse_time(f"2026-01-01T00:00:{second:02}Z"))
+        events.partitions.append(0)
+        events.offsets.append(offset)
+        for name, value in zip(names, (offset, customer, "7", amount, False)):
+            events.columns[name].append(value)
+    return events
+
+
+def answer(key_partition, vector, count, status="PRESENT", freshness=5):
+    return {"as_of": AS_OF,
+            "results": [{"feature": "customer.count_lifetime", "values": [count],
+                         "statuses": [status], "freshness_ms": [freshness]}],
+            "offsets": {"customer": [{"key_partition": key_partition, "version": [1, 1],
+                                      "offset_vector": [[o, AS_OF] for o in vector]}]}}
+
+
+class ReaderTest(unittest.TestCase):
+    def setUp(self):
+        self.reader = readers.Reader("store", "127.0.0.1:1", {}, 1)
+
+    def take(self, *arguments, **named):
+        self.reader._take("customer", ["1"], answer(*arguments, **named), whole=False)
+        return self.reader.violations
+
+    def test_progress_is_fine(self):
+        self.take(3, [1, 0], 1)
+        self.assertEqual(self.take(3, [2, 4], 3), [])
+        self.assertEqual(self.reader.trace.answers, 2)
+
+    def test_vector_that_goes_back(self):
+        self.take(3, [5, 7], 1)
+        self.assertIn("went back", self.take(3, [6, 6], 2)[0])
+
+    def test_vector_that_gets_shorter(self):
+        self.take(3, [5, 7], 1)
+        self.assertIn("went back", self.take(3, [5], 1)[0])
+
+    def test_count_that_falls(self):
+        self.take(3, [5], 4)
+        self.assertIn("4 before", self.take(3, [5], 3)[0])
+
+    def test_key_that_is_not_found_any_more(self):
+        self.take(3, [5], 4)
+        self.assertTrue(self.take(3, [5], 0, status="NOT_FOUND"))
+
+    def test_not_ready_with_a_value(self):
+        self.assertIn("NOT_READY", self.take(3, [5], 0, status="NOT_READY")[0])
+
+    def test_not_ready_is_no_violation_and_not_fresh(self):
+        self.take(3, [5], 4)
+        self.assertEqual(self.take(3, [5], None, status="NOT_READY"), [])
+        self.assertEqual([ms for _, ms in self.reader.trace.samples[3]], [5, None])
+
+
+class FreshnessTest(unittest.TestCase):
+    def trace(self, samples):
+        trace = readers.Trace()
+        trace.samples[0] = samples
+        return trace
+
+    def test_outage_is_the_longest_time_without_a_fresh_answer(self):
+        every_tenth = [(t / 10, 20) for t in range(0, 31)]
+        late = [(t / 10, 2000) for t in range(31, 50)]
+        again = [(t / 10, 20) for t in range(50, 61)]
+        outage = readers.longest_outage([self.trace(every_tenth + late + again)], 1.0, 6.0)
+        self.assertAlmostEqual(outage, 2.0)
+
+    def test_other_store_covers(self):
+        silent = self.trace([(0.0, 20), (5.0, 20)])
+        serving = self.trace([(t / 10, 20) for t in range(0, 51)])
+        self.assertEqual(readers.longest_outage([silent, serving], 0.0, 5.0), 0.0)
+        self.assertAlmostEqual(readers.longest_outage([silent], 0.0, 5.0), 5.0)
+
+    def test_staleness(self):
+        trace = self.trace([(10.0, 20)])
+        self.assertEqual(readers.staleness(trace, 1, 9.0), "")
+        self.assertIn("no answer", readers.staleness(trace, 1, 11.0))
+        self.assertIn("[1]", readers.staleness(trace, 2, 9.0))
+        self.assertIn("1500", readers.staleness(self.trace([(10.0, 1500)]), 1, 9.0))
+
+
+class FoldTest(unittest.TestCase):
+    """An answer at its own offset vector."""
+
+    def setUp(self):
+        events = events_of([(0, 10, "1", 2.5), (1, 20, "1", 4.0), (2, 30, "2", 1.0)])
+        self.truth = check.Truth([3], feeder.views_of(events), {"customer": ["1"]})
+
+    def kept(self, vector, change=None, status="PRESENT"):
+        view = self.truth.views[0]
+        expected = view.rows.fold("1", view.features, fold.parse_time(AS_OF), vector)
+        values = {f.name: fold.as_json(v) for f, v in zip(view.features, expected)}
+        values.update(change or {})
+        return readers.Kept("store", "customer", "1", fold.parse_time(AS_OF), vector, values,
+                            {name: status for name in values}, True)
+
+    def mismatches(self, kept):
+        verdict = check.Verdict()
+        check.check_kept([kept], self.truth, verdict)
+        self.assertEqual(verdict.answers, 1)
+        return verdict.mismatches
+
+    def test_right_answers(self):
+        self.assertEqual(self.mismatches(self.kept([2])), [])
+        self.assertEqual(self.mismatches(self.kept([0], status="NOT_FOUND")), [])
+
+    def test_wrong_value(self):
+        [text] = self.mismatches(self.kept([1], {"count_lifetime": 2}))
+        self.assertIn("count_lifetime is 2, the fold says 1", text)
+
+    def test_false_not_found(self):
+        self.assertTrue(self.mismatches(self.kept([1], status="NOT_FOUND")))
+
+
+class DamageTest(unittest.TestCase):
+    def test_every_way_changes_the_file(self):
+        with tempfile.TemporaryDirectory() as directory:
+            ways = set()
+            for seed in range(40):
+                path = Path(directory, "file")
+                path.write_bytes(bytes(range(1, 256)) * 8)
+                before = path.read_bytes()
+                ways.add(faults.damage(path, random.Random(seed)))
+                self.assertNotEqual(path.read_bytes(), before)
+            self.assertEqual(len(ways), 5)
+
+    def test_files_are_found_by_key_partition(self):
+        with tempfile.TemporaryDirectory() as directory:
+            place = Path(directory, "job-00000001", "k-00003")
+            (place / "db-1").mkdir(parents=True)
+            for name in ("a.sst", "manifest-1-2", "manifest-1-2.tmp", "db-1/CURRENT"):
+                (place / name).write_text("x")
+            found = {kind: [path.name for path in files]
+                     for kind in ("sst", "manifest", "rocksdb")
+                     for files in faults.state_files(Path(directory), kind).values()}
+            self.assertEqual(found, {"sst": ["a.sst"], "manifest": ["manifest-1-2"],
+                                     "rocksdb": ["CURRENT"]})
+
+
+class JobTest(unittest.TestCase):
+    def test_windows_of_the_job_are_those_of_the_fold(self):
+        class Broker:
+            address = "127.0.0.1:1"
+        yaml = feeder.job_yaml(Broker, "topic", 1)
+        self.assertIn("standby_replicas: 1", yaml)
+        for view in feeder.views_of(events_of([(0, 1, "1", 1.0)])):
+            self.assertTrue(view.lifetime)
+        self.assertIn(f"offset: {feeder.LABEL_DELAY}", yaml)
+        self.assertNotIn(cards.LABEL_DELAY + "}", yaml)
+
+
+if __name__ == "__main__":
+    unittest.main()
