@@ -7,7 +7,8 @@
 namespace tidemill {
 namespace {
 
-constexpr size_t kWritesAtOnce = 1;  // per shard: cold reads want the blocking pool too
+constexpr size_t kWritesAtOnce = 1;     // per shard: cold reads want the blocking pool too
+constexpr size_t kWritesForMemory = 3;  // while memory is short: writes wait for syncs, mostly
 constexpr int64_t kWriteAgainUs = 1'000'000;
 constexpr int64_t kTickUs = 50'000;
 constexpr int64_t kBusyTickUs = 5'000;
@@ -90,7 +91,7 @@ void ReplicaSet::write_what_is_due(int64_t now_us) {
 // The changes that have waited longest, whether they are due or not. A disk that has just failed
 // is left alone.
 void ReplicaSet::write_oldest() {
-  while (writing_ < kWritesAtOnce && !failing_) {
+  while (writing_ < kWritesForMemory && !failing_) {
     HeldReplica* oldest = nullptr;
     for (auto& [id, held] : held_) {
       if (held.pending_since_us == INT64_MAX || !may_write(held)) continue;
@@ -153,8 +154,10 @@ bool ReplicaSet::relieve() {
   return freed > 0 && slots == 0;
 }
 
+// And writing is going to help: with little that is not on disk yet, waiting for it gains nothing.
 bool ReplicaSet::short_of_memory() const {
-  return limit_.bounded() && accounted_bytes() > limit_.bytes();
+  return limit_.bounded() && writing_ > 0 && pending_bytes() > limit_.bytes() / 8 &&
+         accounted_bytes() > limit_.bytes();
 }
 
 bool ReplicaSet::has_room(double share) const {

@@ -9,7 +9,7 @@ namespace tidemill {
 namespace {
 
 constexpr int64_t kReportIntervalUs = 250'000;
-constexpr int64_t kAckWaitsUs = 1'000'000;  // half of what a worker's link-stall-ms is
+constexpr int64_t kAckIntervalUs = 1'000'000;  // half of what a worker's link-stall-ms is
 constexpr uint64_t kReportTimer = 0;
 constexpr uint64_t kUpkeepTimer = 1;
 
@@ -114,22 +114,27 @@ void StoreShard::on_frames(const Message& message) {
     HeldReplica* held = replicas_.find({frames->job, part.key_partition});
     if (held != nullptr && held->opened) apply(part, held, &ack, &refused);
   }
-  acks_.push_back({message.from, ack.encode(), runtime_.monotonic_us()});
+  acks_[message.from].waiting.push_back(ack.encode());
   send_acks();
   if (!refused.entries.empty()) {
     runtime_.send(self_, message.from, kReplicaStates, refused.encode());
   }
 }
 
-// In their order. None waits so long that its link is given up: without a working disk memory cannot
-// be had by waiting.
+// In their order. While memory is short one goes now and then, so that the link is not given up,
+// and so that without a working disk, when no memory can be had by waiting, the store goes on.
 void StoreShard::send_acks() {
   const int64_t now_us = runtime_.monotonic_us();
-  while (!acks_.empty()) {
-    Ack& first = acks_.front();
-    if (replicas_.short_of_memory() && now_us - first.since_us < kAckWaitsUs) return;
-    runtime_.send(self_, first.to, kFrameAck, std::move(first.body));
-    acks_.pop_front();
+  const bool wait = replicas_.short_of_memory();
+  for (auto it = acks_.begin(); it != acks_.end();) {
+    Acks& acks = it->second;
+    while (!acks.waiting.empty() && (!wait || now_us - acks.sent_us >= kAckIntervalUs)) {
+      runtime_.send(self_, it->first, kFrameAck, std::move(acks.waiting.front()));
+      acks.waiting.pop_front();
+      acks.sent_us = now_us;
+    }
+    const bool over = acks.waiting.empty() && now_us - acks.sent_us >= kAckIntervalUs;
+    it = over ? acks_.erase(it) : std::next(it);
   }
 }
 

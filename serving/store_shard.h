@@ -123,12 +123,11 @@ class StoreShard : public Actor {
   std::map<JobId, Job> jobs_;
   // Acknowledgements return credit: while memory is short they wait, so that owners send no more
   // than the disk takes.
-  struct Ack {
-    ActorAddress to;
-    Buffer body;
-    int64_t since_us = 0;
+  struct Acks {
+    std::deque<Buffer> waiting;
+    int64_t sent_us = 0;
   };
-  std::deque<Ack> acks_;
+  std::map<ActorAddress, Acks> acks_;
   uint64_t view_version_ = 0;
   bool told_ready_ = false;
 };

@@ -204,6 +204,7 @@ void Publisher::forget_what_all_have(Owned& owned) {
 
 bool Publisher::all_answered(KeyPartitionId k) const {
   return std::all_of(links_.begin(), links_.end(), [&](const auto& link) {
+    if (!link.second.store) return true;
     const auto session = link.second.sessions.find(k);
     return session == link.second.sessions.end() || session->second.answered();
   });

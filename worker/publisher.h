@@ -33,7 +33,8 @@ class Publisher {
   // Sends what credit allows; regularly, and after an acknowledgement.
   void publish(Owned& owned);
 
-  // Every replica has said where it stands, or was told of by nobody.
+  // Every store's replica has said where it stands, or was told of by nobody. A standby that was
+  // chosen when its owner was lost has a state to restore first, which is not waited for.
   bool all_answered(KeyPartitionId k) const;
   // Offsets of a source behind `from` at which replicas of a key partition stand that are ahead of
   // it: rising, each once.

@@ -6,6 +6,7 @@ import re
 import threading
 import time
 import traceback
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
@@ -33,12 +34,14 @@ class Outcome:
     mismatches: int = 0
     detection_s: float = None
     detected_by: str = ""
+    warnings: dict = field(default_factory=dict)  # event of a log since the fault -> lines
     fault_s: float = None  # how long it lasted
-    recovery_s: float = None
-    outage_s: float = None
+    recovery_s: float = None  # until everything was owned, restored and fresh in every store
+    outage_s: float = None  # by what answers say of their freshness
+    lag_outage_s: float = None  # by event times
     outage_by_store_s: dict = field(default_factory=dict)
     freshness_p99_ms: dict = field(default_factory=dict)  # before and since the fault
-    event_lag_p99_ms: dict = field(default_factory=dict)
+    lag_p99_ms: dict = field(default_factory=dict)
     not_ready: int = 0
     unanswered: int = 0
     catch_up_s: float = None  # after the feed had stopped
@@ -50,9 +53,9 @@ class Outcome:
 class Monitor(threading.Thread):
     """Asks the coordinator how things are, all the time, and looks at what the readers get."""
 
-    def __init__(self, cluster, all_readers):
+    def __init__(self, cluster, all_readers, fresh_ms):
         super().__init__(daemon=True)
-        self._readers = all_readers
+        self._readers, self._fresh_ms = all_readers, fresh_ms
         self._coordinator = tidemill.HttpClient(cluster.coordinator.address, timeout_s=1)
         self._ending = threading.Event()
         self.problem = "not asked yet"
@@ -84,7 +87,8 @@ class Monitor(threading.Thread):
     def _stale(self):
         now = time.monotonic()
         for reader in self._readers:
-            stale = readers.staleness(reader.trace, feeder.KEY_PARTITIONS, now - 1.0)
+            stale = readers.staleness(reader.trace, feeder.KEY_PARTITIONS, now - 1.0,
+                                      self._fresh_ms)
             if stale:
                 return f"{reader.store}: {stale}"
         return ""
@@ -194,7 +198,7 @@ class Experiment:
             if not isinstance(error, AssertionError):
                 self.outcome.problems.append(traceback.format_exc())
         finally:
-            if self.cluster is not None and self.outcome.problems:
+            if self.cluster is not None and (self.outcome.problems or self.options.keep_logs):
                 self._save_logs()
             self._forget_topic()
         return self.outcome
@@ -211,8 +215,12 @@ class Experiment:
             self._start_watching()
             try:
                 self._break_things()
+                self.feed.stop()
+                self._wait_until_served()
             finally:
                 self.feed.stop()
+                self._stop_watching()
+                self._note_ends()
             self._compare()
 
     def _start_watching(self):
@@ -220,7 +228,7 @@ class Experiment:
                           for store in self.cluster.of("store")}
         self.readers = [readers.Reader(name, address, self.keys, f"{self.seed} {name}")
                         for name, address in self.addresses.items()]
-        self.monitor = Monitor(self.cluster, self.readers)
+        self.monitor = Monitor(self.cluster, self.readers, self.options.fresh_ms)
         for thread in (*self.readers, self.monitor):
             thread.start()
 
@@ -240,16 +248,18 @@ class Experiment:
         out, fault, until = self.outcome, self._fault_at, time.monotonic()
         out.fault_s = None if self._healed_at is None else self._healed_at - fault
         out.recovery_s = self.monitor.whole_since(fault) - fault
-        out.outage_s = readers.longest_outage(traces, fault, until)
+        fresh_ms = self.options.fresh_ms
+        out.outage_s, out.lag_outage_s = (
+            readers.longest_outage(traces, fault, until, what, fresh_ms)
+            for what in (readers.FRESHNESS, readers.LAG))
         for reader in self.readers:
-            out.outage_by_store_s[reader.store] = readers.longest_outage([reader.trace], fault,
-                                                                         until)
+            out.outage_by_store_s[reader.store] = readers.longest_outage(
+                [reader.trace], fault, until, readers.LAG, fresh_ms)
         for name, begin, end in (("before", calm, fault), ("since", fault, until)):
             out.freshness_p99_ms[name] = readers.percentile(
-                readers.freshness(traces, begin, end), 0.99)
-            out.event_lag_p99_ms[name] = readers.percentile(
-                [ms for trace in traces for when, ms in trace.event_lags if begin <= when <= end],
-                0.99)
+                readers.all_of(traces, begin, end, readers.FRESHNESS), 0.99)
+            out.lag_p99_ms[name] = readers.percentile(
+                readers.all_of(traces, begin, end, readers.LAG), 0.99)
         out.detection_s, out.detected_by = self._detection()
 
     def _detection(self):
@@ -264,28 +274,30 @@ class Experiment:
                 when = datetime.fromisoformat(found[1]).replace(tzinfo=timezone.utc).timestamp()
                 if when >= self._fault_wall:
                     signs.append((when - self._fault_wall, f"{process.name}: {found[3]}"))
+                    self.outcome.warnings[found[3]] = self.outcome.warnings.get(found[3], 0) + 1
         return min(signs, default=(None, ""))
 
     # --- afterwards -------------------------------------------------------------------------------
 
+    def _wait_until_served(self):
+        out = self.outcome
+        out.ends = feeder.end_offsets(self.broker, self.topic)
+        out.events = sum(out.ends)
+        out.catch_up_s = check.wait_until_served(self.cluster, self.addresses, out.ends, self.keys)
+
     def _compare(self):
         out = self.outcome
-        ends = out.ends = feeder.end_offsets(self.broker, self.topic)
-        out.events = sum(ends)
-        try:
-            out.catch_up_s = check.wait_until_served(self.cluster, self.addresses, ends, self.keys)
-        finally:
-            self._stop_watching()
         events = feeder.read_back(self.broker, self.topic, self.keys["customer"],
                                   self.keys["terminal_risk"], self.directory)
-        truth = check.Truth(ends, feeder.views_of(events), self.keys)
+        truth = check.Truth(out.ends, feeder.views_of(events), self.keys)
         verdict = check.Verdict()
         as_of = check.leading_edge(next(iter(self.addresses.values())), self.keys)
         check.check_stores(self.addresses, truth, as_of, verdict)
         for reader in self.readers:
             for kept in reader.kept.values():
                 check.check_kept(kept, truth, verdict)
-        out.compared, out.mismatches = verdict.answers, len(verdict.mismatches)
+        out.compared = verdict.answers
+        out.mismatches += len(verdict.mismatches)
         out.problems += verdict.mismatches[:10]
 
     def _stop_watching(self):
@@ -298,9 +310,14 @@ class Experiment:
             out.unanswered += reader.trace.unanswered
             out.mismatches += len(reader.violations)
             out.problems += reader.violations[:5]
+
+    def _note_ends(self):
+        out = self.outcome
         crashes = self.cluster.crashes(self.may_crash)
-        out.problems += [f"{name} crashed by signal {-code}" for name, code in crashes]
-        out.notes += [f"{name} ended with exit code {code}" for _, name, code in self.cluster.ends]
+        out.problems += [f"{name} crashed by signal {-code}" for name, code in crashes[:5]]
+        ends = Counter((name, code) for _, name, code in self.cluster.ends)
+        out.notes += [f"{name} ended with exit code {code}" + (f", {n} times" if n > 1 else "")
+                      for (name, code), n in ends.items()]
 
     def _save_logs(self):
         place = self.options.logs / f"{self.scenario.name}-{self.seed}"

@@ -37,10 +37,12 @@ class Kept:
 
 @dataclass
 class Trace:
-    """What one store answered over time: per key partition (when, freshness in ms or None)."""
+    """What one store answered over time, per key partition: (when, freshness in ms, lag in ms), or
+    None for both: no answer. The freshness is what the answer says; the lag is how far behind the
+    clock the event times are that the slowest source partition has reached, which is known without
+    believing anybody."""
 
     samples: dict = field(default_factory=lambda: defaultdict(list))
-    event_lags: list = field(default_factory=list)  # (when, ms)
     answers: int = 0
     not_ready: int = 0
     unanswered: int = 0
@@ -114,7 +116,7 @@ class Reader(threading.Thread):
                 self.violations.append(f"{self.store} answered {status} {body}")
             self.trace.unanswered += 1
             for key_partition in self.places:
-                self.trace.samples[key_partition].append((now, None))
+                self.trace.samples[key_partition].append((now, None, None))
             return
         self._take(view, keys, body, whole)
 
@@ -145,7 +147,7 @@ class Reader(threading.Thread):
         if view == "customer":
             for key_partition, customer in self.places.items():
                 if customer == key:
-                    self.trace.samples[key_partition].append((now, None))
+                    self.trace.samples[key_partition].append((now, None, None))
 
     def _check_progress(self, view, key, key_partition, vector, count, row):
         before = self._vectors.get(key_partition, vector)
@@ -162,10 +164,9 @@ class Reader(threading.Thread):
 
     def _note_freshness(self, view, key, key_partition, version, count, row, now, wall_us):
         freshness = count["freshness_ms"][row]
-        self.trace.samples[key_partition].append((now, freshness))
         reached = [moment(text) for _, text in version["offset_vector"]]
-        if None not in reached:
-            self.trace.event_lags.append((now, (wall_us - min(reached)) / 1000))
+        lag = None if None in reached else (wall_us - min(reached)) / 1000
+        self.trace.samples[key_partition].append((now, freshness, lag))
         if view == "customer":
             self.places.setdefault(key_partition, key)
 
@@ -185,16 +186,17 @@ class Reader(threading.Thread):
 
 # --- figures --------------------------------------------------------------------------------------
 
-FRESH_MS = 1000
+FRESHNESS, LAG = 1, 2  # places in a sample
 
 
-def longest_outage(traces, since, until):
+def longest_outage(traces, since, until, what, fresh_ms):
     """The longest time within [since, until] in which no store gave an answer for some key partition
-    that was fresher than a second; 0 if it is no longer than a few turns of the readers."""
+    that was fresher than that; 0 if it is no longer than a few turns of the readers."""
     worst = 0.0
     for key_partition in set().union(*(trace.samples for trace in traces)):
-        fresh = sorted(when for trace in traces for when, ms in trace.samples[key_partition]
-                       if ms is not None and ms < FRESH_MS and since <= when <= until)
+        fresh = sorted(sample[0] for trace in traces for sample in trace.samples[key_partition]
+                       if sample[what] is not None and sample[what] < fresh_ms
+                       and since <= sample[0] <= until)
         edges = [since, *fresh, until]
         worst = max([worst, *(b - a for a, b in zip(edges, edges[1:]))])
     return worst if worst > 5 * PERIOD_S else 0.0
@@ -205,21 +207,22 @@ def percentile(values, share):
     return values[min(len(values) - 1, int(share * len(values)))] if values else None
 
 
-def freshness(traces, since, until):
-    """All freshness answered within [since, until], in ms."""
-    return [ms for trace in traces for samples in trace.samples.values() for when, ms in samples
-            if ms is not None and since <= when <= until]
+def all_of(traces, since, until, what):
+    """All freshness, or all lag, of answers within [since, until], in ms."""
+    return [sample[what] for trace in traces for samples in trace.samples.values()
+            for sample in samples if sample[what] is not None and since <= sample[0] <= until]
 
 
-def staleness(trace, key_partitions, since):
-    """What keeps a store from being fresh in all key partitions since then, or nothing."""
+def staleness(trace, key_partitions, since, fresh_ms):
+    """What keeps a store from being fresh in all key partitions since then, or nothing. By event
+    times: what answers say of their freshness is the word of processes that may be broken."""
     stale, unasked = [], []
     for key_partition in range(key_partitions):
         samples = trace.samples.get(key_partition)
         if not samples or samples[-1][0] < since:
             unasked.append(key_partition)
-        elif samples[-1][1] is None or samples[-1][1] >= FRESH_MS:
-            stale.append((key_partition, samples[-1][1]))
+        elif samples[-1][LAG] is None or samples[-1][LAG] >= fresh_ms:
+            stale.append((key_partition, samples[-1][LAG]))
     if unasked:
         return f"no answer yet for key partitions {unasked}"
-    return f"freshness (ms) by key partition: {stale[:6]}" if stale else ""
+    return f"lag (ms) by key partition: {stale[:6]}" if stale else ""

@@ -238,7 +238,7 @@ def worker_fsync_slow(run):
 
 # --- memory, clocks -------------------------------------------------------------------------------
 
-STORE_BUDGET_MB = 96
+STORE_BUDGET_MB = 64
 
 
 def with_budget(run):
@@ -256,6 +256,45 @@ def store_memory_limited(run):
     run.fault()
     run.sleep(20)
     run.healed()
+    note_disk_reads(run)
+
+
+@scenario(prepare=with_budget)
+def store_files_damaged_in_use(run):
+    """Files that a store reads keys from are damaged while it does."""
+    store = run.cluster.of("store")[0]
+    run.note(f"a budget of {STORE_BUDGET_MB} MB for {store.name}")
+    run.sleep(10)
+    run.fault()
+    for kind in ("sst", "rocksdb"):
+        damage_states(run, store.data, kind, only_newest=False)
+    run.sleep(10)
+    run.healed()
+    note_disk_reads(run)
+
+
+@scenario(prepare=with_budget)
+def store_with_budget_wiped(run):
+    """It is filled with images again, within its budget."""
+    store = run.cluster.of("store")[0]
+    run.note(f"a budget of {STORE_BUDGET_MB} MB for {store.name}, which is killed and wiped")
+    run.sleep(10)
+    run.fault()
+    store.kill()
+    store.wipe()
+    run.sleep(1)
+    store.start()
+    run.healed()
+    run.sleep(5)
+    note_disk_reads(run)
+
+
+def note_disk_reads(run):
+    """A RocksDB is opened over the files of a key partition when a key of it is read from disk."""
+    store = run.cluster.of("store")[0]
+    opened = len(list(store.data.rglob("db-*/CURRENT")))
+    usage = int((store.group / "memory.max_usage_in_bytes").read_text()) // MB
+    run.note(f"keys of {opened} key partitions were read from disk; at most {usage} MB were in use")
 
 
 def in_group(run):

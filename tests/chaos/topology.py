@@ -17,6 +17,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,7 +78,11 @@ def _settle_in():
 
 
 def _clean_up(directory):
-    shutil.rmtree(directory, ignore_errors=True)
+    # Processes that the kernel is still ending may write meanwhile.
+    end = time.monotonic() + 10
+    while directory.exists() and time.monotonic() < end:
+        shutil.rmtree(directory, ignore_errors=True)
+        time.sleep(0.05)
     group = CGROUPS / directory.name
     for path in sorted(group.glob("*"), reverse=True):
         if path.is_dir():

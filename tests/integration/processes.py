@@ -38,6 +38,7 @@ class Process:
 
     def start(self):
         """Starts it; `wait_ready` waits for it."""
+        self.asked_to_end = False
         self.began = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
@@ -67,11 +68,13 @@ class Process:
 
     def kill(self):
         """kill -9, and waits until it is gone."""
+        self.asked_to_end = True
         self.process.kill()
         self.process.wait()
 
     def end(self, deadline_s=10.0):
         """Asks it to end, and kills it if it does not."""
+        self.asked_to_end = True
         tidemill.send_signal(self.pid, signal.SIGCONT)
         self.process.terminate()
         try:
@@ -155,6 +158,13 @@ class ProcessCluster(Cluster):
         process = self._new_worker(options)
         self._wait_joined(process)
         return process
+
+    def job(self, name):
+        """As Cluster's. A process that has ended by itself is not waited for."""
+        for process in self.started:
+            assert process.asked_to_end or process.process.poll() is None, (
+                f"{process.name} has ended by itself")
+        return super().job(name)
 
     def running_workers(self):
         return [p for p in self.started

@@ -74,34 +74,38 @@ class ReaderTest(unittest.TestCase):
     def test_not_ready_is_no_violation_and_not_fresh(self):
         self.take(3, [5], 4)
         self.assertEqual(self.take(3, [5], None, status="NOT_READY"), [])
-        self.assertEqual([ms for _, ms in self.reader.trace.samples[3]], [5, None])
+        self.assertEqual([ms for _, ms, _ in self.reader.trace.samples[3]], [5, None])
 
 
 class FreshnessTest(unittest.TestCase):
     def trace(self, samples):
         trace = readers.Trace()
-        trace.samples[0] = samples
+        trace.samples[0] = [(*sample, sample[1]) for sample in samples]
         return trace
 
     def test_outage_is_the_longest_time_without_a_fresh_answer(self):
         every_tenth = [(t / 10, 20) for t in range(0, 31)]
         late = [(t / 10, 2000) for t in range(31, 50)]
         again = [(t / 10, 20) for t in range(50, 61)]
-        outage = readers.longest_outage([self.trace(every_tenth + late + again)], 1.0, 6.0)
+        outage = readers.longest_outage([self.trace(every_tenth + late + again)], 1.0, 6.0,
+                                        readers.FRESHNESS, 1000)
         self.assertAlmostEqual(outage, 2.0)
+
+    def outage(self, *traces):
+        return readers.longest_outage(traces, 0.0, 5.0, readers.LAG, 1000)
 
     def test_other_store_covers(self):
         silent = self.trace([(0.0, 20), (5.0, 20)])
         serving = self.trace([(t / 10, 20) for t in range(0, 51)])
-        self.assertEqual(readers.longest_outage([silent, serving], 0.0, 5.0), 0.0)
-        self.assertAlmostEqual(readers.longest_outage([silent], 0.0, 5.0), 5.0)
+        self.assertEqual(self.outage(silent, serving), 0.0)
+        self.assertAlmostEqual(self.outage(silent), 5.0)
 
     def test_staleness(self):
         trace = self.trace([(10.0, 20)])
-        self.assertEqual(readers.staleness(trace, 1, 9.0), "")
-        self.assertIn("no answer", readers.staleness(trace, 1, 11.0))
-        self.assertIn("[1]", readers.staleness(trace, 2, 9.0))
-        self.assertIn("1500", readers.staleness(self.trace([(10.0, 1500)]), 1, 9.0))
+        self.assertEqual(readers.staleness(trace, 1, 9.0, 1000), "")
+        self.assertIn("no answer", readers.staleness(trace, 1, 11.0, 1000))
+        self.assertIn("[1]", readers.staleness(trace, 2, 9.0, 1000))
+        self.assertIn("1500", readers.staleness(self.trace([(10.0, 1500)]), 1, 9.0, 1000))
 
 
 class FoldTest(unittest.TestCase):

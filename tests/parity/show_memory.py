@@ -41,13 +41,15 @@ def main(arguments=None):
     parser.add_argument("--customers", type=int, default=200_000)
     parser.add_argument("--terminals", type=int, default=100_000)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--key-partitions", type=int, default=128)
     parser.add_argument("--replay", default="max", help="pace at which it is read")
     parser.add_argument("--sample", type=int, default=1_000, help="keys of each view")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--quick", action="store_true", help="a sixth of the events: twice the budget")
     options = parser.parse_args(arguments)
     if options.quick:
-        options.events, options.times = options.events // 6, 1.5
+        parser.set_defaults(events=1_300_000, times=1.5)
+        options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="tidemill-memory-") as directory:
         return show(Path(directory), options)
 
@@ -61,17 +63,21 @@ def show(directory, options):
     with ProcessCluster(workers=options.workers, worker_options=WORKER_OPTIONS,
                         store_options=store_options) as cluster:
         began = time.monotonic()
-        cluster.submit(cards.job_yaml(JOB, "transactions-*.csv", out_of_orderness="1h",
-                                      replay=options.replay), directory / "in")
+        yaml = cards.job_yaml(JOB, "transactions-*.csv", out_of_orderness="1h",
+                              replay=options.replay)
+        cluster.submit(yaml.replace("leading_edge:", f"key_partitions: {options.key_partitions}\n"
+                                    "leading_edge:", 1), directory / "in")
         cluster.wait_for_state(JOB, "COMPLETED", 600)
         seconds = time.monotonic() - began
         print(f"{options.events:,} events in {seconds:.1f} s: {options.events / seconds:,.0f} a second")
+        ingested = peak_bytes(cluster.store_process.pid)
         cluster.cli("snapshot", "trigger", JOB, "--wait")
         tally, read_seconds = check_sample(cluster, views, keys, end_offsets)
         print(f"{tally.answers:,} keys at random, {tally.values:,} values, 0 mismatches "
               f"({tally.answers / read_seconds:,.0f} keys a second)")
         check_evicted(cluster)
         check_state(cluster, options)
+        print(f"store: at most {ingested / MB:.1f} MB resident until all had been ingested")
         check_memory(cluster, options)
     return 0
 

@@ -6,6 +6,7 @@ import show_bad_events
 import show_card_transactions
 import show_generated_days
 import show_kafka
+import show_savepoint
 import show_source_changed
 from cluster import QUICK
 
@@ -26,6 +27,9 @@ class ShowsTest(unittest.TestCase):
     def test_bad_events(self):
         arguments = ["--events=150000", "--bad=2000", "--rate=12000"] if QUICK else []
         self.assertEqual(show_bad_events.main(arguments), 0)
+
+    def test_savepoint(self):
+        self.assertEqual(show_savepoint.main(["--quick"] if QUICK else []), 0)
 
     def test_source_changed(self):
         self.assertEqual(show_source_changed.main([]), 0)

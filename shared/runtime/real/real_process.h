@@ -31,6 +31,7 @@ struct RealProcessConfig {
   uint16_t shards = 1;
   uint16_t blocking_threads = 2;
   uint32_t messages_per_turn = 64;       // of one actor before the others get their turn
+  int64_t turn_us = 5'000;               // likewise: a turn that has taken so long ends
   size_t mailbox_bytes_max = 64u << 20;  // bodies waiting for one actor
   size_t link_messages_max = 16'384;     // on their way to one node
   size_t link_bytes_max = 64u << 20;

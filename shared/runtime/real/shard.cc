@@ -133,6 +133,7 @@ void Shard::take_turns() {
 }
 
 void Shard::take_turn(ActorSlot& slot) {
+  const int64_t ends_us = real_monotonic_us() + core_.config().turn_us;
   for (uint32_t i = 0; i < core_.config().messages_per_turn && !slot.mailbox.empty(); ++i) {
     if (stopping_.load(std::memory_order_relaxed)) return;
     Message message = std::move(slot.mailbox.front());
@@ -140,6 +141,8 @@ void Shard::take_turn(ActorSlot& slot) {
     slot.messages.fetch_sub(1, std::memory_order_relaxed);
     slot.bytes.fetch_sub(message.body.size(), std::memory_order_relaxed);
     slot.actor->receive(std::move(message));
+    // Large messages take milliseconds each: heartbeats and reads do not wait for many of them.
+    if (real_monotonic_us() >= ends_us) return;
   }
 }
 

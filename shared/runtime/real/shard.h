@@ -1,7 +1,7 @@
 // Shard: one thread, its event loop, its actors and its timers; the Runtime that they see.
 //
-// Actors take turns: at most messages_per_turn messages of one, then the next. Messages from
-// the shard itself go straight into a mailbox; those from other threads through the inbox.
+// Actors take turns: at most messages_per_turn messages and turn_us of one, then the next. Messages
+// from the shard itself go straight into a mailbox; those from other threads through the inbox.
 //
 // shard-affine, except what is marked thread-safe.
 #pragma once

@@ -71,6 +71,39 @@ TEST(RealProcess, NodesAreRandomUnlessGiven) {
   EXPECT_EQ(make_process(config)->node(), NodeId{1});
 }
 
+TEST(RealProcess, AnActorWhoseMessagesTakeLongLeavesOthersTheirTurn) {
+  constexpr ActorId kOther{0, 2};
+  RealProcessConfig config = quiet_config();
+  config.turn_us = 2'000;
+  auto process = make_process(config);
+  int handled = 0;
+  int handled_before_other = -1;
+  process->spawn(kSelf, [&](Runtime& r) {
+    auto actor = std::make_unique<LambdaActor>();
+    actor->on_start = [&r] {
+      for (uint64_t i = 0; i < 30; ++i) {
+        r.post_local(kSelf, kSelf, std::make_unique<NumberPayload>(i));
+      }
+      r.post_local(kSelf, kOther, std::make_unique<NumberPayload>(0));
+    };
+    actor->on_message = [&](Message) {
+      const int64_t end_us = r.monotonic_us() + 1'000;
+      while (r.monotonic_us() < end_us) {
+      }
+      if (++handled == 30) r.stop(0, "all are handled");
+    };
+    return actor;
+  });
+  process->spawn(kOther, [&](Runtime&) {
+    auto actor = std::make_unique<LambdaActor>();
+    actor->on_message = [&](Message) { handled_before_other = handled; };
+    return actor;
+  });
+  EXPECT_EQ(process->run(), 0);
+  EXPECT_GE(handled_before_other, 1);
+  EXPECT_LE(handled_before_other, 3);
+}
+
 TEST(RealProcess, SigtermEndsItInAnOrderlyWay) {
   RealProcessConfig config;
   auto process = make_process(config);

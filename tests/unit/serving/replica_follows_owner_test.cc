@@ -174,7 +174,7 @@ class Pair {
     const auto wanted = session_.scan_wanted();
     if (!wanted) return;
     if (wanted->begin) {
-      if (!owner_->disk_holds_state() || owner_->disk_version() < wanted->disk_version) {
+      if (owner_->disk_version() < wanted->disk_version) {
         write_owner();
       }
       auto begun = owner_disk_->scan(wanted->since);

@@ -14,7 +14,8 @@ using json = nlohmann::json;
 
 class StoreDisk : public testing::Test {
  protected:
-  explicit StoreDisk(int64_t budget_bytes = 0) : t_(config(budget_bytes), 1) {}
+  explicit StoreDisk(int64_t budget_bytes = 0, int64_t blocking_delay_us = 20)
+      : t_(config(budget_bytes), 1, blocking_delay_us) {}
 
   static StoreConfig config(int64_t budget_bytes) {
     StoreConfig out;
@@ -247,6 +248,31 @@ TEST_F(SmallStore, AnswersAlikeWithTenTimesTheState) {
   EXPECT_GT(t_.report().evicted_keys(), 0u);
   EXPECT_GT(t_.report().cold_reads(), 0u);
   EXPECT_GT(t_.report().disk_rows(), 50'000u);
+}
+
+class SlowSmallStore : public StoreDisk {
+ protected:
+  SlowSmallStore() : StoreDisk(1 << 20, 400'000) {}
+};
+
+// What cannot be written as fast as it comes is not acknowledged, so that owners stop sending; one
+// goes now and then, so that they do not give the link up.
+TEST_F(SlowSmallStore, AcknowledgesNoMoreThanItHasMemoryFor) {
+  constexpr uint64_t kParts = 60;
+  t_.show({small_plan()});
+  t_.fill(kOfA, {}, kStart);
+  const size_t filled = t_.fake_owner().acks.size();
+  std::vector<std::string> keys;
+  for (int i = 0; keys.size() < 500; ++i) {
+    if (k_of(std::to_string(i)) == kOfA) keys.push_back(std::to_string(i));
+  }
+  for (uint64_t i = 0; i < kParts; ++i) more(kOfA, 3 + i, 2 + i, keys);  // in 0.6 s
+  const size_t at_once = t_.fake_owner().acks.size() - filled;
+  EXPECT_GT(at_once, 0u);
+  EXPECT_LT(at_once, kParts / 2);
+  t_.sim.run_for(60'000'000);
+  EXPECT_EQ(t_.fake_owner().acks.size() - filled, kParts);
+  EXPECT_EQ(ask({keys[0]})["values"].at(0), json(kParts));
 }
 
 }  // namespace

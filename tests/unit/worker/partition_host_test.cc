@@ -319,6 +319,13 @@ TEST_F(PartitionHostTest, AStandbyFollowsAndGoesOnWhereItsOwnerWas) {
   EXPECT_EQ(registry().taken.back().rows(), 4u);
 }
 
+// One that was chosen when the owner before was lost has its state to restore first.
+TEST_F(PartitionHostTest, SessionsDoNotWaitForAStandby) {
+  constexpr NodeId kNotThereYet{77};
+  show(3, 6, kHostNode, {{kNotThereYet, 0}});
+  EXPECT_EQ(reader().opened.size(), 1u);
+}
+
 TEST_F(PartitionHostTest, WithoutASnapshotThatVerifiesItStartsFromNothing) {
   registry().manifests = {"job-00000001/k-00000/manifest-0000000000000001-0000000000000009"};
   const std::string damaged = "no manifest";
