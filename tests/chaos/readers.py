@@ -126,6 +126,8 @@ class Reader(threading.Thread):
         as_of = moment(body["as_of"])
         columns = {result["feature"].partition(".")[2]: result for result in body["results"]}
         count = columns[VIEWS[view][1]]
+        # Rows of one answer may stand at different vectors, none behind those of answers before.
+        before = dict(self._vectors)
         for row, key in enumerate(keys):
             version = body["offsets"][view][row]
             if count["statuses"][row] == "NOT_READY":
@@ -134,7 +136,8 @@ class Reader(threading.Thread):
             vector = [offset for offset, _ in version["offset_vector"]]
             key_partition = version["key_partition"]
             self.trace.answers += 1
-            self._check_progress(view, key, key_partition, vector, count, row)
+            self._check_progress(view, key, before.get(key_partition, []), key_partition, vector)
+            self._check_count(view, key, vector, count, row)
             self._note_freshness(view, key, key_partition, version, count, row, now, wall_us)
             self._keep(Kept(self.store, view, key, as_of, vector,
                             {name: c["values"][row] for name, c in columns.items()},
@@ -149,12 +152,14 @@ class Reader(threading.Thread):
                 if customer == key:
                     self.trace.samples[key_partition].append((now, None, None))
 
-    def _check_progress(self, view, key, key_partition, vector, count, row):
-        before = self._vectors.get(key_partition, vector)
+    def _check_progress(self, view, key, before, key_partition, vector):
         if any(then > now for then, now in zip(before, vector)) or len(before) > len(vector):
-            self.violations.append(
-                f"{self.store}: key partition {key_partition} went back from {before} to {vector}")
-        self._vectors[key_partition] = vector
+            self.violations.append(f"{self.store}: key partition {key_partition} went back from "
+                                   f"{before} to {vector} ({view} {key})")
+        reached = self._vectors.get(key_partition, vector)
+        self._vectors[key_partition] = max(reached, vector, key=sum)
+
+    def _check_count(self, view, key, vector, count, row):
         counted = self._counts.get((view, key), 0)
         value, status = count["values"][row], count["statuses"][row]
         if value < counted or (counted and status == "NOT_FOUND"):

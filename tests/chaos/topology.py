@@ -88,6 +88,7 @@ def _clean_up(directory):
         if path.is_dir():
             _remove_group(path)
     _remove_group(group)
+    _remove_group(CGROUPS)
 
 
 def _remove_group(path):

@@ -240,6 +240,26 @@ TEST_F(Damage, BlockOfZeros) {
   replace(config_, newest_file(), bytes);
   expect_the_one_before();
 }
+// Found when it is read, as the file was whole when the state was opened.
+TEST_F(Damage, FileInUseDamagedAnywhere) {
+  ASSERT_TRUE(good(open(config_)->write(state_.change_rows(20'000, 5'000))));
+  const std::string name = open(config_)->manifest()->files(3).name();
+  const std::string bytes = read(config_, name);
+  ASSERT_GT(bytes.size(), 100u << 10) << "one of several blocks";
+  std::vector<StateKey> keys;
+  for (const auto& [key, image] : state_.images()) {
+    keys.push_back({std::get<0>(key), std::get<1>(key), std::get<2>(key)});
+  }
+  for (size_t at = 0; at < bytes.size(); at += bytes.size() / 40) {
+    auto disk = open(config_);
+    replace(config_, name, flipped(bytes, at));
+    const auto got = disk->get(keys);
+    const bool noticed = !got && got.error().code() == ErrorCode::kCorrupt;
+    EXPECT_TRUE(noticed || at > bytes.size() / 2) << "nothing seen of the damage at " << at;
+    disk.reset();
+    replace(config_, name, bytes);
+  }
+}
 TEST_F(Damage, FileOfAnotherVersion) {
   replace(config_, newest_file(), read(config_, newest().files(1).name()));
   expect_the_one_before();
