@@ -77,7 +77,10 @@ class Monitor(threading.Thread):
                 self.history.append((time.monotonic(), self.problem))
 
     def whole_since(self, fault):
-        """When the last problem since the fault was over; the fault, if there was none."""
+        """When the last problem since the fault was over; the fault, if there was none; None, if it
+        is not over."""
+        if self.history[-1][1]:
+            return None
         since = fault
         for when, problem in self.history:
             if when >= fault and not problem:
@@ -247,7 +250,8 @@ class Experiment:
         traces = [reader.trace for reader in self.readers]
         out, fault, until = self.outcome, self._fault_at, time.monotonic()
         out.fault_s = None if self._healed_at is None else self._healed_at - fault
-        out.recovery_s = self.monitor.whole_since(fault) - fault
+        whole = self.monitor.whole_since(fault)
+        out.recovery_s = None if whole is None else whole - fault
         fresh_ms = self.options.fresh_ms
         out.outage_s, out.lag_outage_s = (
             readers.longest_outage(traces, fault, until, what, fresh_ms)

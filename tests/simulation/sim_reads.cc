@@ -59,7 +59,8 @@ void SimReads::read(size_t store, const std::string& join_key, const std::vector
   for (const SimView& view : kSimViews) {
     if (view.join_key == join_key) request["features"].push_back(view.name + std::string(".*"));
   }
-  const Asked asked{store, machines_->wipes(store), job_, join_key, keys, at_end, greatest_};
+  const Asked asked{
+      store, sim_->node(machines_->process(store)).value, job_, join_key, keys, at_end, greatest_};
   auto call = std::make_unique<StoreHttpCall>();
   call->request = {"POST", "/v1/features", "application/json", request.dump()};
   call->respond = [=, this](HttpResponse response) {
@@ -86,7 +87,7 @@ void SimReads::check(const std::string& body, const Asked& asked) {
 void SimReads::check_offsets(const json& held, const Asked& asked) {
   if (asked.job != job_) return;
   const json& now = held["offset_vector"];
-  const Held partition{asked.store, asked.wipes, held["key_partition"].get<uint32_t>()};
+  const Held partition{asked.store, asked.incarnation, held["key_partition"].get<uint32_t>()};
   const std::string what =
       "V of key partition " + held["key_partition"].dump() + " in " + machine_name(asked.store);
   auto& greatest = greatest_[partition];

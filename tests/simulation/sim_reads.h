@@ -49,14 +49,15 @@ class SimReads {
                      TimeUs end, const std::string& where);
 
  private:
-  // Of a store, with how often it was wiped, and a key partition.
+  // Of a store's incarnation, and a key partition. One that begins anew may answer from less than
+  // the one before did, if the owner and the readers were replaced meanwhile.
   using Held = std::tuple<size_t, uint64_t, uint32_t>;
   // The greatest V seen.
   using GreatestOffsets = std::map<Held, std::vector<uint64_t>>;
   // A request for features.
   struct Asked {
     size_t store = 0;
-    uint64_t wipes = 0;  // of the store
+    uint64_t incarnation = 0;  // of the store
     std::string job;
     std::string join_key;
     std::vector<std::string> keys;
