@@ -23,6 +23,7 @@ CatchUpPlan plan_catch_up(const OwnerState& owner, const ReplicaState& replica) 
   }
   if (is_ancestor(owner, {replica.epoch, replica.version})) {
     if (replica.version >= owner.rows_since_version) return {CatchUp::kRows};
+    if (mutated(Mutation::kForgetUnpublished)) return {CatchUp::kImages, owner.rows_since_version};
     return {CatchUp::kImages, replica.version};
   }
   // State of another owner since the two parted: its versions say nothing about ours.

@@ -56,22 +56,11 @@ INSTANTIATE_TEST_SUITE_P(
                     Bug{Mutation::kRepeatDeadLetters, "repeat_dead_letters"},
                     Bug{Mutation::kForgetGrownOffsets, "forget_grown_offsets"},
                     Bug{Mutation::kIgnoreGrownOffsets, "ignore_grown_offsets"},
-                    Bug{Mutation::kSkipFsync, "skip_fsync"},
-                    Bug{Mutation::kReadVBeforeRegistering, "read_v_before_registering"},
                     Bug{Mutation::kCompareStamps, "compare_stamps"},
                     Bug{Mutation::kOpenOneOffsetLate, "open_one_offset_late"},
                     Bug{Mutation::kPublishBeforeReplica, "publish_before_replica"},
-                    Bug{Mutation::kForgetUnpublished, "forget_unpublished"},
-                    Bug{Mutation::kEvictUncovered, "evict_uncovered"},
                     Bug{Mutation::kDeleteNamedFile, "delete_named_file"},
-                    Bug{Mutation::kForgetMaxEventTime, "forget_max_event_time"},
-                    Bug{Mutation::kHorizonFallsOnRecovery, "horizon_falls_on_recovery"},
-                    Bug{Mutation::kIgnoreCuts, "ignore_cuts"},
-                    Bug{Mutation::kZombieRegisters, "zombie_registers"},
-                    Bug{Mutation::kTrustDamagedManifest, "trust_damaged_manifest"},
-                    Bug{Mutation::kReadyTooSoon, "ready_too_soon"},
-                    Bug{Mutation::kDropPendingOnSnapshot, "drop_pending_on_snapshot"},
-                    Bug{Mutation::kStandbySkipsAncestry, "standby_skips_ancestry"}),
+                    Bug{Mutation::kDropPendingOnSnapshot, "drop_pending_on_snapshot"}),
     [](const testing::TestParamInfo<Bug>& bug) { return std::string(bug.param.name); });
 
 }  // namespace
