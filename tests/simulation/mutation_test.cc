@@ -1,4 +1,4 @@
-// Each deliberate bug (shared/base/mutation.h) is caught by a seed of the same simulation, and by
+// Each deliberate bug listed here is caught by a seed of the same simulation, and by
 // nothing written for it. A bug that survives every seed fails its test. An assertion of the
 // product that ends the process has caught it, too.
 #include <gtest/gtest.h>
