@@ -59,8 +59,7 @@ KeyPartition::KeyPartition(std::shared_ptr<const Plan> plan, KeyPartitionId id, 
       disk_version_(lies_in(head_.ancestry, on_disk_) ? on_disk_.version : 0) {
   if (mutated(Mutation::kStandbySkipsAncestry)) head_.ancestry = {{epoch_, version()}};
   for (const Follower::Pending& p : standby.pending()) {
-    pending_.push_back({0, p.change});
-    pending_bytes_ += p.change.bytes.size();
+    pending_.add({0, p.change});
   }
   begin_epoch();
 }
@@ -150,8 +149,7 @@ void KeyPartition::note_change(AppliedChange change, int64_t now_us) {
   advance(&head_.ancestry, {epoch_, change.version});
   change.rows_applied = head_.rows_applied;
   if (!change.blocks.empty()) {
-    pending_.push_back({now_us, {StateChange::Kind::kRows, change.blocks}});
-    pending_bytes_ += change.blocks.size();
+    pending_.add({now_us, {StateChange::Kind::kRows, change.blocks}});
   }
   unsent_bytes_ += change.blocks.size() + sizeof(AppliedChange);
   unsent_.push_back(std::move(change));
@@ -201,7 +199,7 @@ void KeyPartition::drop_unsent(uint64_t version) {
 }
 
 int64_t KeyPartition::oldest_pending_us() const {
-  return pending_.empty() ? INT64_MAX : pending_.front().since_us;
+  return pending_.entries().empty() ? INT64_MAX : pending_.entries().front().since_us;
 }
 
 Increment KeyPartition::begin_increment(int64_t wall_us) {
@@ -212,25 +210,20 @@ Increment KeyPartition::begin_increment(int64_t wall_us) {
   out.head.too_late_by_view = late_.by_view();
   out.from_version = on_disk_.version;
   out.whole = on_disk_ == Stamp{};
-  for (const Pending& p : pending_) out.changes.push_back(p.change);
+  out.changes = pending_.begin_writing();
   out.taken_at_us = wall_us;
-  writing_ = Writing{head_.stamp(), pending_.size()};
+  writing_ = head_.stamp();
   return out;
 }
 
 void KeyPartition::end_increment(bool written) {
   ASSERT(writing());
-  const Writing ended = *writing_;
-  writing_.reset();
-  if (!written) return;
-  on_disk_ = ended.stamp;
-  disk_version_ = on_disk_.version;
-  const size_t dropped =
-      mutated(Mutation::kDropPendingOnSnapshot) ? pending_.size() : ended.changes;
-  for (size_t i = 0; i < dropped; ++i) {
-    pending_bytes_ -= pending_.front().change.bytes.size();
-    pending_.pop_front();
+  pending_.end_writing(written);
+  if (written) {
+    on_disk_ = *writing_;
+    disk_version_ = on_disk_.version;
   }
+  writing_.reset();
 }
 
 }  // namespace tidemill

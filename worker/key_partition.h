@@ -15,6 +15,7 @@
 
 #include "shared/plan/plan.h"
 #include "shared/state/partition_disk.h"
+#include "shared/state/pending_changes.h"
 #include "shared/window/late_rows.h"
 #include "shared/wire/source_batch.h"
 #include "worker/config.h"
@@ -110,7 +111,7 @@ class KeyPartition {
   uint64_t disk_version() const { return disk_version_; }
   bool changed_since_disk() const { return head_.stamp() != on_disk_; }
   bool writing() const { return writing_.has_value(); }
-  uint64_t pending_bytes() const { return pending_bytes_; }
+  uint64_t pending_bytes() const { return pending_.bytes(); }
   int64_t oldest_pending_us() const;  // monotonic; INT64_MAX: nothing is pending
   Increment begin_increment(int64_t wall_us);
   void end_increment(bool written);
@@ -119,10 +120,6 @@ class KeyPartition {
   struct Pending {
     int64_t since_us = 0;  // monotonic
     StateChange change;
-  };
-  struct Writing {
-    Stamp stamp;
-    size_t changes = 0;
   };
 
   void begin_epoch();
@@ -145,9 +142,8 @@ class KeyPartition {
 
   Stamp on_disk_;  // without epoch: nothing
   uint64_t disk_version_ = 0;
-  std::deque<Pending> pending_;
-  uint64_t pending_bytes_ = 0;
-  std::optional<Writing> writing_;
+  PendingChanges<Pending> pending_;
+  std::optional<Stamp> writing_;  // of the state after the increment that is being written
 };
 
 // A_k: min(least M_s of the sources still active, the owner's clock) - max_out_of_orderness -

@@ -181,14 +181,12 @@ void Follower::advance_head(const FramePart& part) {
 
 void Follower::keep(const FramePart& part, StateChange::Kind kind, const Buffer& bytes) {
   if (bytes.empty()) return;
-  pending_.push_back({part.to_version, changes_, {kind, bytes}});
-  pending_bytes_ += bytes.size();
+  pending_.add({part.to_version, changes_, {kind, bytes}});
 }
 
 // What was held is to be replaced, on disk as well.
 void Follower::forget_changes() {
   pending_.clear();
-  pending_bytes_ = 0;
   on_disk_ = {};
   if (writing_) writing_->outdated = true;
 }
@@ -220,9 +218,8 @@ Increment Follower::begin_increment(int64_t wall_us) {
   out.from_version = on_disk_.version;
   out.whole = on_disk_ == Stamp{};
   out.taken_at_us = wall_us;
-  out.changes.reserve(pending_.size());
-  for (const Pending& p : pending_) out.changes.push_back(p.change);
-  writing_ = Writing{head_.stamp(), pending_.size(), changes_, false};
+  out.changes = pending_.begin_writing();
+  writing_ = Writing{head_.stamp(), changes_, false};
   return out;
 }
 
@@ -231,15 +228,10 @@ void Follower::end_increment(bool written) {
   ASSERT(writing_);
   const Writing ended = *writing_;
   writing_.reset();
+  pending_.end_writing(written && !ended.outdated);
   if (!written || ended.outdated) return;
   on_disk_ = ended.stamp;
   covered_ = ended.number;
-  const size_t dropped =
-      mutated(Mutation::kDropPendingOnSnapshot) ? pending_.size() : ended.changes;
-  for (size_t i = 0; i < dropped; ++i) {
-    pending_bytes_ -= pending_.front().change.bytes.size();
-    pending_.pop_front();
-  }
 }
 
 }  // namespace tidemill

@@ -17,6 +17,7 @@
 
 #include "shared/columns/row_block.h"
 #include "shared/state/partition_disk.h"
+#include "shared/state/pending_changes.h"
 #include "shared/wire/frames.h"
 
 namespace tidemill {
@@ -73,7 +74,7 @@ class Follower {
   bool writing() const { return writing_.has_value(); }
   Increment begin_increment(int64_t wall_us);
   void end_increment(bool written);
-  uint64_t pending_bytes() const { return pending_bytes_; }
+  uint64_t pending_bytes() const { return pending_.bytes(); }
   // Of the state on disk that the next increment adds to; none: it will hold all there is.
   Stamp on_disk() const { return on_disk_; }
   // The number of the last change that is on disk.
@@ -84,7 +85,7 @@ class Follower {
     uint64_t number = 0;
     StateChange change;
   };
-  const std::deque<Pending>& pending() const { return pending_; }
+  const std::deque<Pending>& pending() const { return pending_.entries(); }
 
  private:
   bool apply_next(const FramePart& part);
@@ -102,7 +103,6 @@ class Follower {
   };
   struct Writing {
     Stamp stamp;
-    size_t changes = 0;     // the first of `pending_` that it holds
     uint64_t number = 0;    // of the last change that it holds
     bool outdated = false;  // what is held has been replaced since
   };
@@ -121,8 +121,7 @@ class Follower {
   Stamp on_disk_;
   uint64_t changes_ = 0;
   uint64_t covered_ = 0;
-  std::deque<Pending> pending_;
-  uint64_t pending_bytes_ = 0;
+  PendingChanges<Pending> pending_;
   std::optional<Writing> writing_;
 };
 
