@@ -1,4 +1,4 @@
-"""Counts the tests of all suites: tally.py RESULTS SUITE...; prints a table, then the total.
+"""Counts the tests of all suites: tally.py RESULTS SUITE...; prints what failed, a table, then the total.
 
 A suite of ctest leaves ctest.xml (one entry per program) and <program>.json (GoogleTest's cases);
 a Python suite leaves python.json. A suite that left nothing counts as one failure, and so does a
@@ -8,8 +8,10 @@ program that failed without a failed case of its own: it crashed, hung, or is no
 import json
 import sys
 import xml.etree.ElementTree as xml
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+MESSAGE_CHARACTERS = 600
 
 
 @dataclass
@@ -17,11 +19,13 @@ class Counts:
     passed: int = 0
     failed: int = 0
     skipped: int = 0
+    failures: list = field(default_factory=list)  # a text each
 
     def __iadd__(self, other):
         self.passed += other.passed
         self.failed += other.failed
         self.skipped += other.skipped
+        self.failures += other.failures
         return self
 
 
@@ -31,6 +35,8 @@ def gtest_cases(path):
         for case in suite["testsuite"]:
             if case.get("failures"):
                 counts.failed += 1
+                why = case["failures"][0].get("failure", "")[:MESSAGE_CHARACTERS]
+                counts.failures.append(f"{suite['name']}.{case['name']}: {why}")
             elif case.get("result") == "COMPLETED":
                 counts.passed += 1
             else:
@@ -44,9 +50,10 @@ def ctest_program(entry, directory):
     try:
         counts = gtest_cases(cases)
     except (OSError, ValueError, KeyError):
-        return Counts(failed=1) if failed else Counts(passed=1)
+        counts = Counts(passed=0 if failed else 1)
     if failed and counts.failed == 0:
         counts.failed = 1
+        counts.failures.append(f"{entry.get('name')}: ended without a failed case: it crashed or hung")
     return counts
 
 
@@ -72,6 +79,8 @@ def main():
         skipped = f", {counts.skipped} skipped" if counts.skipped else ""
         print(f"{suite:12} {counts.passed:6} passed, {counts.failed} failed{skipped}")
         total += counts
+    for failure in total.failures:
+        print(f"failed: {failure}")
     print(f"{total.passed} passed, {total.failed} failed")
     return 0 if total.failed == 0 and total.passed > 0 else 1
 

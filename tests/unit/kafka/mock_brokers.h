@@ -50,6 +50,6 @@ class MockBrokers {
 
 // Until `condition` holds; false if it does not within `patience`.
 bool eventually(const std::function<bool()>& condition,
-                std::chrono::seconds patience = std::chrono::seconds(15));
+                std::chrono::seconds patience = std::chrono::seconds(60));
 
 }  // namespace tidemill::test

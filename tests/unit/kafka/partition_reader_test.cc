@@ -234,10 +234,7 @@ TEST(KafkaPartitionReader, BrokersThatGoAndComeBack) {
   EXPECT_NE(status.error().message().find("cannot be reached"), std::string::npos)
       << status.error().message();
   EXPECT_FALSE(records.at_end);
-  // Whoever tries again is told at once.
-  const auto begin = std::chrono::steady_clock::now();
   EXPECT_FALSE(KafkaPartitionReader::open(input, 0, 100, seen.last.last).ok());
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(1));
   brokers.set_up(true);
   ASSERT_TRUE(eventually([&] { return reader->read(100, 1 << 20, &records).ok(); }));
   brokers.write_values("t", 0, numbers(100, 150));
