@@ -15,6 +15,9 @@ namespace tidemill {
 namespace {
 
 constexpr int64_t kMicrosPerMilli = 1000;
+// Events are written live in bunches of those that are due: a wait for each would cost more than
+// making it.
+constexpr int64_t kBunchUs = 2 * kMicrosPerMilli;
 
 Result<proto::KafkaInput> target(const GenerateOptions& options) {
   proto::KafkaInput to;
@@ -50,11 +53,27 @@ int64_t now_ms() {
       .count();
 }
 
-void wait_until(TimeUs time) {
-  using std::chrono::system_clock;
-  std::this_thread::sleep_until(system_clock::time_point(
-      std::chrono::duration_cast<system_clock::duration>(std::chrono::microseconds(time))));
-}
+// Returns at the time or after it; at once only if it is over.
+class LiveClock {
+ public:
+  void wait_until(TimeUs time) {
+    if (time <= reached_) return;
+    reached_ = now_us();
+    if (time <= reached_) return;
+    std::this_thread::sleep_for(std::chrono::microseconds(time - reached_ + kBunchUs));
+    reached_ = now_us();
+    wait_until(time);  // a sleep is by another clock
+  }
+
+ private:
+  static TimeUs now_us() {
+    return std::chrono::duration_cast<std::chrono::microseconds>(
+               std::chrono::system_clock::now().time_since_epoch())
+        .count();
+  }
+
+  TimeUs reached_ = 0;  // this much of the clock has been seen to be over
+};
 
 // One partition of the generator, record by record.
 class RecordSource {
@@ -73,7 +92,7 @@ class RecordSource {
   // Valid until the next.
   KafkaRecordWriter::Record record(uint64_t offset) {
     const Transaction transaction = generator_.at(offset);
-    if (live_) wait_until(transaction.event_time);
+    if (live_) clock_.wait_until(transaction.event_time);
     value_.clear();
     json_ ? writer_.append_json(offset, &value_) : writer_.append_csv(offset, &value_);
     value_.pop_back();
@@ -97,6 +116,7 @@ class RecordSource {
   const uint32_t partition_;
   const TransactionGenerator generator_;
   TransactionWriter writer_;
+  LiveClock clock_;
   std::string key_;
   std::string value_;
 };

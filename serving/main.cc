@@ -1,4 +1,5 @@
 // tidemill-store: parses, constructs, wires, runs.
+#include <mimalloc.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -26,6 +27,9 @@ int run(int argc, char** argv) {
   auto outcome = config.parse(argc, argv);
   if (!outcome) return fail(outcome.error());
   if (*outcome == ProcessConfig::Outcome::kExit) return 0;
+  if (Status sensible = check(options); !sensible) return fail(sensible.error());
+  // With a budget what is freed goes back to the system at once, not when it is not used for long.
+  if (options.memory_budget_bytes > 0) mi_option_set(mi_option_decommit_delay, 0);
   auto http = http_config(options);
   if (!http) return fail(http.error());
 
@@ -60,6 +64,7 @@ int run(int argc, char** argv) {
   resources.disk = Disk::real();
   resources.data_dir = options.data_dir;
   resources.resident_bytes = resident_bytes;
+  resources.readers = open_files(options);
   auto locked = lock_data_directory(resources.disk, options.data_dir);
   if (!locked) return fail(locked.error());
   spawn_store(**process, member, store_config(options), resources);

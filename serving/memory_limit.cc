@@ -16,7 +16,7 @@ constexpr double kLeast = 0.05;  // of the share: even if something else takes t
 MemoryLimit::MemoryLimit(uint64_t budget_bytes, uint16_t shards)
     : budget_(budget_bytes),
       share_(budget_bytes / shards),
-      limit_(budget_bytes == 0 ? UINT64_MAX : share_ / 2) {}
+      limit_(budget_bytes == 0 ? UINT64_MAX : share_ / 8) {}
 
 void MemoryLimit::observe(uint64_t process_bytes, uint64_t accounted_bytes) {
   if (!bounded()) return;

@@ -17,6 +17,8 @@ class MemoryLimit {
   MemoryLimit(uint64_t budget_bytes, uint16_t shards);
 
   bool bounded() const { return budget_ != 0; }
+  // Of the budget, this shard's; 0 without a bound.
+  uint64_t share() const { return share_; }
   // Of this shard; UINT64_MAX without a bound.
   uint64_t bytes() const { return limit_; }
   // What the process takes, and what this shard accounts for.

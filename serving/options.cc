@@ -1,5 +1,7 @@
 #include "serving/options.h"
 
+#include "shared/state/sst_readers.h"
+
 namespace tidemill {
 
 void add_options(ProcessConfig* config, StoreOptions* options) {
@@ -12,6 +14,9 @@ void add_options(ProcessConfig* config, StoreOptions* options) {
                "directory of this process alone, for what it holds");
   config->number("snapshot-interval-ms", &options->snapshot_interval_ms,
                  {"between writes of one key partition to disk", "ms", 50, 86'400'000});
+  config->number("log-limit-bytes", &options->log_limit_bytes,
+                 {"changes of one key partition on disk that are not sorted by key yet", "bytes", 0,
+                  int64_t{1} << 30});
   config->number("memory-budget-bytes", &options->memory_budget_bytes,
                  {"of the process; keys beyond it are on disk only; 0: no bound", "bytes", 0,
                   int64_t{1} << 50});
@@ -57,7 +62,21 @@ StoreConfig store_config(const StoreOptions& options) {
                 static_cast<size_t>(options.max_request_values)};
   out.snapshot_interval_ms = options.snapshot_interval_ms;
   out.memory_budget_bytes = options.memory_budget_bytes;
+  out.log_limit_bytes = options.log_limit_bytes;
   return out;
+}
+
+Status check(const StoreOptions& options) {
+  const int64_t least = least_memory_budget(options.shards);
+  if (options.memory_budget_bytes == 0 || options.memory_budget_bytes >= least) return {};
+  return user_error("--memory-budget-bytes: " + std::to_string(options.memory_budget_bytes) +
+                    " is too little; a store of " + std::to_string(options.shards) +
+                    " shards needs " + std::to_string(least) + ", and 0 means no bound");
+}
+
+std::shared_ptr<SstReaders> open_files(const StoreOptions& options) {
+  if (options.memory_budget_bytes == 0) return std::make_shared<SstReaders>();
+  return std::make_shared<SstReaders>(static_cast<uint64_t>(options.memory_budget_bytes) / 16);
 }
 
 }  // namespace tidemill

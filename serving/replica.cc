@@ -1,6 +1,7 @@
 #include "serving/replica.h"
 
 #include "shared/base/assert.h"
+#include "shared/base/mutation.h"
 #include "shared/window/block_list.h"
 
 namespace tidemill {
@@ -21,7 +22,7 @@ void Replica::append(const RowBlockView& block, uint64_t number) {
 Status Replica::replace(bool whole, std::span<const Buffer> images, uint64_t number) {
   if (whole) {
     const TimeUs horizon = window_.horizon();
-    window_ = PartitionState(tables_);
+    start_anew();
     window_.raise_horizon(horizon);
   }
   for (const Buffer& bytes : images) {
@@ -35,7 +36,17 @@ Status Replica::replace(bool whole, std::span<const Buffer> images, uint64_t num
 
 void Replica::raise_horizon(TimeUs horizon) { window_.raise_horizon(horizon); }
 
-void Replica::clear() { window_ = PartitionState(tables_); }
+void Replica::clear() { start_anew(); }
+
+void Replica::start_anew() {
+  window_ = PartitionState(tables_);
+  window_.set_complete(growth_allowed_);
+}
+
+void Replica::allow_growth(bool allowed) {
+  growth_allowed_ = allowed;
+  if (!allowed) window_.set_complete(false);
+}
 
 Result<bool> Replica::load(const Stamp& at, std::span<const StateKey> keys,
                            std::span<const std::vector<uint8_t>> images) {
@@ -78,6 +89,7 @@ Status Replica::load_images(std::span<const uint8_t> images, PartitionState::Loa
 
 // The pending changes of keys that are being loaded. They were checked when they came.
 Status Replica::load_pending(PartitionState::Load which) {
+  if (mutated(Mutation::kEvictUncovered)) return {};
   std::vector<RowBlockView> views;
   for (const Follower::Pending& p : follower_.pending()) {
     const Buffer& bytes = p.change.bytes;

@@ -43,6 +43,9 @@ class Replica : private FollowedRows {
   Result<bool> load_page(const Stamp& at, std::span<const uint8_t> images);
   // A scan at `at` has gone over all keys, and none of them has been evicted since.
   void finish_loading();
+  // Whether keys that were not in memory may come into it with what the owner sends. If not, they
+  // are found where all changes are kept, and on disk.
+  void allow_growth(bool allowed);
   // Frees about `bytes` of keys that are on disk, looking at `slots` keys at most.
   PartitionState::Evicted evict(uint64_t bytes, size_t slots);
 
@@ -55,12 +58,14 @@ class Replica : private FollowedRows {
   void raise_horizon(TimeUs horizon) override;
   void clear() override;
 
+  void start_anew();
   Status load_images(std::span<const uint8_t> images, PartitionState::Load which);
   Status load_pending(PartitionState::Load which);
 
   TableSchemas tables_;
   PartitionState window_;
   Follower follower_;
+  bool growth_allowed_ = true;
   uint64_t rows_applied_ = 0;
   uint64_t evicted_keys_ = 0;
 };

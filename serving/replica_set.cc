@@ -1,7 +1,10 @@
 #include "serving/replica_set.h"
 
+#include <algorithm>
+
 #include "serving/replica_set_jobs.h"
 #include "shared/obs/log.h"
+#include "shared/state/sst_readers.h"
 #include "shared/state/state_directories.h"
 
 namespace tidemill {
@@ -12,6 +15,7 @@ constexpr int64_t kLogAgainUs = 60'000'000;
 constexpr uint64_t kStrangersLane = UINT64_MAX;
 constexpr size_t kSamplePageBytes = 1 << 20;
 constexpr int kSamplePages = 16;
+constexpr uint64_t kLogsPerShare = 64;
 
 uint64_t lane_of(ReplicaId id) { return uint64_t{id.job.value} << 32 | id.key_partition.value; }
 
@@ -24,7 +28,10 @@ ReplicaSet::ReplicaSet(Runtime& runtime, ActorId actor, uint16_t shards, const S
       shards_(shards),
       config_(config),
       resources_(std::move(resources)),
-      limit_(static_cast<uint64_t>(config.memory_budget_bytes), shards) {}
+      readers_(resources_.readers),
+      limit_(static_cast<uint64_t>(config.memory_budget_bytes), shards) {
+  if (readers_ == nullptr) readers_ = std::make_shared<SstReaders>();
+}
 
 ReplicaSet::~ReplicaSet() = default;
 
@@ -130,17 +137,13 @@ void ReplicaSet::run(const HeldReplica& held, std::function<Then()> work) {
                         });
 }
 
-// Whatever was done with the disk, what it takes now is noted.
+// Whatever was done with the disk, what it holds now is noted.
 void ReplicaSet::on_disk(const HeldReplica& held, Work work) {
-  run(held, [this, disk = held.disk, work = std::move(work)]() -> Then {
+  run(held, [disk = held.disk, work = std::move(work)]() -> Then {
     Then then = work(*disk);
-    const uint64_t memory = disk->memory_bytes();
     const uint64_t rows = rows_in(*disk);
-    return [this, then = std::move(then), memory, rows](HeldReplica* found) {
-      if (found != nullptr) {
-        found->disk_memory_bytes = memory;
-        found->disk_rows = rows;
-      }
+    return [then = std::move(then), rows](HeldReplica* found) {
+      if (found != nullptr) found->disk_rows = rows;
       then(found);
     };
   });
@@ -154,6 +157,12 @@ void ReplicaSet::open(HeldReplica* held) {
   config.job = held->id.job;
   config.key_partition = held->id.key_partition;
   config.schemas = held->tables;
+  config.log_limit_bytes = static_cast<uint64_t>(config_.log_limit_bytes);
+  // Logs are read whole.
+  if (limit_.bounded()) {
+    config.log_limit_bytes = std::min(config.log_limit_bytes, limit_.share() / kLogsPerShare);
+  }
+  config.readers = readers_;
   run(*held, [this, config]() -> Then {
     auto disk =
         std::make_shared<Result<std::unique_ptr<PartitionDisk>>>(PartitionDisk::open(config));
@@ -172,6 +181,7 @@ void ReplicaSet::opened(HeldReplica* held, Result<std::unique_ptr<PartitionDisk>
     failed(held, "open", disk.error());
     held->opened = true;
     held->next_open_us = now_us + kOpenAgainUs;
+    failing_ = true;
     return;
   }
   held->disk = std::move(*disk);
@@ -183,11 +193,6 @@ void ReplicaSet::opened(HeldReplica* held, Result<std::unique_ptr<PartitionDisk>
   if (const auto* manifest = held->disk->manifest()) {
     held->replica->restore(from_proto(manifest->head()));
   }
-}
-
-void ReplicaSet::changed(HeldReplica* held) {
-  if (held->pending_since_us != INT64_MAX || held->replica->follower().pending().empty()) return;
-  held->pending_since_us = runtime_.monotonic_us();
 }
 
 void ReplicaSet::load(ReplicaId id, std::vector<StateKey> keys, Loaded done) {

@@ -40,8 +40,6 @@ struct HeldReplica {
   bool opening = false;
   int64_t next_open_us = 0;
   int64_t next_write_us = 0;
-  int64_t pending_since_us = INT64_MAX;
-  uint64_t disk_memory_bytes = 0;
   uint64_t disk_rows = 0;
 };
 
@@ -61,8 +59,11 @@ class ReplicaSet {
   // Null: there is none. It answers owners once it is opened.
   HeldReplica* find(ReplicaId id);
   const std::map<ReplicaId, HeldReplica>& all() const { return held_; }
-  // Changes have come. Before the replica is used again, its memory may have to be looked after.
-  void changed(HeldReplica* held);
+  // Before a part of a message is applied. With a memory budget it gets bytes of its own, since a
+  // slice keeps all of the message; and what it brings may have to stay out of memory.
+  void prepare(FramePart* part);
+  // After a message: makes room if there is none.
+  void applied();
 
   // Brings keys of one replica into memory, or finds that they are nowhere, and calls `done` in
   // that turn, with null if that cannot be had (now): the keys are then not to be answered.
@@ -82,7 +83,7 @@ class ReplicaSet {
   Counts counts_of(JobId job) const;
   // More is accounted for than may be: what comes next has no room until increments are written.
   bool short_of_memory() const;
-  uint64_t accounted_bytes() const;  // of states, of changes that are not on disk, of its caches
+  uint64_t accounted_bytes() const;  // of states, of what is not on disk yet, of open files
 
  private:
   using Then = std::function<void(HeldReplica* held)>;  // null: the replica is gone
@@ -101,7 +102,6 @@ class ReplicaSet {
   void opened(HeldReplica* held, Result<std::unique_ptr<PartitionDisk>> disk);
   void run(const HeldReplica& held, std::function<Then()> work);
   void on_disk(const HeldReplica& held, Work work);
-  void note_use(HeldReplica* held, uint64_t memory_bytes, uint64_t rows);
   void take_loaded(HeldReplica* held, const Stamp& at, std::vector<StateKey> keys,
                    const Result<std::vector<std::vector<uint8_t>>>& images, const Loaded& done);
   bool may_log(const std::string& cause);
@@ -112,10 +112,12 @@ class ReplicaSet {
   void write(HeldReplica* held);
   void end_write(HeldReplica* held, const Status& written);
   void write_what_is_due(int64_t now_us);
-  void write_oldest();
+  void write_largest();
   void read_memory(int64_t now_us);
   uint64_t pending_bytes() const;
   bool relieve();
+  void bound_growth();
+  void write_more();
   bool has_room(double share) const;
   void begin_warm_up();
   void next_page(const HeldReplica& held);
@@ -128,6 +130,7 @@ class ReplicaSet {
   uint16_t shards_;
   StoreConfig config_;
   StoreResources resources_;
+  std::shared_ptr<SstReaders> readers_;  // of all shards
   MemoryLimit limit_;
   Held held_;
   std::map<JobId, Counts> counts_;

@@ -3,6 +3,7 @@
 
 #include "serving/replica_set_jobs.h"
 #include "shared/obs/log.h"
+#include "shared/state/sst_readers.h"
 
 namespace tidemill {
 namespace {
@@ -19,6 +20,13 @@ constexpr size_t kPageBytes = 256 << 10;
 constexpr double kWarmUpBegins = 0.7;  // of the limit
 constexpr double kWarmUpEnds = 0.85;   // of the limit
 constexpr int64_t kWarmUpAgainUs = 1'000'000;
+constexpr double kGrowthEnds = 0.8;       // of the limit
+constexpr uint64_t kPendingPerLimit = 4;  // more than one in so many parts of it: written sooner
+constexpr uint64_t kPendingEntry = 192;   // of a change, beside its bytes
+
+uint64_t pending_of(const Follower& follower) {
+  return follower.pending_bytes() + follower.pending().size() * kPendingEntry;
+}
 
 }  // namespace
 
@@ -30,7 +38,7 @@ int64_t ReplicaSet::tick() {
     }
   }
   read_memory(now_us);
-  write_what_is_due(now_us);
+  write_more();
   const bool busy = relieve();
   begin_warm_up();
   return busy ? kBusyTickUs : kTickUs;
@@ -45,13 +53,13 @@ bool ReplicaSet::may_write(const HeldReplica& held) const {
 
 void ReplicaSet::write(HeldReplica* held) {
   ++writing_;
-  held->pending_since_us = INT64_MAX;
   const auto increment = std::make_shared<const Increment>(
       held->replica->follower().begin_increment(runtime_.wall_us()));
   on_disk(*held, [this, increment](PartitionDisk& disk) -> Then {
     return [this, written = disk.write(*increment)](HeldReplica* found) {
       --writing_;
       if (found != nullptr) end_write(found, written);
+      write_more();
     };
   });
 }
@@ -73,7 +81,12 @@ void ReplicaSet::end_write(HeldReplica* held, const Status& written) {
     held->next_write_us = now_us + std::min(kWriteAgainUs, config_.snapshot_interval_ms * 1'000);
     failed(held, "write", written.error());
   }
-  changed(held);
+}
+
+// What is due, and more if memory is short. The disk is not left idle between writes.
+void ReplicaSet::write_more() {
+  write_what_is_due(runtime_.monotonic_us());
+  if (limit_.bounded() && pending_bytes() > limit_.bytes() / kPendingPerLimit) write_largest();
 }
 
 void ReplicaSet::write_what_is_due(int64_t now_us) {
@@ -88,32 +101,64 @@ void ReplicaSet::write_what_is_due(int64_t now_us) {
   }
 }
 
-// The changes that have waited longest, whether they are due or not. A disk that has just failed
-// is left alone.
-void ReplicaSet::write_oldest() {
+// Those that free most, whether they are due or not. A disk that has just failed is left alone.
+void ReplicaSet::write_largest() {
   while (writing_ < kWritesForMemory && !failing_) {
-    HeldReplica* oldest = nullptr;
+    HeldReplica* largest = nullptr;
+    uint64_t most = 0;
     for (auto& [id, held] : held_) {
-      if (held.pending_since_us == INT64_MAX || !may_write(held)) continue;
-      if (oldest == nullptr || held.pending_since_us < oldest->pending_since_us) oldest = &held;
+      const uint64_t bytes = pending_of(held.replica->follower());
+      if (bytes <= most || !may_write(held)) continue;
+      largest = &held;
+      most = bytes;
     }
-    if (oldest == nullptr) return;
-    write(oldest);
+    if (largest == nullptr) return;
+    write(largest);
   }
 }
 
 uint64_t ReplicaSet::pending_bytes() const {
   uint64_t bytes = 0;
-  for (const auto& [id, held] : held_) bytes += held.replica->follower().pending_bytes();
+  for (const auto& [id, held] : held_) bytes += pending_of(held.replica->follower());
   return bytes;
 }
 
 uint64_t ReplicaSet::accounted_bytes() const {
-  uint64_t bytes = pending_bytes();
+  uint64_t bytes = pending_bytes() + readers_->bytes() / shards_;
   for (const auto& [id, held] : held_) {
-    bytes += held.replica->window().stats().bytes + held.disk_memory_bytes;
+    bytes += held.replica->window().stats().bytes + held.replica->follower().staged_bytes();
   }
   return bytes;
+}
+
+void ReplicaSet::prepare(FramePart* part) {
+  if (!limit_.bounded()) return;
+  if (part->kind == PartKind::kImagesClose) bound_growth();
+  if (part->payload.empty()) return;
+  std::vector<uint8_t> bytes;
+  bytes.reserve(part->payload_bytes());
+  for (const Buffer& piece : part->payload) {
+    bytes.insert(bytes.end(), piece.bytes().begin(), piece.bytes().end());
+  }
+  part->payload = {Buffer(std::move(bytes))};
+}
+
+void ReplicaSet::applied() {
+  if (!limit_.bounded() || accounted_bytes() <= limit_.bytes()) return;
+  write_more();
+  relieve();
+}
+
+// As long as there is room, a key comes into memory with its first rows. What is staged takes about
+// as much again once it is in memory.
+void ReplicaSet::bound_growth() {
+  uint64_t staged = 0;
+  for (const auto& [id, held] : held_) staged += held.replica->follower().staged_bytes();
+  const bool room = static_cast<double>(accounted_bytes() + staged) <
+                    kGrowthEnds * static_cast<double>(limit_.bytes());
+  for (auto& [id, held] : held_) {
+    if (held.disk != nullptr || room) held.replica->allow_growth(room);
+  }
 }
 
 void ReplicaSet::read_memory(int64_t now_us) {
@@ -134,7 +179,7 @@ void ReplicaSet::read_memory(int64_t now_us) {
 // Makes room: a bounded number of keys is looked at. True if there is more to be done at once.
 bool ReplicaSet::relieve() {
   if (!limit_.bounded() || held_.empty()) return false;
-  if (pending_bytes() > limit_.bytes() / 4) write_oldest();
+  bound_growth();
   const uint64_t accounted = accounted_bytes();
   if (accounted <= limit_.bytes()) return false;
   const uint64_t over = accounted - limit_.bytes() + limit_.bytes() / 50;
@@ -150,13 +195,14 @@ bool ReplicaSet::relieve() {
     slots -= most;
   }
   if (freed >= over) return false;
-  write_oldest();
+  write_largest();
   return freed > 0 && slots == 0;
 }
 
-// And writing is going to help: with little that is not on disk yet, waiting for it gains nothing.
+// And writing is going to help: with little that is not on disk yet, or a disk that does not work,
+// waiting for it gains nothing.
 bool ReplicaSet::short_of_memory() const {
-  return limit_.bounded() && writing_ > 0 && pending_bytes() > limit_.bytes() / 8 &&
+  return limit_.bounded() && !failing_ && pending_bytes() > limit_.bytes() / 8 &&
          accounted_bytes() > limit_.bytes();
 }
 

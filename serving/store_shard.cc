@@ -110,10 +110,13 @@ void StoreShard::on_frames(const Message& message) {
   StageTimer timer(runtime_, &job->second.apply_cost);
   FrameAck ack{frames->job, frames->link_seq, {}};
   ReplicaStates refused{frames->job, {}};
-  for (const FramePart& part : frames->parts) {
+  for (FramePart& part : frames->parts) {
     HeldReplica* held = replicas_.find({frames->job, part.key_partition});
-    if (held != nullptr && held->opened) apply(part, held, &ack, &refused);
+    if (held == nullptr || !held->opened) continue;
+    replicas_.prepare(&part);
+    apply(part, held, &ack, &refused);
   }
+  replicas_.applied();
   acks_[message.from].waiting.push_back(ack.encode());
   send_acks();
   if (!refused.entries.empty()) {
@@ -147,7 +150,6 @@ void StoreShard::apply(const FramePart& part, HeldReplica* held, FrameAck* ack,
       const Stamp stamp = follower.head().stamp();
       ack->entries.push_back(
           {part.key_partition, part.session, stamp.epoch == part.epoch ? stamp.version : 0});
-      replicas_.changed(held);
       break;
     }
     case Follower::Outcome::kRefused:

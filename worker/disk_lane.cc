@@ -106,20 +106,16 @@ struct DiskLane::OnLane {
 };
 
 DiskLane::DiskLane(Runtime& runtime, ActorId self, uint64_t id, const WorkerResources& resources,
-                   JobId job, KeyPartitionId k, TableSchemas schemas)
+                   PartitionDiskConfig config)
     : runtime_(runtime),
       self_(self),
       id_(id),
-      lane_(lane_of(job, k)),
-      job_(job),
-      key_partition_(k),
+      lane_(lane_of(config.job, config.key_partition)),
+      job_(config.job),
+      key_partition_(config.key_partition),
       on_lane_(std::make_shared<OnLane>()) {
   on_lane_->resources = resources;
-  on_lane_->config.disk = resources.disk;
-  on_lane_->config.directory = partition_directory(resources.data_dir, job, k);
-  on_lane_->config.job = job;
-  on_lane_->config.key_partition = k;
-  on_lane_->config.schemas = std::move(schemas);
+  on_lane_->config = std::move(config);
 }
 
 void DiskLane::close(bool remove) {

@@ -48,8 +48,8 @@ struct DiskPage : DiskAnswer {
 class DiskLane {
  public:
   // `id`: unique in this actor.
-  DiskLane(Runtime& runtime, ActorId self, uint64_t id, const WorkerResources& resources, JobId job,
-           KeyPartitionId k, TableSchemas schemas);
+  DiskLane(Runtime& runtime, ActorId self, uint64_t id, const WorkerResources& resources,
+           PartitionDiskConfig config);
   DiskLane(const DiskLane&) = delete;
   DiskLane& operator=(const DiskLane&) = delete;
 

@@ -173,6 +173,7 @@ OwnerState KeyPartition::owner_state(const OffsetVector& offsets) const {
   out.first_offsets = &first_.offsets;
   out.began_empty = first_.ancestry.empty();
   out.aligned = std::all_of(unsent_.begin(), unsent_.end(), [&](const AppliedChange& c) {
+    if (mutated(Mutation::kIgnoreCuts)) return true;
     if (c.source == AppliedChange::kNoSource || c.source.value >= offsets.size()) return true;
     const uint64_t at = offsets[c.source.value].offset;
     return c.position.offset <= at || c.begin_offset >= at;

@@ -56,6 +56,9 @@ void add_options(ProcessConfig* config, WorkerOptions* options) {
   config->number("pending-limit-bytes", &w.pending_limit_bytes,
                  {"changes in no snapshot, per shard; beyond it they are written sooner", "bytes",
                   4096, 64 * kGiB});
+  config->number("log-limit-bytes", &w.log_limit_bytes,
+                 {"changes of one key partition on disk that are not sorted by key yet", "bytes", 0,
+                  kGiB});
   config->number("link-stall-ms", &w.link_stall_ms,
                  {"a link without an acknowledgement is given up after", "ms", 100, 600'000});
   config->number("report-interval-ms", &w.report_interval_ms,

@@ -91,8 +91,14 @@ void PartitionHost::release_owned(Job* job, const JobInView& in_view) {
 }
 
 std::unique_ptr<DiskLane> PartitionHost::open_lane(const Job& job, KeyPartitionId k) {
-  return std::make_unique<DiskLane>(runtime_, self_, next_lane_++, resources_, job.id, k,
-                                    job.plan->tables());
+  PartitionDiskConfig config;
+  config.disk = resources_.disk;
+  config.directory = partition_directory(resources_.data_dir, job.id, k);
+  config.job = job.id;
+  config.key_partition = k;
+  config.schemas = job.plan->tables();
+  config.log_limit_bytes = static_cast<uint64_t>(config_.log_limit_bytes);
+  return std::make_unique<DiskLane>(runtime_, self_, next_lane_++, resources_, std::move(config));
 }
 
 void PartitionHost::take_owned(Job* job, KeyPartitionId k, const Grant& grant) {

@@ -11,6 +11,7 @@ namespace tidemill {
 namespace {
 
 constexpr size_t kPartBytes = 96;  // of a part without its payload
+constexpr size_t kWalksPerLink = 2;
 
 void add(const ReplicaSession::Counts& part, ReplicaSession::Counts* sum) {
   sum->resumed += part.resumed;
@@ -131,11 +132,20 @@ void Publisher::register_sessions(const ActorAddress& to, Link* link, const Owne
   if (!message.entries.empty()) runtime_.send(self_, to, kRegisterReplicas, message.encode());
 }
 
-// Has the disk brought to where a scan may begin, and pages fetched.
+// Has the disk brought to where a scan may begin, and pages fetched. A replica keeps images aside
+// until it has all of a key partition's, and pages wait here for credit: so there are few walks at
+// a time.
 void Publisher::fetch_images(Link* link, Owned& owned) {
-  for (auto& [k, session] : link->sessions) {
+  auto walks = static_cast<size_t>(
+      std::count_if(link->sessions.begin(), link->sessions.end(),
+                    [](const auto& session) { return session.second.walking(); }));
+  auto it = link->sessions.lower_bound(link->next_walk);
+  for (size_t visited = 0; visited < link->sessions.size(); ++visited, ++it) {
+    if (it == link->sessions.end()) it = link->sessions.begin();
+    auto& [k, session] = *it;
     const auto wanted = session.scan_wanted();
     if (!wanted) continue;
+    if (wanted->begin && walks >= kWalksPerLink) continue;
     OwnedPartition& owner = owned.at(k);
     const KeyPartition& partition = *owner.partition;
     if (wanted->begin && partition.disk_version() < wanted->disk_version) {
@@ -143,6 +153,10 @@ void Publisher::fetch_images(Link* link, Owned& owned) {
       continue;
     }
     owner.disk->scan(*wanted, static_cast<size_t>(config_.frame_bytes) / 4);
+    if (wanted->begin) {
+      ++walks;
+      link->next_walk = KeyPartitionId(k.value + 1);
+    }
     session.scan_asked();
   }
 }

@@ -56,7 +56,8 @@ class Publisher {
     SendLink sending;
     bool store;  // or a standby's
     std::map<KeyPartitionId, ReplicaSession> sessions;
-    KeyPartitionId next{};  // where the last message stopped: everybody gets a turn
+    KeyPartitionId next{};       // where the last message stopped: everybody gets a turn
+    KeyPartitionId next_walk{};  // likewise, for images
   };
 
   static void give_up(Link* link);

@@ -34,11 +34,13 @@ void ReplicaSession::unregister() {
 }
 
 void ReplicaSession::on_replica_state(Epoch own, const ReplicaState& state) {
-  if (state.session != id_ && !mutated(Mutation::kReadVBeforeRegistering)) return;
+  if (state.session != id_) return;
+  const bool awaited = attempts_ > 0;
   attempts_ = 0;
   if (state.registered > own) {
     mode_ = Mode::kFenced;
   } else if (mode_ == Mode::kUnregistered) {
+    if (!awaited) return;  // one more part of the session that was given up did not fit
     replica_ = state;
     mode_ = Mode::kWait;
     if (!state.holds_state) acked_offsets_.clear();
@@ -108,7 +110,10 @@ std::optional<ReplicaSession::ScanWanted> ReplicaSession::scan_wanted() const {
   return ScanWanted{images_->scan, images_->disk_version, images_->since, images_->version == 0};
 }
 
-void ReplicaSession::scan_asked() { images_->asked = true; }
+void ReplicaSession::scan_asked() {
+  images_->asked = true;
+  images_->scan_begun = true;
+}
 
 void ReplicaSession::on_page(ScanPage page) {
   if (!images_ || images_->scan != page.scan) return;

@@ -64,6 +64,8 @@ class ReplicaSession {
   };
   std::optional<ScanWanted> scan_wanted() const;
   void scan_asked();
+  // A walk over the disk has been begun whose images have not all been sent.
+  bool walking() const { return images_ && images_->scan_begun; }
   void on_page(ScanPage page);
 
   // Rows after this version must be kept for this replica; UINT64_MAX: none.
@@ -87,8 +89,9 @@ class ReplicaSession {
     uint64_t scan = 0;
     uint64_t disk_version = 0;
     std::optional<uint64_t> since;  // nothing: all keys
-    bool asked = false;             // a page is on its way
-    bool begun = false;             // kImagesBegin has been sent
+    bool scan_begun = false;
+    bool asked = false;  // a page is on its way
+    bool begun = false;  // kImagesBegin has been sent
     std::deque<ScanPage> pages;
     bool last_seen = false;
     uint64_t version = 0;  // of the state that is walked; 0: not known yet

@@ -29,13 +29,13 @@ class DirectoryStorage : public SnapshotStorage {
   }
 
   Status put(const std::string& name, std::span<const uint8_t> bytes) override {
-    return put_with(name, [bytes](FileSink* sink) { return sink->append(bytes); });
+    return put_with(name, bytes.size(), [bytes](FileSink* sink) { return sink->append(bytes); });
   }
 
   Status put_file(const std::string& name, const Disk& disk, const std::string& path) override {
     FileSource source(disk, path);
     if (Status opened = source.open(); !opened) return opened;
-    return put_with(name, [&source](FileSink* sink) {
+    return put_with(name, source.size(), [&source](FileSink* sink) {
       return copy(&source, [sink](std::span<const uint8_t> bytes) { return sink->append(bytes); });
     });
   }
@@ -58,7 +58,7 @@ class DirectoryStorage : public SnapshotStorage {
     FileSource source(*disk_, path_of(name));
     if (Status opened = open_object(name, &source); !opened) return opened;
     FileSink sink(disk, path);
-    if (Status opened = sink.open(); !opened) return opened;
+    if (Status opened = sink.open(source.size()); !opened) return opened;
     Status done =
         copy(&source, [&sink](std::span<const uint8_t> bytes) { return sink.append(bytes); });
     if (!done) return done;
@@ -108,12 +108,12 @@ class DirectoryStorage : public SnapshotStorage {
   }
 
   template <typename Write>
-  Status put_with(const std::string& name, Write write) {
+  Status put_with(const std::string& name, uint64_t bytes, Write write) {
     if (Status named = check_object_name(name); !named) return named;
     const std::string path = path_of(name);
     const std::string partial = path + std::string(kPartialSuffix);
     FileSink sink(*disk_, partial);
-    if (Status opened = open_below(name, &sink); !opened) return opened;
+    if (Status opened = open_below(name, bytes, &sink); !opened) return opened;
     Status written = write(&sink);
     if (written) written = sink.finish();
     if (!written) {
@@ -126,12 +126,12 @@ class DirectoryStorage : public SnapshotStorage {
   }
 
   // Another may just be removing a directory that it found empty.
-  Status open_below(const std::string& name, FileSink* sink) {
+  Status open_below(const std::string& name, uint64_t bytes, FileSink* sink) {
     Status opened;
     for (int i = 0; i < kDirectoryTries; ++i) {
       Status made = make_directories(name);
       if (!made) return made;
-      opened = sink->open();
+      opened = sink->open(bytes);
       if (opened) break;
     }
     return opened;

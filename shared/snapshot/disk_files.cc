@@ -2,6 +2,8 @@
 
 #include <rocksdb/env.h>
 
+#include "shared/base/mutation.h"
+#include "shared/state/direct_files.h"
 #include "shared/state/env_files.h"
 
 namespace tidemill {
@@ -33,7 +35,7 @@ Status FileSource::open() {
     return corrupt_error(path_ + " is a directory where a file should be");
   }
   rocksdb::Status done = disk_.env()->GetFileSize(path_, &size_);
-  if (done.ok()) done = disk_.env()->NewSequentialFile(path_, &file_, {});
+  if (done.ok()) done = disk_.env()->NewSequentialFile(path_, &file_, streaming_options(size_));
   return to_status("opening " + path_, done);
 }
 
@@ -55,11 +57,10 @@ Result<size_t> FileSource::read(std::span<uint8_t> into) {
 FileSink::FileSink(const Disk& disk, std::string path) : disk_(disk), path_(std::move(path)) {}
 FileSink::~FileSink() = default;
 
-Status FileSink::open() {
+Status FileSink::open(uint64_t bytes) {
   file_.reset();
-  rocksdb::EnvOptions options;
-  options.use_mmap_writes = false;
-  const rocksdb::Status done = disk_.env()->NewWritableFile(path_, &file_, options);
+  const rocksdb::Status done =
+      disk_.env()->NewWritableFile(path_, &file_, streaming_options(bytes));
   return write_status("making " + path_, done);
 }
 
@@ -71,7 +72,7 @@ Status FileSink::append(std::span<const uint8_t> bytes) {
 
 Status FileSink::finish() {
   rocksdb::Status done = file_->Flush();
-  if (done.ok()) done = file_->Sync();
+  if (done.ok() && !mutated(Mutation::kSkipFsync)) done = file_->Sync();
   if (done.ok()) done = file_->Close();
   file_.reset();
   return write_status("writing " + path_, done);

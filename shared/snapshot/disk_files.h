@@ -41,8 +41,9 @@ class FileSink {
  public:
   FileSink(const Disk& disk, std::string path);
   ~FileSink();
-  // An empty file of that path, whatever was there.
-  Status open();
+  // An empty file of that path, whatever was there. About so many bytes will be
+  // appended; 0: unknown.
+  Status open(uint64_t bytes);
   Status append(std::span<const uint8_t> bytes);
   // What was written is durable; not the file's name.
   Status finish();

@@ -43,7 +43,7 @@ class S3Storage : public SnapshotStorage {
     if (Status named = check_object_name(name); !named) return named;
     FileSink sink(disk, path);
     S3Request request{.object = key(name)};
-    request.restart = [&sink] { return sink.open(); };
+    request.restart = [&sink] { return sink.open(0); };
     request.take = [&sink](std::span<const uint8_t> bytes) { return sink.append(bytes); };
     if (const auto answer = call(request); !answer) return answer.error();
     return sink.finish();

@@ -74,8 +74,9 @@ std::optional<SnapshotObjectName> parse_snapshot_object(std::string_view name) {
   }
   out.manifest = name.starts_with("manifest-");
   const bool sst = take_suffix(&name, ".sst");
-  if (sst == out.manifest) return {};
-  if (sst && !name.starts_with("base-") && !name.starts_with("rows-")) return {};
+  const bool log = !sst && take_suffix(&name, ".log");
+  if ((sst || log) == out.manifest) return {};
+  if (!out.manifest && !name.starts_with("rows-") && (log || !name.starts_with("base-"))) return {};
   // The version is the last number of all of them.
   if (name.size() < kHexDigits + 1 || name[name.size() - kHexDigits - 1] != '-' ||
       !parse_number(name.substr(name.size() - kHexDigits), 16, &out.version)) {

@@ -2,7 +2,7 @@
 //
 //   job-00000001/k-00017/<owner>/manifest-<owner>-<version>
 //   job-00000001/k-00017/<owner>/base-<epoch>-<version>.sst       as the file is called on disk
-//   job-00000001/k-00017/<owner>/rows-<epoch>-<from>-<to>.sst
+//   job-00000001/k-00017/<owner>/rows-<epoch>-<from>-<to>.sst or .log
 //
 // <owner> is the epoch of the grant under which the object was written. The numbers are 16 hex
 // digits but for the job's, 8 hex digits, and the key partition's, which is decimal.

@@ -2,31 +2,26 @@
 #include <rocksdb/env.h>
 
 #include "shared/snapshot/snapshots.h"
-#include "shared/state/env_files.h"
-#include "shared/state/sst_file.h"
+#include "shared/state/state_file.h"
 
 namespace tidemill {
 namespace {
 
-constexpr const char* kFetched = "/fetched.sst";
+constexpr const char* kFetched = "/fetched";
 
 // Error kCorrupt: the file is not what the manifest says.
 Status check_head(const Disk& memory, const proto::StateManifest& manifest,
                   const proto::StateFile& file) {
-  auto sst = SstFileIn::open(memory.env(), kFetched);
-  if (!sst) return sst.error();
-  proto::StateHead stored;
-  if (!stored.ParseFromString((*sst)->head())) return corrupt_error("its head does not parse");
-  const StateHead head = from_proto(stored);
-  if (head.stamp() != Stamp{Epoch(file.epoch()), file.to_version()}) {
-    return corrupt_error("its head is of version " + std::to_string(head.stamp().version));
+  const auto head = check_state_file(memory, kFetched, file, true);
+  if (!head) return head.error();
+  if (head->stamp() != Stamp{Epoch(file.epoch()), file.to_version()}) {
+    return corrupt_error("its head is of version " + std::to_string(head->stamp().version));
   }
   const bool last = &file == &*manifest.files().rbegin();
-  if (last && head != from_proto(manifest.head())) {
+  if (last && *head != from_proto(manifest.head())) {
     return corrupt_error("its head is not that of the manifest");
   }
-  while ((*sst)->valid()) (*sst)->next();
-  return (*sst)->status();
+  return {};
 }
 
 Status check_file(SnapshotStorage* storage, const proto::StateManifest& manifest,

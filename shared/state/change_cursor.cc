@@ -47,24 +47,24 @@ void sort_by_hash(std::vector<Entry>* entries) {
 
 }  // namespace
 
-ChangeCursor::ChangeCursor(TableSchemas schemas)
-    : schemas_(std::move(schemas)), entries_(schemas_->size()) {
+ChangeCursor::ChangeCursor(TableSchemas schemas, std::vector<StateChange> changes)
+    : schemas_(std::move(schemas)), changes_(std::move(changes)), entries_(schemas_->size()) {
   for (const TableSchema& schema : *schemas_) writers_.emplace_back(schema);
 }
 
 Result<std::unique_ptr<ChangeCursor>> ChangeCursor::open(TableSchemas schemas,
-                                                         const std::vector<StateChange>& changes) {
-  std::unique_ptr<ChangeCursor> cursor(new ChangeCursor(std::move(schemas)));
-  if (Status gathered = cursor->gather(changes); !gathered) return gathered.error();
+                                                         std::vector<StateChange> changes) {
+  std::unique_ptr<ChangeCursor> cursor(new ChangeCursor(std::move(schemas), std::move(changes)));
+  if (Status gathered = cursor->gather(); !gathered) return gathered.error();
   for (std::vector<Entry>& entries : cursor->entries_) sort_by_hash(&entries);
   cursor->next();
   return cursor;
 }
 
-Status ChangeCursor::gather(const std::vector<StateChange>& changes) {
+Status ChangeCursor::gather() {
   std::vector<BasePlan> plans;
   for (const TableSchema& schema : *schemas_) plans.emplace_back(schema);
-  for (const StateChange& change : changes) {
+  for (const StateChange& change : changes_) {
     if (change.kind == StateChange::Kind::kImages) {
       if (Status taken = gather_images(change.bytes, plans); !taken) return taken;
       continue;
@@ -148,6 +148,24 @@ void ChangeCursor::next() {
   const size_t end = group_end(at_);
   build(at_, end);
   at_ = end;
+}
+
+void ChangeCursor::advance_to(std::string_view key) {
+  StateKeyView wanted;
+  if (!valid_ || key_ >= key || !decode_state_key(key, &wanted)) return;
+  if (wanted.table > table_) {
+    table_ = std::min<size_t>(wanted.table, entries_.size());
+    at_ = 0;
+    hash_end_ = 0;
+  }
+  if (wanted.table == table_ && table_ < entries_.size()) {
+    const std::vector<Entry>& entries = entries_[table_];
+    const auto from = entries.begin() + static_cast<ptrdiff_t>(std::max(at_, hash_end_));
+    const auto to = std::lower_bound(from, entries.end(), wanted.hash,
+                                     [](const Entry& e, uint64_t hash) { return e.hash < hash; });
+    if (to != from) at_ = static_cast<size_t>(to - entries.begin());
+  }
+  while (valid_ && key_ < key) next();
 }
 
 // The value of a key: its last image, if there is one, and the rows behind that.

@@ -1,5 +1,5 @@
-// ChangeCursor: the changes of an increment by key: per key one value of all that came for it, in
-// the order in which it came. The increment outlives it.
+// ChangeCursor: changes by key: per key one value of all that came for it, in the order in which it
+// came.
 #pragma once
 
 #include <cstdint>
@@ -18,13 +18,14 @@ class ChangeCursor final : public StateCursor {
  public:
   // Checks all of the changes and sorts them; the cursor is at the first key.
   static Result<std::unique_ptr<ChangeCursor>> open(TableSchemas schemas,
-                                                    const std::vector<StateChange>& changes);
+                                                    std::vector<StateChange> changes);
 
   bool valid() const override { return valid_; }
   Status status() const override { return {}; }
   std::string_view key() const override { return key_; }
   std::string_view value() const override { return value_; }
   void next() override;
+  void advance_to(std::string_view key) override;
   // The value begins with an image: nothing before it counts.
   bool replaces() const { return replaces_; }
   // Of the value.
@@ -49,8 +50,8 @@ class ChangeCursor final : public StateCursor {
     uint32_t image = kBlock;              // its number
   };
 
-  explicit ChangeCursor(TableSchemas schemas);
-  Status gather(const std::vector<StateChange>& changes);
+  ChangeCursor(TableSchemas schemas, std::vector<StateChange> changes);
+  Status gather();
   Status gather_images(const Buffer& bytes, const std::vector<BasePlan>& plans);
   void index_sources();
   std::string_view key_of(const Entry& entry) const;
@@ -58,6 +59,7 @@ class ChangeCursor final : public StateCursor {
   void build(size_t begin, size_t end);
 
   TableSchemas schemas_;
+  std::vector<StateChange> changes_;
   std::vector<RowRunWriter> writers_;  // by table
   std::vector<Source> sources_;
   std::vector<RowBlockView> blocks_;

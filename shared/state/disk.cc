@@ -4,16 +4,14 @@
 
 #include <utility>
 
+#include "shared/state/direct_files.h"
+
 namespace tidemill {
 
 Disk::Disk(std::shared_ptr<rocksdb::Env> env) : env_(std::move(env)) {}
 Disk::~Disk() = default;
 
-std::shared_ptr<Disk> Disk::real() {
-  // Env::Default() lives as long as the process.
-  return std::make_shared<Disk>(
-      std::shared_ptr<rocksdb::Env>(rocksdb::Env::Default(), [](rocksdb::Env*) {}));
-}
+std::shared_ptr<Disk> Disk::real() { return std::make_shared<Disk>(direct_files_env()); }
 
 std::shared_ptr<Disk> Disk::in_memory() {
   return std::make_shared<Disk>(

@@ -3,6 +3,8 @@
 #include <memory>
 #include <utility>
 
+#include "shared/state/direct_files.h"
+
 namespace tidemill {
 namespace {
 
@@ -67,7 +69,9 @@ Status replace_file(rocksdb::Env* env, const std::string& directory, const std::
 Status read_pieces(rocksdb::Env* env, const std::string& path,
                    const std::function<void(std::span<const uint8_t>)>& take) {
   std::unique_ptr<rocksdb::SequentialFile> file;
-  auto s = env->NewSequentialFile(path, &file, {});
+  uint64_t size = 0;
+  auto s = env->GetFileSize(path, &size);
+  if (s.ok()) s = env->NewSequentialFile(path, &file, streaming_options(size));
   std::vector<char> scratch(kPieceBytes);
   while (s.ok()) {
     rocksdb::Slice piece;
@@ -87,6 +91,7 @@ Result<std::vector<uint8_t>> read_whole_file(rocksdb::Env* env, const std::strin
                          std::to_string(max_bytes) + " are possible");
   }
   std::vector<uint8_t> bytes;
+  bytes.reserve(size);
   Status read = read_pieces(env, path, [&](std::span<const uint8_t> piece) {
     bytes.insert(bytes.end(), piece.begin(), piece.end());
   });

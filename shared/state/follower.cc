@@ -65,6 +65,12 @@ ReplicaState Follower::state() const {
 }
 
 ReplicaState Follower::register_owner(const RegisterReplicas::Entry& entry) {
+  if (mutated(Mutation::kReadVBeforeRegistering) && entry.epoch > registered_) {
+    ReplicaState before = state();  // the former owner goes on until the first part comes
+    before.registered = entry.epoch;
+    before.session = entry.session;
+    return before;
+  }
   const bool accept_any = mutated(Mutation::kAcceptOldEpoch);
   const bool repeated = entry.epoch == registered_ && entry.session <= session_ && session_ != 0;
   if ((entry.epoch < registered_ && !accept_any) || repeated) {
@@ -72,15 +78,22 @@ ReplicaState Follower::register_owner(const RegisterReplicas::Entry& entry) {
     unchanged.session = entry.session;  // says to which asking this answers
     return unchanged;
   }
-  registered_ = accept_any ? entry.epoch : std::max(registered_, entry.epoch);
-  session_ = entry.session;
-  next_seq_ = 0;
-  session_open_ = true;
-  staging_.reset();
+  open_session(accept_any ? entry.epoch : std::max(registered_, entry.epoch), entry.session);
   return state();
 }
 
+void Follower::open_session(Epoch epoch, uint64_t session) {
+  registered_ = epoch;
+  session_ = session;
+  next_seq_ = 0;
+  session_open_ = true;
+  staging_.reset();
+}
+
 Follower::Outcome Follower::apply(const FramePart& part) {
+  if (mutated(Mutation::kReadVBeforeRegistering) && part.epoch > registered_) {
+    open_session(part.epoch, part.session);
+  }
   const bool of_owner = part.epoch == registered_ || mutated(Mutation::kAcceptOldEpoch);
   if (!session_open_ || part.session != session_ || !of_owner) return Outcome::kRefused;
   if (part.seq < next_seq_ && !mutated(Mutation::kApplyTwice)) return Outcome::kRepeated;
@@ -100,11 +113,12 @@ bool Follower::apply_next(const FramePart& part) {
     case PartKind::kImagesBegin:
       // Without a whole replacement the images build on what is held, at that very version.
       if (!part.whole && !starts_here(part)) return false;
-      staging_ = Staging{part.whole, {}};
+      staging_ = Staging{part.whole, {}, 0};
       return true;
     case PartKind::kImages:
       if (!staging_) return false;
       staging_->images.insert(staging_->images.end(), part.payload.begin(), part.payload.end());
+      staging_->bytes += part.payload_bytes();
       return true;
     case PartKind::kImagesClose:
       return close_images(part);
@@ -115,6 +129,7 @@ bool Follower::apply_next(const FramePart& part) {
 bool Follower::starts_here(const FramePart& part) const {
   if (!holds_state_) return false;
   const Stamp held = head_.stamp();
+  if (mutated(Mutation::kReadVBeforeRegistering)) return true;
   return (held.epoch == part.from_epoch || mutated(Mutation::kAcceptOldEpoch)) &&
          held.version == part.from_version;
 }

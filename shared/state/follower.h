@@ -75,6 +75,8 @@ class Follower {
   Increment begin_increment(int64_t wall_us);
   void end_increment(bool written);
   uint64_t pending_bytes() const { return pending_.bytes(); }
+  // Of images that have not been closed yet.
+  uint64_t staged_bytes() const { return staging_ ? staging_->bytes : 0; }
   // Of the state on disk that the next increment adds to; none: it will hold all there is.
   Stamp on_disk() const { return on_disk_; }
   // The number of the last change that is on disk.
@@ -88,6 +90,7 @@ class Follower {
   const std::deque<Pending>& pending() const { return pending_.entries(); }
 
  private:
+  void open_session(Epoch epoch, uint64_t session);
   bool apply_next(const FramePart& part);
   bool starts_here(const FramePart& part) const;
   bool apply_rows(const FramePart& part);
@@ -100,6 +103,7 @@ class Follower {
   struct Staging {
     bool whole = false;
     std::vector<Buffer> images;
+    uint64_t bytes = 0;
   };
   struct Writing {
     Stamp stamp;

@@ -17,6 +17,7 @@ constexpr std::string_view kBase = "base-";
 constexpr std::string_view kRows = "rows-";
 constexpr std::string_view kManifest = "manifest-";
 constexpr std::string_view kSst = ".sst";
+constexpr std::string_view kLog = ".log";
 
 std::string hex(uint64_t number) {
   char text[kDigits + 1];
@@ -55,17 +56,22 @@ std::string_view text_of(std::span<const uint8_t> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-Status check_file(const proto::StateFile& file, bool first, uint64_t at_version) {
+// `at`: where the files before it end.
+Status check_file(const proto::StateFile& file, bool first, bool logs_before, const Stamp& at) {
   if (!is_state_file_name(file.name())) {
     return corrupt_error("manifest: '" + file.name() + "' is no name of a state's file");
   }
   if (file.base() && !first) return corrupt_error("manifest: a base behind other files");
-  if (file.from_version() != at_version) {
+  if (logs_before && !is_log_file_name(file.name())) {
+    return corrupt_error("manifest: " + file.name() + " behind a log");
+  }
+  if (file.from_version() != at.version) {
     return corrupt_error("manifest: " + file.name() + " begins at version " +
                          std::to_string(file.from_version()) + ", where version " +
-                         std::to_string(at_version) + " is expected");
+                         std::to_string(at.version) + " is expected");
   }
-  if (file.to_version() < file.from_version()) {
+  // Versions fall where a copy has gone on with an owner that went on from an older state.
+  if (file.epoch() <= at.epoch.value && file.to_version() < file.from_version()) {
     return corrupt_error("manifest: " + file.name() + " ends before it begins");
   }
   return {};
@@ -82,6 +88,11 @@ std::string rows_file_name(Stamp stamp, uint64_t from_version) {
          hex(stamp.version) + std::string(kSst);
 }
 
+std::string log_file_name(Stamp stamp, uint64_t from_version) {
+  return std::string(kRows) + hex(stamp.epoch.value) + "-" + hex(from_version) + "-" +
+         hex(stamp.version) + std::string(kLog);
+}
+
 std::string manifest_file_name(Stamp stamp) {
   return std::string(kManifest) + hex(stamp.epoch.value) + "-" + hex(stamp.version);
 }
@@ -96,8 +107,10 @@ bool parse_manifest_name(std::string_view name, Stamp* stamp) {
 bool is_state_file_name(std::string_view name) {
   uint64_t numbers[3];
   return parse_name(name, kBase, kSst, std::span(numbers).first(2)) ||
-         parse_name(name, kRows, kSst, numbers);
+         parse_name(name, kRows, kSst, numbers) || parse_name(name, kRows, kLog, numbers);
 }
+
+bool is_log_file_name(std::string_view name) { return name.ends_with(kLog); }
 
 Stamp stamp_of(const proto::StateManifest& manifest) {
   const auto& ancestry = manifest.head().ancestry();
@@ -112,15 +125,17 @@ Status check_manifest(const proto::StateManifest& manifest) {
   }
   if (manifest.head().ancestry().empty()) return corrupt_error("manifest: a head of nothing");
   if (manifest.files().empty()) return corrupt_error("manifest: no files");
-  uint64_t version = 0;
+  Stamp at;
+  bool logs = false;
   for (const proto::StateFile& file : manifest.files()) {
     const bool first = &file == &manifest.files(0);
-    if (Status good = check_file(file, first, version); !good) return good;
-    version = file.to_version();
+    if (Status good = check_file(file, first, logs, at); !good) return good;
+    logs = is_log_file_name(file.name());
+    at = {Epoch(file.epoch()), file.to_version()};
   }
   const Stamp stamp = stamp_of(manifest);
-  if (version != stamp.version || manifest.files().rbegin()->epoch() != stamp.epoch.value) {
-    return corrupt_error("manifest: its files end at version " + std::to_string(version) +
+  if (at != stamp) {
+    return corrupt_error("manifest: its files end at version " + std::to_string(at.version) +
                          ", its head is of version " + std::to_string(stamp.version));
   }
   return {};

@@ -7,17 +7,23 @@
 #include "shared/obs/log.h"
 #include "shared/state/change_cursor.h"
 #include "shared/state/env_files.h"
+#include "shared/state/log_file.h"
 #include "shared/state/manifest.h"
 #include "shared/state/sst_file.h"
 #include "shared/state/state_db.h"
 #include "shared/state/state_directory.h"
 #include "shared/state/state_merge.h"
 #include "shared/state/state_value.h"
+#include "shared/window/block_list.h"
 
 namespace tidemill {
 namespace {
 
-constexpr int kIncrementsBeforeBase = 8;  // while there is none
+constexpr uint32_t kIncrementsBeforeBase = 8;  // while there is none
+constexpr uint64_t kIncrementsPerBase = 2;  // bytes that increments may have, for each of the base
+constexpr const char* kSortedLogs = "logs.sst.tmp";
+
+bool is_log(const proto::StateFile& file) { return is_log_file_name(file.name()); }
 
 void put_image(const StateKeyView& key, std::span<const uint8_t> body, ByteWriter* out) {
   encode_image_head(key.table, key.hash, key.key, out);
@@ -84,14 +90,23 @@ class PartitionDiskImpl final : public PartitionDisk {
   uint64_t memory_bytes() const override { return db_ == nullptr ? 0 : db_->memory_bytes(); }
 
  private:
-  bool base_is_due() const;
+  enum class Form { kBase, kSorted, kLog };
   using Parts = std::vector<std::unique_ptr<StateCursor>>;
+  using Files = std::vector<const proto::StateFile*>;
 
-  Result<proto::StateFile> write_file(const Increment& increment, bool base,
-                                      std::unique_ptr<ChangeCursor> changes);
+  bool base_is_due() const;
+  Form form_of(const Increment& increment) const;
+  Result<proto::StateFile> write_file(const Increment& increment, Form form, uint64_t from_version);
+  Status write_log(const Increment& increment, proto::StateFile* file);
+  Status write_sst(const Increment& increment, proto::StateFile* file);
   Status write_rows(ChangeCursor* changes, SstFileOut* out, proto::StateFile* file);
   Status write_base(TimeUs horizon, Parts parts, SstFileOut* out, proto::StateFile* file);
-  Status open_files(Parts* parts) const;
+  Result<std::unique_ptr<ChangeCursor>> open_changes(const Increment& increment) const;
+  Files files_of_form(bool log) const;
+  Status read_logs(const Files& logs, std::vector<StateChange>* changes) const;
+  Status open_files(const Files& files, Parts* parts) const;
+  int files_up_to(uint64_t version) const;
+  Result<std::vector<std::string>> sorted_files();
   void hold(proto::StateManifest manifest);
   void forget_unused();
   Status open_db();
@@ -119,15 +134,34 @@ Status PartitionDiskImpl::load() {
 // Increments that are more than the base make reading slow and keep what is below the horizon.
 bool PartitionDiskImpl::base_is_due() const {
   if (!manifest_) return false;
-  const auto& files = manifest_->files();
-  const bool has_base = files.begin()->base();
-  const int increments = files.size() - (has_base ? 1 : 0);
-  if (!has_base) {
-    return increments >= std::min<int>(kIncrementsBeforeBase, config_.max_increments);
+  uint64_t base = 0;
+  uint64_t increments = 0;
+  uint32_t count = 0;
+  for (const proto::StateFile& file : manifest_->files()) {
+    (file.base() ? base : increments) += file.bytes();
+    count += file.base() ? 0 : 1;
   }
+  if (count >= config_.max_increments) return true;
+  // While keys are read singly, each file is looked into.
+  if (db_ != nullptr && base == 0) return count >= kIncrementsBeforeBase;
+  return increments >
+         std::max(db_ != nullptr ? 0 : config_.log_limit_bytes, kIncrementsPerBase * base);
+}
+
+// Sorting costs more than all the rest of writing, so it is left until it is needed: for keys to be
+// read singly, or so that logs do not become too many.
+PartitionDiskImpl::Form PartitionDiskImpl::form_of(const Increment& increment) const {
+  const auto is_image = [](const StateChange& c) { return c.kind == StateChange::Kind::kImages; };
+  const bool images = std::any_of(increment.changes.begin(), increment.changes.end(), is_image);
+  if (!increment.whole && base_is_due()) return Form::kBase;
+  if (images) return increment.whole ? Form::kBase : Form::kSorted;
+  if (db_ != nullptr) return Form::kSorted;
   uint64_t bytes = 0;
-  for (const proto::StateFile& file : files) bytes += file.base() ? 0 : file.bytes();
-  return bytes > files.begin()->bytes() || increments >= static_cast<int>(config_.max_increments);
+  for (const StateChange& change : increment.changes) bytes += change.bytes.size();
+  if (manifest_ && !increment.whole) {
+    for (const proto::StateFile& f : manifest_->files()) bytes += is_log(f) ? f.bytes() : 0;
+  }
+  return bytes > config_.log_limit_bytes ? Form::kSorted : Form::kLog;
 }
 
 Status PartitionDiskImpl::write(const Increment& increment) {
@@ -139,13 +173,16 @@ Status PartitionDiskImpl::write(const Increment& increment) {
                        " was to follow version " + std::to_string(held) + " in " +
                        config_.directory);
   }
-  auto changes = ChangeCursor::open(config_.schemas, increment.changes);
-  if (!changes) return changes.error().within("writing " + config_.directory);
-  const bool base = increment.whole || base_is_due();
-  auto file = write_file(increment, base, std::move(*changes));
-  if (!file) return file.error();
+  const Form form = form_of(increment);
   proto::StateManifest manifest;
-  if (!base && manifest_) *manifest.mutable_files() = manifest_->files();
+  if (manifest_ && !increment.whole && form != Form::kBase) {
+    for (const proto::StateFile& file : manifest_->files()) {
+      if (form == Form::kLog || !is_log(file)) *manifest.add_files() = file;
+    }
+  }
+  const uint64_t from = manifest.files().empty() ? 0 : manifest.files().rbegin()->to_version();
+  auto file = write_file(increment, form, from);
+  if (!file) return file.error().within("writing " + config_.directory);
   *manifest.add_files() = std::move(*file);
   manifest.set_format_version(kManifestFormat);
   manifest.set_job(config_.job.value);
@@ -159,40 +196,74 @@ Status PartitionDiskImpl::write(const Increment& increment) {
 }
 
 // A file that fails half way is removed; its name is in no manifest.
-Result<proto::StateFile> PartitionDiskImpl::write_file(const Increment& increment, bool base,
-                                                       std::unique_ptr<ChangeCursor> changes) {
+Result<proto::StateFile> PartitionDiskImpl::write_file(const Increment& increment, Form form,
+                                                       uint64_t from_version) {
   const Stamp stamp = increment.head.stamp();
   proto::StateFile file;
-  file.set_name(base ? base_file_name(stamp) : rows_file_name(stamp, increment.from_version));
-  file.set_base(base);
-  file.set_from_version(base ? 0 : increment.from_version);
+  file.set_name(form == Form::kBase     ? base_file_name(stamp)
+                : form == Form::kSorted ? rows_file_name(stamp, from_version)
+                                        : log_file_name(stamp, from_version));
+  file.set_base(form == Form::kBase);
+  file.set_from_version(from_version);
   file.set_to_version(stamp.version);
   file.set_epoch(stamp.epoch.value);
-  const std::string path = files_.path(file.name());
-  SstFileOut out(files_.env(), path,
+  Status done = form == Form::kLog ? write_log(increment, &file) : write_sst(increment, &file);
+  if (done) return file;
+  static_cast<void>(files_.env()->DeleteFile(files_.path(file.name())).ok());
+  return done.error();
+}
+
+Status PartitionDiskImpl::write_log(const Increment& increment, proto::StateFile* file) {
+  std::vector<RowBlockView> blocks;
+  uint64_t rows = 0;
+  for (const StateChange& change : increment.changes) {
+    blocks.clear();
+    if (Status parsed = parse_blocks(change.bytes, *config_.schemas, &blocks); !parsed) {
+      return parsed;
+    }
+    for (const RowBlockView& block : blocks) rows += block.rows();
+  }
+  auto written =
+      write_log_file(files_.env(), files_.path(file->name()), increment.head, increment.changes);
+  if (!written) return written.error();
+  file->set_rows(rows);
+  file->set_bytes(written->bytes);
+  file->set_checksum(written->checksum);
+  return {};
+}
+
+Status PartitionDiskImpl::write_sst(const Increment& increment, proto::StateFile* file) {
+  auto changes = open_changes(increment);
+  if (!changes) return changes.error();
+  SstFileOut out(files_.env(), files_.path(file->name()),
                  std::to_string(config_.job.value) + "/" +
-                     std::to_string(config_.key_partition.value) + "/" + file.name());
+                     std::to_string(config_.key_partition.value) + "/" + file->name());
   Status done = out.open();
   if (done) done = out.add(kHeadKey, to_proto(increment.head).SerializeAsString(), true);
-  if (done && !base) done = write_rows(changes.get(), &out, &file);
-  if (done && base) {
+  if (done && !file->base()) done = write_rows(changes->get(), &out, file);
+  if (done && file->base()) {
     Parts parts;
-    if (!increment.whole) done = open_files(&parts);
-    parts.push_back(std::move(changes));
-    if (done) done = write_base(increment.head.horizon, std::move(parts), &out, &file);
+    if (!increment.whole) done = open_files(files_of_form(false), &parts);
+    parts.push_back(std::move(*changes));
+    if (done) done = write_base(increment.head.horizon, std::move(parts), &out, file);
   }
-  std::optional<Error> error;
-  if (done) {
-    auto written = out.finish();
-    if (written) {
-      file.set_bytes(written->bytes);
-      file.set_checksum(written->checksum);
-      return file;
-    }
-    error = written.error();
+  if (!done) return done;
+  auto written = out.finish();
+  if (!written) return written.error();
+  file->set_bytes(written->bytes);
+  file->set_checksum(written->checksum);
+  return {};
+}
+
+// Of the increment, and of the logs that it follows.
+Result<std::unique_ptr<ChangeCursor>> PartitionDiskImpl::open_changes(
+    const Increment& increment) const {
+  std::vector<StateChange> changes;
+  if (!increment.whole) {
+    if (Status read = read_logs(files_of_form(true), &changes); !read) return read.error();
   }
-  static_cast<void>(files_.env()->DeleteFile(path).ok());
-  return error ? *error : done.error();
+  changes.insert(changes.end(), increment.changes.begin(), increment.changes.end());
+  return ChangeCursor::open(config_.schemas, std::move(changes));
 }
 
 Status PartitionDiskImpl::write_rows(ChangeCursor* changes, SstFileOut* out,
@@ -236,13 +307,42 @@ Status PartitionDiskImpl::write_base(TimeUs horizon, Parts parts, SstFileOut* ou
   return {};
 }
 
-Status PartitionDiskImpl::open_files(Parts* parts) const {
-  if (!manifest_) return {};
+PartitionDiskImpl::Files PartitionDiskImpl::files_of_form(bool log) const {
+  Files out;
+  if (!manifest_) return out;
   for (const proto::StateFile& file : manifest_->files()) {
-    auto part = SstFileIn::open(files_.env(), files_.path(file.name()));
+    if (is_log(file) == log) out.push_back(&file);
+  }
+  return out;
+}
+
+Status PartitionDiskImpl::read_logs(const Files& logs, std::vector<StateChange>* changes) const {
+  for (const proto::StateFile* file : logs) {
+    auto log = read_log_file(*config_.disk, files_.path(file->name()), *file);
+    if (!log) return log.error();
+    std::move(log->changes.begin(), log->changes.end(), std::back_inserter(*changes));
+  }
+  return {};
+}
+
+// Logs are behind all others: they make one part together.
+Status PartitionDiskImpl::open_files(const Files& files, Parts* parts) const {
+  Files logs;
+  for (const proto::StateFile* file : files) {
+    if (is_log(*file)) {
+      logs.push_back(file);
+      continue;
+    }
+    auto part = SstFileIn::open(files_.env(), files_.path(file->name()));
     if (!part) return part.error();
     parts->push_back(std::move(*part));
   }
+  if (logs.empty()) return {};
+  std::vector<StateChange> changes;
+  if (Status read = read_logs(logs, &changes); !read) return read;
+  auto part = ChangeCursor::open(config_.schemas, std::move(changes));
+  if (!part) return part.error();
+  parts->push_back(std::move(*part));
   return {};
 }
 
@@ -252,7 +352,7 @@ void PartitionDiskImpl::hold(proto::StateManifest manifest) {
                          manifest_->files(0).name() == manifest.files(0).name();
   if (db_ != nullptr) {
     const std::string newest = files_.path(manifest.files().rbegin()->name());
-    if (!continues || !db_->ingest({newest})) db_.reset();
+    if (!continues || is_log_file_name(newest) || !db_->ingest({newest})) db_.reset();
   }
   const Stamp stamp = stamp_of(manifest);
   if (manifest_ && stamp_of(*manifest_) != stamp) previous_ = std::move(manifest_);
@@ -310,12 +410,37 @@ Status PartitionDiskImpl::note_objects(const std::vector<proto::StateFile>& file
   return {};
 }
 
+// Files of all that is held, sorted by key. Logs are sorted into one, which is not the state's.
+Result<std::vector<std::string>> PartitionDiskImpl::sorted_files() {
+  std::vector<std::string> out;
+  for (const proto::StateFile* file : files_of_form(false))
+    out.push_back(files_.path(file->name()));
+  const Files logs = files_of_form(true);
+  if (logs.empty()) return out;
+  out.push_back(files_.path(kSortedLogs));
+  std::vector<StateChange> changes;
+  if (Status read = read_logs(logs, &changes); !read) return read.error();
+  auto cursor = ChangeCursor::open(config_.schemas, std::move(changes));
+  if (!cursor) return cursor.error();
+  SstFileOut sorted(files_.env(), out.back(), out.back());
+  Status done = sorted.open();
+  if (done) done = sorted.add(kHeadKey, manifest_->head().SerializeAsString(), true);
+  proto::StateFile counts;
+  if (done) done = write_rows(cursor->get(), &sorted, &counts);
+  if (!done) return done.error();
+  auto written = sorted.finish();
+  if (!written) return written.error();
+  return out;
+}
+
+// RocksDB has links to the files.
 Status PartitionDiskImpl::open_db() {
   if (db_ != nullptr) return {};
-  std::vector<std::string> files;
-  for (const proto::StateFile& file : manifest_->files()) files.push_back(files_.path(file.name()));
+  auto files = sorted_files();
+  if (!files) return files.error();
   const std::string name = "db-" + std::to_string(dbs_opened_++);
-  auto db = StateDb::open(files_.disk(), files_.path(name), files);
+  auto db = StateDb::open(files_.disk(), config_.readers, files_.path(name), *files);
+  static_cast<void>(files_.env()->DeleteFile(files_.path(kSortedLogs)).ok());
   if (!db) return db.error();
   auto head = (*db)->get({std::string(kHeadKey)});
   if (!head) return head.error();
@@ -353,24 +478,36 @@ Result<std::vector<std::vector<uint8_t>>> PartitionDiskImpl::get(std::span<const
   return images;
 }
 
+// How many of the files, from the first, hold nothing that came after a version of this state's
+// history. One that ends elsewhere, as those of a former owner's last changes do, tells nothing.
+int PartitionDiskImpl::files_up_to(uint64_t version) const {
+  const Ancestry ancestry = from_proto(manifest_->head()).ancestry;
+  int count = 0;
+  for (int i = 0; i < manifest_->files_size(); ++i) {
+    const proto::StateFile& file = manifest_->files(i);
+    const Stamp end{Epoch(file.epoch()), file.to_version()};
+    if (end.version <= version && lies_in(ancestry, end)) count = i + 1;
+  }
+  return count;
+}
+
 Result<std::unique_ptr<StateScan>> PartitionDiskImpl::scan(std::optional<uint64_t> since) {
-  std::vector<std::unique_ptr<SstFileIn>> older;
+  Parts older;
   Parts parts;
   StateHead head;
   bool whole = !since.has_value();
   if (manifest_) {
     head = from_proto(manifest_->head());
-    const proto::StateFile& first = manifest_->files(0);
-    whole = whole || (first.base() && *since < first.to_version());
+    const int older_files = whole ? 0 : files_up_to(*since);
+    whole = whole || (older_files == 0 && manifest_->files(0).base());
+    Files before;
+    Files after;
     for (const proto::StateFile& file : manifest_->files()) {
-      auto part = SstFileIn::open(files_.env(), files_.path(file.name()));
-      if (!part) return part.error();
-      if (whole || file.to_version() > *since) {
-        parts.push_back(std::move(*part));
-      } else {
-        older.push_back(std::move(*part));
-      }
+      (static_cast<int>(before.size()) < older_files ? before : after).push_back(&file);
     }
+    Status opened = open_files(before, &older);
+    if (opened) opened = open_files(after, &parts);
+    if (!opened) return opened.error();
   }
   return std::unique_ptr<StateScan>(std::make_unique<FilesScan>(
       config_.schemas, std::move(head), whole, StateMerge(std::move(older), std::move(parts))));

@@ -2,6 +2,7 @@
 //
 //   base-<epoch>-<version>.sst          all rows up to a version
 //   rows-<epoch>-<from>-<to>.sst        what came after version <from> up to version <to>
+//   rows-<epoch>-<from>-<to>.log        the same, in the order in which it came
 //   manifest-<epoch>-<version>          names the files that make up the state, with checksums
 //   db-<n>/                             a RocksDB that the files are ingested into, made when it is
 //                                       first asked for and thrown away at every start
@@ -12,9 +13,11 @@
 // checksums; one that does not verify is set aside with a warning, and the one before it is used.
 // RocksDB's own manifest decides nothing.
 //
-// A file is one SST sorted by key: per key the rows that came (a merge operand), or what replaces
-// the key (a put), and under the key "" the head. When increments are more than the base, or more
-// than `max_increments`, the next write cuts a new base, which frees what is below the horizon.
+// An SST is sorted by key: per key the rows that came (a merge operand), or what replaces the key
+// (a put), and under the key "" the head. An increment is written as a log, which is cheap, and
+// sorted together with others once logs are many, or keys are read from the RocksDB. When
+// increments are twice the base, or more than `max_increments`, the next write cuts a new base,
+// which frees what is below the horizon.
 //
 // blocking, one call at a time (one lane of the blocking pool); no threads of its own.
 // Failure: an error leaves the state as it was; kCorrupt: bytes are not what was written.
@@ -37,6 +40,8 @@
 #include "shared/window/table_schema.h"
 
 namespace tidemill {
+
+class SstReaders;
 
 // Of one key partition's state, in the order in which it happened.
 struct StateChange {
@@ -69,6 +74,9 @@ struct PartitionDiskConfig {
   KeyPartitionId key_partition;
   TableSchemas schemas;
   uint32_t max_increments = 64;
+  uint64_t log_limit_bytes = 16u << 20;  // of all logs: they are read at once
+  // Shared by all states of a process; null: its own.
+  std::shared_ptr<SstReaders> readers = nullptr;
 };
 
 // A walk over a state as it was when the walk began, whatever is written meanwhile. Must not

@@ -2,6 +2,7 @@
 
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/merge_operator.h>
+#include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -130,16 +131,18 @@ class SstFileOut::HashingEnv final : public rocksdb::EnvWrapper {
   WrittenFile written_;
 };
 
-rocksdb::Options state_options(rocksdb::Env* env, std::shared_ptr<rocksdb::Cache> cache) {
+rocksdb::Options state_options(rocksdb::Env* env) {
   rocksdb::BlockBasedTableOptions table;
-  table.no_block_cache = cache == nullptr;
-  table.block_cache = std::move(cache);
+  table.no_block_cache = true;  // the operating system caches files
   table.block_size = kBlockBytes;
   table.checksum = rocksdb::kXXH3;
   table.format_version = 5;
+  // Iterators ask filters of prefixes only: the whole key is one.
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(kBloomBitsPerKey));
+  table.whole_key_filtering = false;
   rocksdb::Options options;
   options.env = env;
+  options.prefix_extractor.reset(rocksdb::NewNoopTransform());
   options.merge_operator = std::make_shared<PartsMergeOperator>();
   options.compression = rocksdb::kNoCompression;
   options.bottommost_compression = rocksdb::kNoCompression;
@@ -179,6 +182,7 @@ Result<std::unique_ptr<SstFileIn>> SstFileIn::open(rocksdb::Env* env, const std:
   rocksdb::ReadOptions options;
   options.verify_checksums = !mutated(Mutation::kTrustDamagedManifest);
   options.fill_cache = false;
+  options.total_order_seek = true;
   file->at_.reset(file->reader_.NewIterator(options));
   file->at_->SeekToFirst();
   if (Status s = file->status(); !s) return s.error();

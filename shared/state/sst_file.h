@@ -18,9 +18,9 @@
 
 namespace tidemill {
 
-// Options that files are written with and read with, here and by the RocksDB of a partition. Blocks
-// that are read are kept in `cache`, if there is one.
-rocksdb::Options state_options(rocksdb::Env* env, std::shared_ptr<rocksdb::Cache> cache = nullptr);
+// Options that files are written with and read with, here and by SstReaders. An iterator that is
+// not asked for total order passes over keys that the file's filter does not know.
+rocksdb::Options state_options(rocksdb::Env* env);
 
 struct WrittenFile {
   uint64_t bytes = 0;
@@ -59,8 +59,7 @@ class SstFileIn final : public StateCursor {
   std::string_view key() const override { return {at_->key().data(), at_->key().size()}; }
   std::string_view value() const override { return {at_->value().data(), at_->value().size()}; }
   void next() override { at_->Next(); }
-  // To the first key at or after `key`, which is not before the one it is at.
-  void advance_to(std::string_view key);
+  void advance_to(std::string_view key) override;
 
  private:
   SstFileIn(rocksdb::Env* env, std::string path);

@@ -16,6 +16,8 @@ class StateCursor {
   virtual std::string_view key() const = 0;
   virtual std::string_view value() const = 0;
   virtual void next() = 0;
+  // To the first key at or after `key`, which is not before the one it is at.
+  virtual void advance_to(std::string_view key) = 0;
 };
 
 }  // namespace tidemill

@@ -1,8 +1,9 @@
-// StateDb: a RocksDB of the files of a state, for reading single keys. It holds links to the files
-// and nothing of its own: its directory is thrown away with it, and nothing in it is ever synced.
+// StateDb: the files of a state, for reading single keys. It holds links to them in a directory of
+// its own, which is thrown away with it, so that the state may go on without them. Files are opened
+// when they are read, and closed again by SstReaders.
+//
+// blocking, one call at a time
 #pragma once
-
-#include <rocksdb/db.h>
 
 #include <memory>
 #include <string>
@@ -10,6 +11,7 @@
 
 #include "shared/base/result.h"
 #include "shared/state/disk.h"
+#include "shared/state/sst_readers.h"
 
 namespace tidemill {
 
@@ -17,25 +19,28 @@ class StateDb {
  public:
   // In a new directory, of these files, oldest first.
   static Result<std::unique_ptr<StateDb>> open(std::shared_ptr<Disk> disk,
+                                               std::shared_ptr<SstReaders> readers,
                                                const std::string& directory,
                                                const std::vector<std::string>& files);
   ~StateDb();
 
-  // The newest file; it is not changed.
+  // The newest files; they are not changed.
   Status ingest(const std::vector<std::string>& files);
-  // Values by position; empty: none. `keys` as encode_state_key() makes them.
+  // Values by position; empty: none. `keys` as encode_state_key() makes them; of kHeadKey it is
+  // that of the newest file.
   Result<std::vector<std::string>> get(const std::vector<std::string>& keys);
-  uint64_t memory_bytes() const;
+  uint64_t memory_bytes() const;  // of its files that are open
 
  private:
-  StateDb(std::shared_ptr<Disk> disk, std::string directory);
+  StateDb(std::shared_ptr<Disk> disk, std::shared_ptr<SstReaders> readers, std::string directory);
+
+  Status read_file(const std::string& file, const std::vector<std::string>& keys,
+                   std::vector<size_t>* wanted, std::vector<std::string>* values);
 
   std::shared_ptr<Disk> disk_;
+  std::shared_ptr<SstReaders> readers_;
   std::string directory_;
-  std::unique_ptr<rocksdb::Env> unsynced_;
-  std::shared_ptr<rocksdb::Cache> cache_;
-  std::unique_ptr<rocksdb::DB> db_;
-  uint64_t links_ = 0;
+  std::vector<std::string> links_;  // oldest first
 };
 
 }  // namespace tidemill

@@ -10,8 +10,8 @@
 #include "shared/obs/log.h"
 #include "shared/state/env_files.h"
 #include "shared/state/manifest.h"
-#include "shared/state/sst_file.h"
 #include "shared/state/state_directories.h"
+#include "shared/state/state_file.h"
 
 namespace tidemill {
 namespace {
@@ -101,12 +101,11 @@ Status StateDirectory::verify(const proto::StateManifest& manifest) {
     if (verified_.contains(file.name())) continue;
     if (Status good = verify_file(*disk_, path(file.name()), file); !good) return good;
   }
-  const std::string& last = manifest.files().rbegin()->name();
-  auto sst = SstFileIn::open(env(), path(last));
-  if (!sst) return sst.error();
-  proto::StateHead head;
-  if (!head.ParseFromString((*sst)->head()) || from_proto(head) != from_proto(manifest.head())) {
-    return corrupt_error("the head in " + last + " is not that of the manifest");
+  const proto::StateFile& last = *manifest.files().rbegin();
+  auto head = check_state_file(*disk_, path(last.name()), last, false);
+  if (!head) return head.error();
+  if (*head != from_proto(manifest.head())) {
+    return corrupt_error("the head in " + last.name() + " is not that of the manifest");
   }
   for (const proto::StateFile& file : manifest.files()) verified_.insert(file.name());
   return {};

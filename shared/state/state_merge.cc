@@ -4,7 +4,7 @@
 
 namespace tidemill {
 
-StateMerge::StateMerge(std::vector<std::unique_ptr<SstFileIn>> older,
+StateMerge::StateMerge(std::vector<std::unique_ptr<StateCursor>> older,
                        std::vector<std::unique_ptr<StateCursor>> parts)
     : older_(std::move(older)), parts_(std::move(parts)) {
   for (size_t i = 0; i < parts_.size(); ++i) current_.push_back(i);
@@ -34,12 +34,12 @@ Result<bool> StateMerge::next() {
   values_.clear();
   if (heap_.empty()) return false;
   key_ = parts_[heap_.front()]->key();
-  for (const auto& file : older_) {
-    file->advance_to(key_);
-    if (!file->valid()) {
-      if (Status s = file->status(); !s) return s.error();
-    } else if (file->key() == key_) {
-      values_.push_back(file->value());
+  for (const auto& part : older_) {
+    part->advance_to(key_);
+    if (!part->valid()) {
+      if (Status s = part->status(); !s) return s.error();
+    } else if (part->key() == key_) {
+      values_.push_back(part->value());
     }
   }
   while (!heap_.empty() && parts_[heap_.front()]->key() == key_) {

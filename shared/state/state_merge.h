@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "shared/base/result.h"
-#include "shared/state/sst_file.h"
 #include "shared/state/state_cursor.h"
 
 namespace tidemill {
@@ -17,7 +16,7 @@ class StateMerge {
  public:
   // Walks the keys of `parts`, oldest first. `older` come before all of them: only what they hold
   // of these keys is read.
-  StateMerge(std::vector<std::unique_ptr<SstFileIn>> older,
+  StateMerge(std::vector<std::unique_ptr<StateCursor>> older,
              std::vector<std::unique_ptr<StateCursor>> parts);
 
   // To the first key, then to the next. False at the end.
@@ -30,7 +29,7 @@ class StateMerge {
   Status advance(size_t part);
   bool before(size_t a, size_t b) const;
 
-  std::vector<std::unique_ptr<SstFileIn>> older_;
+  std::vector<std::unique_ptr<StateCursor>> older_;
   std::vector<std::unique_ptr<StateCursor>> parts_;
   std::vector<size_t> heap_;     // parts that are not at the current key, by key and age
   std::vector<size_t> current_;  // parts that are at it; at first all

@@ -1,7 +1,9 @@
 #include "shared/window/key_table.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
+#include <memory>
 
 #include "shared/base/assert.h"
 
@@ -37,7 +39,7 @@ uint32_t KeyTable::candidate(uint64_t mixed) const {
 uint32_t KeyTable::find_or_insert(uint16_t table, std::string_view key, uint64_t hash) {
   const uint32_t found = find(table, key, hash);
   if (found != kNone) return found;
-  if ((keys_ + 1) * 4 > index_.size() * 3) grow_index();
+  if ((keys_ + 1) * 4 > index_.size() * 3) make_index(std::max<size_t>(16, index_.size() * 2));
   const uint32_t slot = new_slot(key);
   KeyEntry& e = entry(slot);
   e.hash = hash;
@@ -79,15 +81,39 @@ void KeyTable::place(uint64_t mixed, uint32_t slot) {
   index_[i] = {tag_of(mixed), slot};
 }
 
-void KeyTable::grow_index() {
-  const size_t size = index_.empty() ? 16 : index_.size() * 2;
-  bytes_ += (size - index_.size()) * sizeof(Cell);
-  index_.assign(size, Cell());
+void KeyTable::make_index(size_t size) {
+  bytes_ -= index_.size() * sizeof(Cell);
+  std::vector<Cell>(size).swap(index_);
+  bytes_ += index_.size() * sizeof(Cell);
   shift_ = 64 - std::countr_zero(size);
   for (uint32_t slot = 0; slot < slots_; ++slot) {
     const KeyEntry& e = entry(slot);
     if (e.occupied) place(mix(e.table, e.hash), slot);
   }
+}
+
+void KeyTable::shrink() {
+  if (slots_ <= kBlockSlots || keys_ * 2 > slots_) return;
+  uint32_t to = 0;
+  for (uint32_t from = 0; from < slots_; ++from) {
+    KeyEntry& e = entry(from);
+    if (!e.occupied) continue;
+    if (from != to) {
+      std::destroy_at(&entry(to));
+      std::construct_at(&entry(to), std::move(e));
+    }
+    ++to;
+  }
+  slots_ = to;
+  const size_t kept = (slots_ + kBlockSlots - 1) / kBlockSlots;
+  bytes_ -= (blocks_.size() - kept) * kBlockSlots * sizeof(KeyEntry);
+  blocks_.resize(kept);
+  std::vector<uint32_t>().swap(vacant_);
+  for (size_t slot = slots_; slot < kept * kBlockSlots; ++slot) {
+    std::destroy_at(&entry(static_cast<uint32_t>(slot)));
+    std::construct_at(&entry(static_cast<uint32_t>(slot)));
+  }
+  make_index(std::bit_ceil(std::max<size_t>(16, keys_ * 2)));
 }
 
 void KeyTable::erase(uint32_t slot) {

@@ -1,9 +1,9 @@
-// KeyTable: finds the row log of a (table, key). Entries stand in numbered slots that never move;
-// an open-addressing index of (tag, slot) pairs leads to them by the key's hash. Keys are compared
-// by their bytes, so hashes may collide.
+// KeyTable: finds the row log of a (table, key). Entries stand in numbered slots that do not move
+// but by shrink(); an open-addressing index of (tag, slot) pairs leads to them by the key's hash.
+// Keys are compared by their bytes, so hashes may collide.
 //
 // Slots of erased keys are used again. shard-affine; a reference to an entry is valid until it is
-// erased.
+// erased, or shrink().
 #pragma once
 
 #include <cstdint>
@@ -57,6 +57,9 @@ class KeyTable {
   uint32_t find_or_insert(uint16_t table, std::string_view key, uint64_t hash);
   // The entry's row log must be empty.
   void erase(uint32_t slot);
+  // Gives back the memory of slots if most of them are vacant; entries then get other slots. A
+  // table that is shrunk while keys are erased one by one costs each of them a bounded share.
+  void shrink();
 
   size_t slot_count() const { return slots_; }
   size_t key_count() const { return keys_; }
@@ -85,7 +88,7 @@ class KeyTable {
   size_t home(uint64_t mixed) const { return mixed >> shift_; }
   static uint32_t tag_of(uint64_t mixed) { return static_cast<uint32_t>(mixed); }
   uint32_t new_slot(std::string_view key);
-  void grow_index();
+  void make_index(size_t size);
   void place(uint64_t mixed, uint32_t slot);
 
   std::vector<std::unique_ptr<KeyEntry[]>> blocks_;

@@ -209,6 +209,8 @@ PartitionState::Evicted PartitionState::evict(uint64_t bytes, uint64_t covered, 
     ++out.keys;
     out.bytes = before - stats().bytes;
   }
+  impl_->keys.shrink();
+  out.bytes = before - stats().bytes;
   return out;
 }
 
@@ -327,7 +329,9 @@ void PartitionState::encode_image(size_t slot, ByteWriter* out) const {
 
 void PartitionState::Impl::apply(KeyImage* image, uint64_t version) {
   const LogContext log_context = context(image->table());
-  const uint32_t slot = keys.find_or_insert(image->table(), image->key(), image->hash());
+  const uint32_t slot = complete ? keys.find_or_insert(image->table(), image->key(), image->hash())
+                                 : keys.find(image->table(), image->key(), image->hash());
+  if (slot == KeyTable::kNone) return;
   KeyEntry& entry = keys.entry(slot);
   image->fill(log_context, &entry.log);
   entry.version = version;

@@ -62,7 +62,8 @@ class PartitionState {
   TimeUs horizon() const;
 
   // Whether what is not in memory is nowhere. A new state is complete, until it is told otherwise
-  // or a key is evicted.
+  // or a key is evicted. One that is not takes no further keys into memory but by loading them: it
+  // may be told so of any state whose changes are kept elsewhere, to end its growth.
   bool complete() const;
   void set_complete(bool complete);
   enum class Found { kInMemory, kAbsent, kMaybeOnDisk };
@@ -105,7 +106,7 @@ class PartitionState {
   bool slot_changed_since(size_t slot, uint64_t version) const;  // false for a vacant slot
   void encode_image(size_t slot, ByteWriter* out) const;
   // Replaces the key's rows and base by the image's, stamped `version`. Corrupt images change
-  // nothing.
+  // nothing. In a state that is not complete, nor do those of keys that are not in memory.
   Status apply_image(ByteReader* in, uint64_t version);
 
   WindowStats stats() const;

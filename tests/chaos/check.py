@@ -10,6 +10,7 @@ from feeder import JOB
 from readers import VIEWS
 
 BATCH = 100
+BATCH_OF_ALL = 1000
 
 
 @dataclass
@@ -17,15 +18,6 @@ class Verdict:
     answers: int = 0  # rows compared
     values: int = 0
     mismatches: list = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Truth:
-    """What is known of the log: where it ends, and all events of some keys of each view."""
-
-    ends: list
-    views: list
-    keys: dict  # view's name -> keys
 
 
 def wait_until_served(cluster, addresses, ends, keys, deadline_s=90):
@@ -82,8 +74,8 @@ def leading_edge(address, keys):
     return fold.parse_time(body["as_of"])
 
 
-def check_stores(addresses, truth, as_of, verdict):
-    """Every feature of every sampled key, at the end of the log, of every store."""
+def check_sample(addresses, truth, as_of, verdict):
+    """Every feature of the keys of which all events are known, at the end of the log, of every store."""
     for view in truth.views:
         keys = truth.keys[view.name]
         expected = {key: view.rows.fold(key, view.features, as_of) for key in keys}
@@ -97,6 +89,40 @@ def check_stores(addresses, truth, as_of, verdict):
                     verdict.mismatches.append(f"{name}: {status} {str(body)[:300]}")
                     continue
                 _compare_answer(name, view, part, body, expected, truth.ends, verdict)
+
+
+def check_all_keys(addresses, truth, as_of, verdict):
+    """The features that are known of all keys, at the end of the log, of every store."""
+    for view, tallies in truth.tallies.items():
+        keys = list(tallies)
+        for name, address in addresses.items():
+            client = tidemill.HttpClient(address, timeout_s=60)
+            for begin in range(0, len(keys), BATCH_OF_ALL):
+                _check_tallies(client, name, view, keys[begin:begin + BATCH_OF_ALL], truth, as_of,
+                               verdict)
+
+
+def _check_tallies(client, store, view, keys, truth, as_of, verdict):
+    tallies = truth.tallies[view]
+    features = [f"{view}.{feature}" for feature in tallies[keys[0]]]
+    request = {"job": JOB, "features": features, "entities": {VIEWS[view][0]: keys},
+               "as_of": fold.format_time(as_of), "offsets": True}
+    status, body = client.call("POST", "/v1/features", json.dumps(request))
+    if status != 200:
+        verdict.mismatches.append(f"{store}: {status} {str(body)[:300]}")
+        return
+    columns = {result["feature"].partition(".")[2]: result for result in body["results"]}
+    for row, key in enumerate(keys):
+        verdict.answers += 1
+        vector = [offset for offset, _ in body["offsets"][view][row]["offset_vector"]]
+        if vector != truth.ends:
+            verdict.mismatches.append(f"{store} {view} {key} is at {vector}, not {truth.ends}")
+        for feature, want in tallies[key].items():
+            verdict.values += 1
+            got, answered = columns[feature]["values"][row], columns[feature]["statuses"][row]
+            if answered != "PRESENT" or fold.bits(got) != fold.bits(fold.as_json(want)):
+                verdict.mismatches.append(f"{store} {view} {key} at the end: {feature} is {got!r} "
+                                          f"{answered}, the fold says {want!r}")
 
 
 def _compare_answer(store, view, keys, body, expected, ends, verdict):

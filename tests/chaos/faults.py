@@ -7,21 +7,44 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
-def fill_disk(directory):
-    """Takes all the room that is left on the disk of `directory`; give_room() gives it back."""
+@contextmanager
+def full_disk(directory, size_mb):
+    """The tmpfs at `directory`, of that size, has no room left meanwhile."""
+    _shrink(directory)
     ballast = directory / "ballast"
-    with open(ballast, "wb", buffering=0) as out:
+    _fill(ballast)
+    try:
+        yield
+    finally:
+        _resize(directory, f"{size_mb}m")
+        ballast.unlink()
+
+
+def _shrink(directory):
+    """To what is used just now."""
+    for _ in range(50):
+        disk = os.statvfs(directory)
+        try:
+            return _resize(directory, (disk.f_blocks - disk.f_bfree) * disk.f_bsize)
+        except subprocess.CalledProcessError:
+            pass  # more is used already
+    raise AssertionError(f"the disk at {directory} could not be made smaller")
+
+
+def _resize(directory, size):
+    subprocess.run(["mount", "-o", f"remount,size={size}", str(directory)], check=True,
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def _fill(path):
+    """Takes all the room that has become free meanwhile."""
+    with open(path, "wb", buffering=0) as out:
         for size in (1 << 20, 1 << 12, 1):
             try:
                 while out.write(b"\0" * size) == size:
                     pass
             except OSError:
                 pass  # the disk is full
-    return ballast
-
-
-def give_room(ballast):
-    os.unlink(ballast)
 
 
 # --- files ----------------------------------------------------------------------------------------

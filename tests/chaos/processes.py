@@ -197,16 +197,23 @@ class ChaosCluster(tidemill.Cluster):
         elif now > process.ended_at + RESTART_AFTER_S:
             process.start()
 
-    def crashes(self, permitted=()):
-        """Of processes that ended by a signal of their own."""
-        return [(name, code) for _, name, code in self.ends if code < 0 and name not in permitted]
-
     def _end(self):
         self._stopping.set()
         self._supervisor.join()
         for process in self.list:
             if process.alive:
                 process.kill()
+
+
+def cpu_s(pid):
+    """CPU seconds of a process so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def resident_mb(pid):
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") >> 20
 
 
 def memory_group(run_directory, name, limit_bytes):

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 
 import cluster as tidemill
 import fold
-from feeder import JOB
+from feeder import CUSTOMERS, JOB, KEY_PARTITIONS
 
 PERIOD_S = 0.05
 KEYS_AT_ONCE = 12
-KEPT_PER_VIEW = 600
+KEPT = {"customer": 40, "terminal_risk": 4}  # in one scenario, by each reader
 VIEWS = {"customer": ("customer_id", "count_lifetime"),
          "terminal_risk": ("terminal_id", "nb_tx_lifetime")}
 
@@ -66,11 +66,24 @@ class Reader(threading.Thread):
         self.violations = []
         self.kept = {view: [] for view in VIEWS}
         self._seen = defaultdict(int)
+        self._lock = threading.Lock()
         self._vectors = {}  # key partition -> the newest
         self._counts = {}  # (view, key) -> count over all time
         self.places = {}  # key partition -> a customer in it
         self._ending = threading.Event()
         self._error = None
+
+    def begin(self):
+        """Begins a new period; (trace, violations, kept) of the one before."""
+        with self._lock:
+            old = self.trace, self.violations, self.kept
+            trace = Trace()
+            for key_partition, samples in old[0].samples.items():
+                trace.samples[key_partition] = samples[-1:]
+            self.trace, self.violations = trace, []
+            self.kept = {view: [] for view in VIEWS}
+            self._seen.clear()
+        return old
 
     def stop(self):
         self._ending.set()
@@ -94,10 +107,13 @@ class Reader(threading.Thread):
             self._error = error
 
     def _read(self, turn):
-        if turn % 4 == 0 or not self.places:
+        if turn % 4 == 0:
             view = self.rng.choice(list(VIEWS))
             keys = self.rng.sample(self.keys[view], KEYS_AT_ONCE)
             self._ask(view, keys, f"{view}.*", whole=True)
+        elif turn % 2 == 0 and len(self.places) < KEY_PARTITIONS or not self.places:
+            scouts = [str(1 + n) for n in self.rng.sample(range(CUSTOMERS), KEYS_AT_ONCE)]
+            self._ask("customer", scouts, "customer.count_lifetime", whole=False)
         else:
             self._ask("customer", list(self.places.values()), "customer.count_lifetime",
                       whole=False)
@@ -111,14 +127,18 @@ class Reader(threading.Thread):
             status, body = self.client.call("POST", "/v1/features", json.dumps(request))
         except tidemill.Unreachable:
             status = None
-        if status != 200:
-            if status not in (None, 404, 503):
-                self.violations.append(f"{self.store} answered {status} {body}")
-            self.trace.unanswered += 1
-            for key_partition in self.places:
-                self.trace.samples[key_partition].append((now, None, None))
-            return
-        self._take(view, keys, body, whole)
+        with self._lock:
+            if status == 200:
+                self._take(view, keys, body, whole)
+            else:
+                self._take_none(status, body if status else "", now)
+
+    def _take_none(self, status, body, now):
+        if status not in (None, 404, 503):
+            self.violations.append(f"{self.store} answered {status} {body}")
+        self.trace.unanswered += 1
+        for key_partition in self.places:
+            self.trace.samples[key_partition].append((now, None, None))
 
     def _take(self, view, keys, body, whole):
         now = time.monotonic()
@@ -176,16 +196,16 @@ class Reader(threading.Thread):
             self.places.setdefault(key_partition, key)
 
     def _keep(self, kept):
-        """A sample over the whole run, each row with the same odds; of whole rows only."""
+        """A sample over the whole period, each row with the same odds; of whole rows only."""
         if not kept.whole or kept.as_of is None:
             return
         self._seen[kept.view] += 1
         rows = self.kept[kept.view]
-        if len(rows) < KEPT_PER_VIEW:
+        if len(rows) < KEPT[kept.view]:
             rows.append(kept)
             return
         place = self.rng.randrange(self._seen[kept.view])
-        if place < KEPT_PER_VIEW:
+        if place < KEPT[kept.view]:
             rows[place] = kept
 
 

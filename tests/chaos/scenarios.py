@@ -1,25 +1,27 @@
-"""What is done to a cluster under load. Each scenario breaks something, says when, and mends it."""
+"""What is done to a cluster under load. Each scenario breaks something, says when, and mends it; it
+leaves behind a cluster in which the next one can be acted."""
 
 from dataclasses import dataclass
 from typing import Callable
 
 import cluster as tidemill
 import faults
-from processes import memory_group, tmpfs
+import stage
 
 MB = 1 << 20
 LEASE_S = 3.0
 CUT_S = 10.0
-SMALL_DISK_MB = 400
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """`prepare` is called before anything is started, `act` when all is well and calm."""
+    """`act` is called when all is well and calm, `prepare` before that, `mend` when all is well again:
+    what they do to the cluster is no part of the fault."""
 
     name: str
     act: Callable
     prepare: Callable = lambda run: None
+    mend: Callable = lambda run: None
     standby_replicas: int = 0
     quick: bool = False
 
@@ -27,10 +29,9 @@ class Scenario:
 SCENARIOS = {}
 
 
-def scenario(prepare=None, standby_replicas=0, quick=False, name=None):
+def scenario(name=None, **settings):
     def add(act):
-        made = Scenario(name or act.__name__, act, prepare or (lambda run: None), standby_replicas,
-                        quick)
+        made = Scenario(name or act.__name__, act, **settings)
         SCENARIOS[made.name] = made
         return act
     return add
@@ -138,7 +139,8 @@ DIRECTIONS = {"both_ways": lambda a, b: [(a, b), (b, a)], "to": lambda a, b: [(b
 
 
 def pair(run, kind):
-    worker, *others = run.rng.sample(run.cluster.of("worker"), 3)
+    workers = [worker for worker in run.cluster.of("worker") if worker.wanted]
+    worker, *others = run.rng.sample(workers, len(workers))
     return worker, (others[0] if kind == "worker" else run.pick(kind))
 
 
@@ -153,29 +155,24 @@ for _kind in ("coordinator", "store", "worker"):
 # --- disks ----------------------------------------------------------------------------------------
 
 
-def on_small_disk(kind):
-    def prepare(run):
-        tmpfs(run.cluster.of(kind)[0].data, SMALL_DISK_MB)
-    return prepare
-
-
-def disk_full(run, process):
+def disk_full(run, kind):
+    """One of stage.SMALL_DISKS."""
+    [process] = [p for p in run.cluster.of(kind) if p.name in stage.SMALL_DISKS]
     run.note(f"the disk of {process.name} is full")
     run.fault()
-    ballast = faults.fill_disk(process.data)
-    run.sleep(12)
-    faults.give_room(ballast)
+    with faults.full_disk(process.data, stage.DISK_MB):
+        run.sleep(12)
     run.healed()
 
 
-@scenario(prepare=on_small_disk("worker"))
+@scenario()
 def worker_disk_full(run):
-    disk_full(run, run.cluster.of("worker")[0])
+    disk_full(run, "worker")
 
 
-@scenario(prepare=on_small_disk("store"))
+@scenario()
 def store_disk_full(run):
-    disk_full(run, run.cluster.of("store")[0])
+    disk_full(run, "store")
 
 
 def damage_states(run, directory, kind, only_newest=True):
@@ -238,79 +235,86 @@ def worker_fsync_slow(run):
 
 # --- memory, clocks -------------------------------------------------------------------------------
 
-STORE_BUDGET_MB = 64
+BUDGET_MB = 192
+BUDGET_LIMIT_MB = 512
+
+
+def limited(run):
+    return run.cluster.named(stage.LIMITED_MEMORY)
+
+
+def restart_limited(run, options, limit_mb):
+    store = limited(run)
+    assert store.end(), f"{store.name} did not end when it was asked to"
+    store.options = options
+    (store.group / "memory.limit_in_bytes").write_text(str(limit_mb * MB))
+    (store.group / "memory.max_usage_in_bytes").write_text("0")
+    store.start()
 
 
 def with_budget(run):
-    """One store has a memory budget, and a cgroup that ends it a quarter above."""
-    store = run.cluster.of("store")[0]
-    store.options += ["--memory-budget-bytes", STORE_BUDGET_MB * MB]
-    store.group = memory_group(run.options.directory, f"{run.topic}-budget",
-                               STORE_BUDGET_MB * MB * 5 // 4)
+    """It has a memory budget, and a cgroup that ends it at twice that."""
+    run.note(f"a budget of {BUDGET_MB} MB for {limited(run).name}, and a limit of {BUDGET_LIMIT_MB}")
+    restart_limited(run, [*limited(run).options, "--memory-budget-bytes", BUDGET_MB * MB],
+                    BUDGET_LIMIT_MB)
 
 
-@scenario(prepare=with_budget)
+def without_budget(run):
+    note_disk_reads(run)
+    restart_limited(run, limited(run).options[:-2], stage.MEMORY_MB)
+
+
+budgeted = scenario(prepare=with_budget, mend=without_budget)
+
+
+@budgeted
 def store_memory_limited(run):
     """It must live within its budget: being ended for its memory counts as a crash."""
-    run.note(f"a budget of {STORE_BUDGET_MB} MB, and a limit a quarter above")
     run.fault()
-    run.sleep(20)
+    run.sleep(15)
     run.healed()
-    note_disk_reads(run)
 
 
-@scenario(prepare=with_budget)
+@budgeted
 def store_files_damaged_in_use(run):
     """Files that a store reads keys from are damaged while it does."""
-    store = run.cluster.of("store")[0]
-    run.note(f"a budget of {STORE_BUDGET_MB} MB for {store.name}")
-    run.sleep(10)
+    run.sleep(5)
     run.fault()
     for kind in ("sst", "rocksdb"):
-        damage_states(run, store.data, kind, only_newest=False)
+        damage_states(run, limited(run).data, kind, only_newest=False)
     run.sleep(10)
     run.healed()
-    note_disk_reads(run)
 
 
-@scenario(prepare=with_budget)
+@budgeted
 def store_with_budget_wiped(run):
     """It is filled with images again, within its budget."""
-    store = run.cluster.of("store")[0]
-    run.note(f"a budget of {STORE_BUDGET_MB} MB for {store.name}, which is killed and wiped")
-    run.sleep(10)
+    store = limited(run)
     run.fault()
     store.kill()
     store.wipe()
     run.sleep(1)
     store.start()
     run.healed()
-    run.sleep(5)
-    note_disk_reads(run)
 
 
 def note_disk_reads(run):
     """A RocksDB is opened over the files of a key partition when a key of it is read from disk."""
-    store = run.cluster.of("store")[0]
+    store = limited(run)
     opened = len(list(store.data.rglob("db-*/CURRENT")))
     usage = int((store.group / "memory.max_usage_in_bytes").read_text()) // MB
     run.note(f"keys of {opened} key partitions were read from disk; at most {usage} MB were in use")
 
 
-def in_group(run):
-    store = run.cluster.of("store")[0]
-    store.group = memory_group(run.options.directory, f"{run.topic}-store", 4096 * MB)
-
-
-@scenario(prepare=in_group)
+@scenario()
 def store_out_of_memory(run):
     """Without a budget: its memory is taken away until the kernel ends it, then given back."""
-    store = run.cluster.of("store")[0]
+    store = limited(run)
     run.may_crash.add(store.name)
     first = store.running
     run.fault()
     limit = store.group / "memory.limit_in_bytes"
-    size = 4096 * MB
+    size = stage.MEMORY_MB * MB
     while first.poll() is None and size > 4 * MB:
         size = int(size * 0.8)
         try:
@@ -318,18 +322,15 @@ def store_out_of_memory(run):
         except OSError:
             pass  # it cannot be brought below at once: the kernel ends the process meanwhile
         run.sleep(0.2)
-    limit.write_text(str(4096 * MB))
+    limit.write_text(str(stage.MEMORY_MB * MB))
     run.healed()
     run.note("it was ended" if first.poll() is not None else "it lived on with almost nothing")
 
 
-def with_wrong_clock(run):
-    run.clock = faults.WrongClock(run.cluster.of("worker")[0])
-
-
-@scenario(prepare=with_wrong_clock)
+@scenario()
 def worker_clock_jumps(run):
     """An hour ahead, an hour behind, and right again."""
+    run.note(stage.WRONG_CLOCK)
     run.fault()
     for seconds in (3600, -3600, 0):
         run.clock.jump(seconds)

@@ -77,6 +77,14 @@ def _settle_in():
     _run("ip", "link", "set", "lo", "up")
 
 
+def unmount_below(directory):
+    """The small disks of one cluster."""
+    mounted = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
+    for path in mounted:
+        if Path(directory) in Path(path).parents:
+            _run("umount", "-l", path)
+
+
 def _clean_up(directory):
     # Processes that the kernel is still ending may write meanwhile.
     end = time.monotonic() + 10

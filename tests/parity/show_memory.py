@@ -28,8 +28,9 @@ DAYS = 20  # within the longest window: no row is ever freed
 MB = 1_000_000
 TOLERANCE = 1.1
 WORKER_OPTIONS = ["--read-bytes", 1 * MB, "--read-records", 8_192, "--batch-credit-bytes", 8 * MB,
-                  "--frame-credit-bytes", 8 * MB, "--unsent-limit-bytes", 16 * MB,
-                  "--pending-limit-bytes", 32 * MB, "--snapshot-interval-ms", 5_000]
+                  "--frame-credit-bytes", 4 * MB, "--unsent-limit-bytes", 16 * MB,
+                  "--pending-limit-bytes", 32 * MB, "--snapshot-interval-ms", 5_000,
+                  "--log-limit-bytes", 1 * MB]
 WORKER_BUDGET = 160 * MB
 
 

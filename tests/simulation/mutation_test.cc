@@ -1,67 +1,68 @@
-// Each deliberate bug listed here is caught by a seed of the same simulation, and by
-// nothing written for it. A bug that survives every seed fails its test. An assertion of the
-// product that ends the process has caught it, too.
+// Each deliberate bug listed here is caught by a seed of the same simulation, and by nothing written
+// for it: by a seed that is clean without the bug, with a violation of the kind that the bug should
+// lead to. A bug that survives every seed fails its test.
 #include <gtest/gtest.h>
 
 #include <cstdio>
+#include <optional>
 
 #include "tests/simulation/seed_runner.h"
 
 namespace tidemill::test {
 namespace {
 
+// Seeds that are looked through if the one that is known no longer catches a bug: what seeds mean
+// changes with the simulation.
 constexpr uint64_t kSeeds = 60;
+
+// What violations say: an answer or a snapshot differs from the fold of the events; ...
+constexpr const char* kValue = "the fold is";
+constexpr const char* kMaxEventTime = "the largest event time below";
+constexpr const char* kDamaged = "is damaged";
+constexpr const char* kDeadLetters = "dead letter";
 
 struct Bug {
   Mutation mutation;
   const char* name;
+  uint64_t seed;     // that caught it when it was last looked for
+  const char* sign;  // in the violation
 };
+
+struct Caught {
+  uint64_t seed = 0;
+  std::string violation;
+};
+
+std::optional<Caught> look_for(Mutation mutation, const char* sign, uint64_t first,
+                               uint64_t count) {
+  SeedRunnerConfig config;
+  config.first = first;
+  config.count = count;
+  std::optional<Caught> caught;
+  run_seeds(
+      config,
+      [mutation](uint64_t seed) {
+        active_mutation = mutation;
+        return simulate_cluster(seed);
+      },
+      [&](uint64_t seed, const SimOutcome& outcome) {
+        if (outcome.violation.find(sign) == std::string::npos) return true;
+        if (outcome.violation.empty()) return true;
+        caught = Caught{seed, outcome.violation};
+        return false;
+      });
+  return caught;
+}
 
 class DeliberateBug : public testing::TestWithParam<Bug> {};
 
 TEST_P(DeliberateBug, IsCaught) {
-  SeedRunnerConfig config;
-  config.count = kSeeds;
-  uint64_t caught_by = 0;
-  std::string violation;
-  run_seeds(
-      config,
-      [](uint64_t seed) {
-        active_mutation = GetParam().mutation;
-        return simulate_cluster(seed);
-      },
-      [&](uint64_t seed, const SimOutcome& outcome) {
-        if (outcome.violation.empty()) return true;
-        caught_by = seed;
-        violation = outcome.violation;
-        return false;
-      });
-  EXPECT_NE(violation, "") << GetParam().name << " survived " << kSeeds << " seeds";
-  std::printf("%s: seed %llu: %.160s\n", GetParam().name,
-              static_cast<unsigned long long>(caught_by), violation.c_str());
+  const Bug& bug = GetParam();
+  std::optional<Caught> caught = look_for(bug.mutation, bug.sign, bug.seed, 1);
+  if (!caught) caught = look_for(bug.mutation, bug.sign, 1, kSeeds);
+  ASSERT_TRUE(caught) << bug.name << " survived seed " << bug.seed << " and " << kSeeds << " more";
+  std::printf("%s: seed %llu: %.160s\n", bug.name, static_cast<unsigned long long>(caught->seed),
+              caught->violation.c_str());
+  const auto without = look_for(Mutation::kNone, "", caught->seed, 1);
+  EXPECT_FALSE(without) << "seed " << caught->seed << " without any bug: " << without->violation;
 }
-
-INSTANTIATE_TEST_SUITE_P(
-    Mutations, DeliberateBug,
-    testing::Values(Bug{Mutation::kIgnoreGap, "ignore_gap"},
-                    Bug{Mutation::kApplyTwice, "apply_twice"},
-                    Bug{Mutation::kUnnumberedMark, "unnumbered_mark"},
-                    Bug{Mutation::kFrameOnWrongVersion, "frame_on_wrong_version"},
-                    Bug{Mutation::kAcceptOldEpoch, "accept_old_epoch"},
-                    Bug{Mutation::kCloseImagesEarly, "close_images_early"},
-                    Bug{Mutation::kDropLateByClock, "drop_late_by_clock"},
-                    Bug{Mutation::kOrderDependentSum, "order_dependent_sum"},
-                    Bug{Mutation::kMarkBeforeDeadLetters, "mark_before_dead_letters"},
-                    Bug{Mutation::kCatchUpPastDeadLetters, "catch_up_past_dead_letters"},
-                    Bug{Mutation::kRepeatDeadLetters, "repeat_dead_letters"},
-                    Bug{Mutation::kForgetGrownOffsets, "forget_grown_offsets"},
-                    Bug{Mutation::kIgnoreGrownOffsets, "ignore_grown_offsets"},
-                    Bug{Mutation::kCompareStamps, "compare_stamps"},
-                    Bug{Mutation::kOpenOneOffsetLate, "open_one_offset_late"},
-                    Bug{Mutation::kPublishBeforeReplica, "publish_before_replica"},
-                    Bug{Mutation::kDeleteNamedFile, "delete_named_file"},
-                    Bug{Mutation::kDropPendingOnSnapshot, "drop_pending_on_snapshot"}),
-    [](const testing::TestParamInfo<Bug>& bug) { return std::string(bug.param.name); });
-
-}  // namespace
-}  // namespace tidemill::test

@@ -26,6 +26,7 @@ WorkerConfig worker_config(const SimPlan& plan) {
   c.link_stall_ms = 1'000;
   c.snapshot_interval_ms = plan.snapshot_interval_ms;
   c.pending_limit_bytes = plan.pending_limit_bytes;
+  c.log_limit_bytes = plan.log_limit_bytes;
   return c;
 }
 
@@ -109,6 +110,7 @@ void SimMachines::add_store(size_t machine) {
     StoreConfig config;
     config.snapshot_interval_ms = plan_.store_snapshot_interval_ms;
     config.memory_budget_bytes = plan_.store_memory_bytes;
+    config.log_limit_bytes = plan_.log_limit_bytes;
     StoreResources resources;
     resources.disk = machines_[machine].disk->mount();
     resources.data_dir = kDataDir;

@@ -32,6 +32,7 @@ class Draw {
     plan_.snapshot_interval_ms = random_.between(700, 2'500);
     plan_.store_snapshot_interval_ms = random_.between(700, 3'000);
     plan_.pending_limit_bytes = random_.chance(0.3) ? 64 << 10 : 4 << 20;
+    plan_.log_limit_bytes = random_.chance(0.5) ? 4 << 10 : 64 << 10;
     plan_.store_memory_bytes = random_.chance(0.4) ? 256 << 10 : 0;
     plan_.blocking_delay_us_max = random_.chance(0.5) ? 2'000 : 15'000;
     plan_.standbys = random_.chance(0.4);
@@ -172,6 +173,7 @@ std::string describe(const SimPlan& plan) {
       "snapshot_interval_ms=" + std::to_string(plan.snapshot_interval_ms) +
       " store_snapshot_interval_ms=" + std::to_string(plan.store_snapshot_interval_ms) +
       " pending_limit_bytes=" + std::to_string(plan.pending_limit_bytes) +
+      " log_limit_bytes=" + std::to_string(plan.log_limit_bytes) +
       " store_memory_bytes=" + std::to_string(plan.store_memory_bytes) +
       " blocking_delay_us_max=" + std::to_string(plan.blocking_delay_us_max) +
       " standbys=" + std::to_string(static_cast<int>(plan.standbys)) +

@@ -63,6 +63,7 @@ struct SimPlan {
   int64_t snapshot_interval_ms = 0;
   int64_t store_snapshot_interval_ms = 0;
   int64_t pending_limit_bytes = 0;
+  int64_t log_limit_bytes = 0;
   int64_t store_memory_bytes = 0;  // 0: no bound
   int64_t blocking_delay_us_max = 0;
   bool standbys = false;

@@ -20,6 +20,11 @@ void SimReads::set_truth(const Truth& truth) {
     for (const FoldEvent& e : truth.events) by_key[e.*view.key].push_back(&e);
     by_key["nobody"];
   }
+  max_event_times_.assign(kPartitionsAtLast, {});
+  for (const FoldEvent& e : truth.events) {
+    auto& greatest = max_event_times_[e.source_partition];
+    if (greatest.empty() || e.time > greatest.rbegin()->second) greatest[e.offset] = e.time;
+  }
 }
 
 void SimReads::set_job(const std::string& name) {
@@ -36,7 +41,16 @@ void SimReads::read_some() {
       keys.push_back(std::next(by_key.begin(), n)->first);
     }
     read(store, join_key, keys, false);
+    read(store, join_key, {keys.front()}, false, random_time());
   }
+}
+
+TimeUs SimReads::random_time() {
+  TimeUs last = 0;
+  for (const auto& greatest : max_event_times_) {
+    if (!greatest.empty()) last = std::max(last, greatest.rbegin()->second);
+  }
+  return random_.between(kSimEventsFrom, last);
 }
 
 void SimReads::read_everything() {
@@ -48,24 +62,42 @@ void SimReads::read_everything() {
         if (view.join_key == join_key) answers_at_end_due_ += keys.size();
       }
       read(store, join_key, keys, true);
+      for (const std::string& key : keys) {
+        read(store, join_key, {key}, true, random_time());
+        for (const SimView& view : kSimViews) answers_at_end_due_ += view.join_key == join_key;
+      }
     }
   }
 }
 
 void SimReads::read(size_t store, const std::string& join_key, const std::vector<std::string>& keys,
-                    bool at_end) {
+                    bool at_end, std::optional<TimeUs> as_of) {
   if (!machines_->up(store)) return;
   json request{{"job", job_}, {"entities", {{join_key, keys}}}, {"offsets", true}};
+  if (as_of) request["as_of"] = format_timestamp(*as_of);
   for (const SimView& view : kSimViews) {
     if (view.join_key == join_key) request["features"].push_back(view.name + std::string(".*"));
   }
-  const Asked asked{
-      store, sim_->node(machines_->process(store)).value, job_, join_key, keys, at_end, greatest_};
+  const Asked asked{store,
+                    sim_->node(machines_->process(store)).value,
+                    job_,
+                    join_key,
+                    keys,
+                    at_end,
+                    as_of.has_value(),
+                    greatest_};
   auto call = std::make_unique<StoreHttpCall>();
   call->request = {"POST", "/v1/features", "application/json", request.dump()};
   call->respond = [=, this](HttpResponse response) {
     if (response.status == 200) {
+      answers_in_the_past_ += asked.in_the_past;
       check(response.body, asked);
+    } else if (asked.in_the_past && response.status == 400 &&
+               response.body.find("before the horizon") != std::string::npos) {
+      ++refused_before_horizon_;
+      for (const SimView& view : kSimViews) {
+        answers_at_end_ += asked.at_end && view.join_key == asked.join_key;
+      }
     } else if (at_end || (response.status != 503 && response.status != 404)) {
       fail_(machine_name(store) + " answered " + std::to_string(response.status) + " " +
             response.body);
@@ -106,8 +138,21 @@ void SimReads::check_offsets(const json& held, const Asked& asked) {
             std::to_string(before[s]) + " to " + std::to_string(offset));
     }
     greatest[s] = std::max(greatest[s], offset);
+    check_max_event_time(s, now[s], what);
     const std::string wrong = machines_->letters().check_mark(s, offset);
     if (!wrong.empty()) fail_(wrong);
+  }
+}
+
+// M_s is that of the records below the offset.
+void SimReads::check_max_event_time(uint32_t source, const json& position,
+                                    const std::string& what) {
+  const auto& greatest = max_event_times_[source];
+  const auto behind = greatest.lower_bound(position[0].get<uint64_t>());
+  const TimeUs want = behind == greatest.begin() ? kMinTime : std::prev(behind)->second;
+  if (position[1] != format_timestamp(want)) {
+    fail_(what + ": the largest event time below " + position[0].dump() + " of source partition " +
+          std::to_string(source) + " is " + position[1].dump() + ", not " + format_timestamp(want));
   }
 }
 

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -38,6 +39,8 @@ class SimReads {
   uint64_t answers_before_growth() const { return answers_before_growth_; }
   uint64_t answers_at_end() const { return answers_at_end_; }
   uint64_t not_ready_answers() const { return not_ready_answers_; }
+  uint64_t answers_in_the_past() const { return answers_in_the_past_; }
+  uint64_t refused_before_horizon() const { return refused_before_horizon_; }
 
   // The rows of a key, all that there ever are.
   const std::map<std::string, FoldRows>& rows_by_key(const SimView& view) const {
@@ -62,14 +65,19 @@ class SimReads {
     std::string join_key;
     std::vector<std::string> keys;
     bool at_end = false;
+    bool in_the_past = false;  // as of a time that may be before the horizon
     GreatestOffsets greatest;  // when it was sent
   };
 
   void read(size_t store, const std::string& join_key, const std::vector<std::string>& keys,
-            bool at_end);
+            bool at_end, std::optional<TimeUs> as_of = std::nullopt);
   void check(const std::string& body, const Asked& asked);
   void check_row(const nlohmann::json& answer, const SimView& view, size_t row, const Asked& asked);
   void check_offsets(const nlohmann::json& held, const Asked& asked);
+  void check_max_event_time(uint32_t source, const nlohmann::json& position,
+                            const std::string& what);
+  // Some time of the job's events.
+  TimeUs random_time();
 
   Simulation* sim_;
   SimMachines* machines_;
@@ -78,12 +86,16 @@ class SimReads {
   std::string job_;
   // By join key, then by its values; one value that no event has.
   std::map<std::string, std::map<std::string, FoldRows>> events_;
+  // By source partition: each offset at which a greater event time comes, with that time.
+  std::vector<std::map<uint64_t, TimeUs>> max_event_times_;
   GreatestOffsets greatest_;
   uint64_t answers_while_running_ = 0;
   uint64_t answers_before_growth_ = 0;
   uint64_t answers_at_end_ = 0;
   uint64_t answers_at_end_due_ = 0;
   uint64_t not_ready_answers_ = 0;
+  uint64_t answers_in_the_past_ = 0;
+  uint64_t refused_before_horizon_ = 0;
 };
 
 }  // namespace tidemill::test

@@ -31,6 +31,14 @@ class StoreDisk : public testing::Test {
     for (const std::string& key : keys) rows.push_back({key});
     return block_of(rows);
   }
+  static Buffer images_of(const std::vector<std::string>& keys) {
+    PartitionState state(small_plan()->tables());
+    const Buffer bytes = rows_of(keys);
+    state.append(*RowBlockView::parse(bytes.bytes()), 1);
+    ByteWriter out;
+    for (size_t slot = 0; slot < state.slot_count(); ++slot) state.encode_image(slot, &out);
+    return Buffer(out.take());
+  }
   // More rows of a key partition that stands at `from`.
   void more(KeyPartitionId k, uint64_t seq, uint64_t from, const std::vector<std::string>& keys,
             bool current = true) {
@@ -248,6 +256,35 @@ TEST_F(SmallStore, AnswersAlikeWithTenTimesTheState) {
   EXPECT_GT(t_.report().evicted_keys(), 0u);
   EXPECT_GT(t_.report().cold_reads(), 0u);
   EXPECT_GT(t_.report().disk_rows(), 50'000u);
+}
+
+// What owners send instead of rows, whole states or what has changed, does not all come into memory
+// either.
+TEST_F(SmallStore, IsFilledByImagesWithinItsBudget) {
+  constexpr int kKeys = 20'000;
+  t_.show({small_plan()});
+  std::map<KeyPartitionId, std::vector<std::string>> keys;
+  for (int i = 0; i < kKeys; ++i) keys[k_of(std::to_string(i))].push_back(std::to_string(i));
+  for (const auto& [k, of] : keys) {
+    t_.open(k, 1, 1);
+    t_.send_part(TestStore::part(k, PartKind::kImagesBegin, 0));
+    FramePart close = TestStore::part(k, PartKind::kImagesClose, 1, 1);
+    close.payload = {images_of(of)};
+    close.advances.push_back({SourcePartitionId(1), {17, kStart, false}});
+    close.current = true;
+    t_.send_part(close);
+    t_.sim.run_for(300'000);
+    const proto::JobReport report = t_.report();
+    EXPECT_LE(report.state_bytes() + report.pending_bytes(), kBudget + kBudget / 10) << k.value;
+  }
+  written();
+  const proto::JobReport report = t_.report();
+  EXPECT_EQ(report.pending_bytes(), 0u);
+  EXPECT_LE(report.state_bytes(), kBudget);
+  EXPECT_LT(report.keys(), static_cast<uint64_t>(kKeys));
+  std::vector<std::string> asked;
+  for (int i = 0; i < kKeys; i += 67) asked.push_back(std::to_string(i));
+  EXPECT_EQ(ask(asked)["values"], json(std::vector<int>(asked.size(), 1)));
 }
 
 class SlowSmallStore : public StoreDisk {

@@ -92,7 +92,7 @@ std::vector<uint8_t> read_file(const Disk& disk, const std::string& path) {
 
 void write_file(const Disk& disk, const std::string& path, const std::vector<uint8_t>& bytes) {
   FileSink sink(disk, path);
-  ASSERT(sink.open().ok());
+  ASSERT(sink.open(0).ok());
   ASSERT(sink.append(bytes).ok());
   ASSERT(sink.finish().ok());
 }

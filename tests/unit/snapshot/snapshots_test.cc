@@ -213,7 +213,7 @@ TEST(Restore, StorageThatIsAwayRefusesNoSnapshot) {
   StateWriter owner;
   owner.write(kOwner);
   const TakenSnapshot taken = upload(&owner, &storage, kOwner);
-  for (const std::string& part : {std::string("manifest-"), std::string(".sst")}) {
+  for (const std::string& part : {std::string("manifest-"), std::string(".log")}) {
     storage.fails = [&](const std::string& call) { return call.find(part) != std::string::npos; };
     StateWriter other;
     const auto restored = restore_snapshot(other.disk(), &storage, Names{taken.manifest});

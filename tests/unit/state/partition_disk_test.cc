@@ -3,6 +3,8 @@
 #include <rapidcheck/gtest.h>
 #include <rocksdb/env.h>
 
+#include <set>
+
 #include "tests/unit/state/state_fixture.h"
 
 namespace tidemill::testing {
@@ -32,6 +34,7 @@ RC_GTEST_PROP(PartitionDisk, HoldsWhatWasWritten, (uint64_t seed)) {
     ASSERT_EQ(from_proto(disk->manifest()->head()), state.head());
     if (random() % 3 == 0) expect_state(disk.get(), state);
     if (random() % 4 == 0) state.change_owner();
+    if (random() % 4 == 0) state.change_owner_behind(random() % (state.version() + 1));
     if (random() % 3 == 0) {
       disk.reset();
       disk = open(config);
@@ -48,6 +51,7 @@ RC_GTEST_PROP(PartitionDisk, ScansWhatChanged, (uint64_t seed)) {
   const TableSchemas schemas = state_schemas();
   auto config = state_config(Disk::in_memory(), schemas);
   config.max_increments = 6;
+  config.log_limit_bytes = seed % 3 == 0 ? 0 : seed % 3 == 1 ? 4 << 10 : 1 << 20;
   ChangingState state(schemas, seed);
   auto disk = open(config);
   std::vector<uint64_t> versions{0};
@@ -81,6 +85,43 @@ RC_GTEST_PROP(PartitionDisk, ScansWhatChanged, (uint64_t seed)) {
   bool whole = true;
   EXPECT_TRUE(scan_images(disk.get(), state.version(), &whole)->empty());
   EXPECT_FALSE(whole);
+}
+
+// The state of a copy that has gone on with an owner that went on from an older state: what is
+// asked for by that owner's versions is not mixed up with the former owner's.
+TEST(PartitionDisk, ScansWhatChangedAfterVersionsHaveFallen) {
+  const TableSchemas schemas = state_schemas();
+  auto config = state_config(Disk::in_memory(), schemas);
+  auto disk = open(config);
+  ChangingState state(schemas, 9);
+  ASSERT_TRUE(good(disk->write(state.change_rows(100, 10))));
+  const uint64_t parted_at = state.version();
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(good(disk->write(state.change_rows(100, 10))));
+  const uint64_t former = state.version();
+  state.change_owner_behind(parted_at);
+  ASSERT_TRUE(good(disk->write(state.change_rows(5, 3))));
+  ASSERT_LT(state.version(), former);
+  const uint64_t fallen = state.version();
+  ASSERT_TRUE(good(disk->write(state.change_rows(5, 3))));
+  disk = open(config);
+  ASSERT_EQ(disk->refused_manifests(), 0u);
+  expect_state(disk.get(), state);
+
+  const ImageMap expected = state.images();
+  const auto expect_changed_since = [&](uint64_t since, size_t keys) {
+    const auto scanned = scan_images(disk.get(), since);
+    ASSERT_TRUE(scanned.ok());
+    EXPECT_EQ(scanned->size(), keys) << since;
+    for (const auto& [key, image] : *scanned) EXPECT_TRUE(image == expected.at(key));
+  };
+  std::set<std::tuple<uint64_t, std::string>> changed_last;
+  for (const StateKey& key : state.changed_in(state.increment(state.version()))) {
+    changed_last.emplace(key.hash, key.key);
+  }
+  expect_changed_since(fallen, changed_last.size());
+  // All that came since the two parted, the former owner's as well.
+  expect_changed_since(fallen - 1, expected.size());
+  expect_changed_since(state.version(), 0);
 }
 
 TEST(PartitionDisk, AScanSeesTheStateAsItWasWhenItBegan) {
@@ -130,6 +171,7 @@ TEST(PartitionDisk, BasesKeepIncrementsFew) {
   const TableSchemas schemas = state_schemas();
   auto config = state_config(Disk::in_memory(), schemas);
   config.max_increments = 5;
+  config.log_limit_bytes = UINT64_MAX;
   auto disk = open(config);
   ChangingState state(schemas, 6);
   ASSERT_TRUE(good(disk->write(state.change_rows(5000, 1000))));
@@ -143,11 +185,72 @@ TEST(PartitionDisk, BasesKeepIncrementsFew) {
   EXPECT_EQ(bases, 6);
 }
 
+std::vector<std::string> suffixes(const PartitionDisk& disk) {
+  std::vector<std::string> out;
+  for (const proto::StateFile& file : disk.manifest()->files()) {
+    out.push_back(file.base() ? "base" : file.name().substr(file.name().rfind('.') + 1));
+  }
+  return out;
+}
+
+using Suffixes = std::vector<std::string>;
+
+TEST(PartitionDisk, LogsAreSortedOnceTheyAreMany) {
+  const TableSchemas schemas = state_schemas();
+  auto config = state_config(Disk::in_memory(), schemas);
+  config.max_increments = 5;
+  ChangingState state(schemas, 5);
+  const Increment first = state.change_rows(600, 50);
+  config.log_limit_bytes = first.changes.front().bytes.size() - 1;
+  auto disk = open(config);
+  ASSERT_TRUE(good(disk->write(first)));
+  EXPECT_EQ(suffixes(*disk), Suffixes{"sst"});
+  ASSERT_TRUE(good(disk->write(state.change_rows(50, 50))));
+  ASSERT_TRUE(good(disk->write(state.change_rows(50, 50))));
+  EXPECT_EQ(suffixes(*disk), (Suffixes{"sst", "log", "log"}));
+  EXPECT_EQ(disk->manifest()->files(2).rows(), 50u);
+  auto scan = disk->scan(disk->manifest()->files(1).to_version());  // of what is in one log
+  ASSERT_TRUE(scan.ok());
+  EXPECT_FALSE((*scan)->whole());
+  disk.reset();
+  disk = open(config);
+  EXPECT_EQ(disk->refused_manifests(), 0u);
+  ASSERT_TRUE(good(disk->write(state.change_rows(600, 50))));
+  EXPECT_EQ(suffixes(*disk), (Suffixes{"sst", "sst"}));  // one of both logs and the rows after them
+  EXPECT_EQ(disk->manifest()->files(1).rows(), 700u);
+  ASSERT_TRUE(good(disk->write(state.change_rows(10, 50))));
+  EXPECT_EQ(suffixes(*disk), Suffixes{"base"});  // increments were more than a log may be
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(good(disk->write(state.change_rows(10, 50))));
+  EXPECT_EQ(suffixes(*disk), (Suffixes{"base", "log", "log", "log", "log", "log"}));
+  ASSERT_TRUE(good(disk->write(state.change_rows(10, 50))));
+  EXPECT_EQ(suffixes(*disk), Suffixes{"base"});
+  expect_state(disk.get(), state);
+}
+
+// While keys are read singly there is no use in logs.
+TEST(PartitionDisk, ReadingKeysSortsLogs) {
+  const TableSchemas schemas = state_schemas();
+  auto config = state_config(Disk::in_memory(), schemas);
+  config.max_increments = 64;
+  config.log_limit_bytes = UINT64_MAX;
+  auto disk = open(config);
+  ChangingState state(schemas, 5);
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(good(disk->write(state.change_rows(50, 20))));
+  EXPECT_EQ(suffixes(*disk), (Suffixes{"log", "log", "log"}));
+  expect_state(disk.get(), state);
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(good(disk->write(state.change_rows(50, 20))));
+    expect_state(disk.get(), state);
+  }
+  EXPECT_EQ(suffixes(*disk), (Suffixes{"sst", "sst", "sst"}));
+}
+
 // The increments of a sixteenth of a state's rows are not more than their share of it.
 TEST(PartitionDisk, IncrementsAreAsLargeAsWhatChanged) {
   const TableSchemas schemas = state_schemas();
   auto config = state_config(Disk::in_memory(), schemas);
-  config.max_increments = 64;
+  config.max_increments = 8;
+  config.log_limit_bytes = UINT64_MAX;
   auto disk = open(config);
   ChangingState state(schemas, 6);
   for (int i = 0; i < 9; ++i) ASSERT_TRUE(good(disk->write(state.change_rows(10'000, 5'000))));

@@ -155,10 +155,16 @@ TEST(Recovery, WhatNoHeldManifestNamesIsRemoved) {
 }
 
 // What may happen to a file, and what then must happen.
-class Damage : public ::testing::Test {
+enum class Files { kLogs, kSorted };
+class Damage : public ::testing::TestWithParam<Files> {
  protected:
   Damage() : schemas_(state_schemas()), config_(state_config(Disk::in_memory(), schemas_)) {
+    config_.log_limit_bytes = UINT64_MAX;
     auto disk = open(config_);
+    if (GetParam() == Files::kSorted) {
+      EXPECT_TRUE(good(disk->write(state_.change_rows(1, 40))));
+      EXPECT_TRUE(disk->get(std::vector<StateKey>{{0, 1, "x"}}).ok());
+    }
     for (int i = 0; i < 3; ++i) {
       EXPECT_TRUE(good(disk->write(state_.change_rows(100, 40))));
       manifests_.push_back(*disk->manifest());
@@ -196,52 +202,57 @@ class Damage : public ::testing::Test {
   std::vector<proto::StateManifest> manifests_;
 };
 
+INSTANTIATE_TEST_SUITE_P(Files, Damage, ::testing::Values(Files::kLogs, Files::kSorted),
+                         [](const auto& info) {
+                           return info.param == Files::kLogs ? "OfLogs" : "OfSortedFiles";
+                         });
+
 std::string flipped(std::string bytes, size_t at) {
   bytes.at(at) = static_cast<char>(bytes.at(at) ^ 4);
   return bytes;
 }
 
-TEST_F(Damage, NoneIsFoundWhereThereIsNone) {
+TEST_P(Damage, NoneIsFoundWhereThereIsNone) {
   auto disk = open(config_);
   EXPECT_EQ(disk->refused_manifests(), 0u);
   EXPECT_EQ(stamp_of(*disk->manifest()), stamp_of(newest()));
   expect_state(disk.get(), state_);
 }
-TEST_F(Damage, BitOfAFileFlipped) {
+TEST_P(Damage, BitOfAFileFlipped) {
   const std::string bytes = read(config_, newest_file());
   replace(config_, newest_file(), flipped(bytes, bytes.size() / 3));
   expect_the_one_before();
 }
-TEST_F(Damage, LastBitOfAFileFlipped) {
+TEST_P(Damage, LastBitOfAFileFlipped) {
   const std::string bytes = read(config_, newest_file());
   replace(config_, newest_file(), flipped(bytes, bytes.size() - 1));
   expect_the_one_before();
 }
-TEST_F(Damage, FileTruncated) {
+TEST_P(Damage, FileTruncated) {
   const std::string bytes = read(config_, newest_file());
   replace(config_, newest_file(), bytes.substr(0, bytes.size() / 2));
   expect_the_one_before();
 }
-TEST_F(Damage, FileEmpty) {
+TEST_P(Damage, FileEmpty) {
   replace(config_, newest_file(), "");
   expect_the_one_before();
 }
-TEST_F(Damage, FileGone) {
+TEST_P(Damage, FileGone) {
   remove(config_, newest_file());
   expect_the_one_before();
 }
-TEST_F(Damage, GarbageBehindAFile) {
+TEST_P(Damage, GarbageBehindAFile) {
   replace(config_, newest_file(), read(config_, newest_file()) + "garbage");
   expect_the_one_before();
 }
-TEST_F(Damage, BlockOfZeros) {
+TEST_P(Damage, BlockOfZeros) {
   std::string bytes = read(config_, newest_file());
   std::fill(bytes.begin() + 100, bytes.begin() + 612, '\0');
   replace(config_, newest_file(), bytes);
   expect_the_one_before();
 }
 // Found when it is read, as the file was whole when the state was opened.
-TEST_F(Damage, FileInUseDamagedAnywhere) {
+TEST_P(Damage, FileInUseDamagedAnywhere) {
   ASSERT_TRUE(good(open(config_)->write(state_.change_rows(20'000, 5'000))));
   const std::string name = open(config_)->manifest()->files(3).name();
   const std::string bytes = read(config_, name);
@@ -260,11 +271,11 @@ TEST_F(Damage, FileInUseDamagedAnywhere) {
     replace(config_, name, bytes);
   }
 }
-TEST_F(Damage, FileOfAnotherVersion) {
+TEST_P(Damage, FileOfAnotherVersion) {
   replace(config_, newest_file(), read(config_, newest().files(1).name()));
   expect_the_one_before();
 }
-TEST_F(Damage, FileOfAnotherJob) {
+TEST_P(Damage, FileOfAnotherJob) {
   auto other = state_config(Disk::in_memory(), schemas_);
   other.job = JobId(8);
   ChangingState state(schemas_, 14);
@@ -273,7 +284,7 @@ TEST_F(Damage, FileOfAnotherJob) {
   replace(config_, newest_file(), read(other, disk->manifest()->files(0).name()));
   expect_the_one_before();
 }
-TEST_F(Damage, EveryBitOfAManifestFlipped) {
+TEST_P(Damage, EveryBitOfAManifestFlipped) {
   const std::string bytes = read(config_, newest_name());
   for (size_t bit = 0; bit < bytes.size() * 8; ++bit) {
     std::string damaged = bytes;
@@ -284,69 +295,69 @@ TEST_F(Damage, EveryBitOfAManifestFlipped) {
   replace(config_, newest_name(), flipped(bytes, bytes.size() / 2));
   expect_the_one_before();
 }
-TEST_F(Damage, ManifestTruncated) {
+TEST_P(Damage, ManifestTruncated) {
   replace(config_, newest_name(), read(config_, newest_name()).substr(0, 40));
   expect_the_one_before();
 }
-TEST_F(Damage, ManifestEmpty) {
+TEST_P(Damage, ManifestEmpty) {
   replace(config_, newest_name(), "");
   expect_the_one_before();
 }
-TEST_F(Damage, ManifestOfZeros) {
+TEST_P(Damage, ManifestOfZeros) {
   replace(config_, newest_name(), std::string(200, '\0'));
   expect_the_one_before();
 }
-TEST_F(Damage, GarbageBehindAManifest) {
+TEST_P(Damage, GarbageBehindAManifest) {
   replace(config_, newest_name(), read(config_, newest_name()) + "x");
   expect_the_one_before();
 }
-TEST_F(Damage, ManifestUnderAnotherName) {
+TEST_P(Damage, ManifestUnderAnotherName) {
   replace(config_, newest_name(), read(config_, manifest_file_name(stamp_of(manifests_[1]))));
   expect_the_one_before();
 }
-TEST_F(Damage, ManifestOfAnotherJob) {
+TEST_P(Damage, ManifestOfAnotherJob) {
   proto::StateManifest other = newest();
   other.set_job(8);
   write_manifest(other);
   expect_the_one_before();
 }
-TEST_F(Damage, ManifestOfAnotherKeyPartition) {
+TEST_P(Damage, ManifestOfAnotherKeyPartition) {
   proto::StateManifest other = newest();
   other.set_key_partition(43);
   write_manifest(other);
   expect_the_one_before();
 }
-TEST_F(Damage, ManifestOfOtherTables) {
+TEST_P(Damage, ManifestOfOtherTables) {
   proto::StateManifest other = newest();
   other.set_schema_hash(1);
   write_manifest(other);
   expect_the_one_before();
 }
-TEST_F(Damage, ManifestOfAFutureFormat) {
+TEST_P(Damage, ManifestOfAFutureFormat) {
   proto::StateManifest other = newest();
   other.set_format_version(2);
   write_manifest(other);
   expect_the_one_before();
 }
-TEST_F(Damage, HeadThatIsNotTheFiles) {
+TEST_P(Damage, HeadThatIsNotTheFiles) {
   proto::StateManifest other = newest();
   other.mutable_head()->mutable_offsets(0)->set_offset(99'999);
   write_manifest(other);
   expect_the_one_before();
 }
-TEST_F(Damage, ManifestThatLeavesAFileOut) {
+TEST_P(Damage, ManifestThatLeavesAFileOut) {
   proto::StateManifest other = newest();
   other.mutable_files()->DeleteSubrange(1, 1);
   write_manifest(other);
   expect_the_one_before();
 }
-TEST_F(Damage, ManifestThatNamesAFileElsewhere) {
+TEST_P(Damage, ManifestThatNamesAFileElsewhere) {
   proto::StateManifest other = newest();
   other.mutable_files(2)->set_name("../k-41/" + newest_file());
   write_manifest(other);
   expect_the_one_before();
 }
-TEST_F(Damage, OfAFileOfAllManifestsLeavesNothing) {
+TEST_P(Damage, OfAFileOfAllManifestsLeavesNothing) {
   remove(config_, newest().files(0).name());
   auto disk = open(config_);
   EXPECT_EQ(disk->refused_manifests(), 2u);

@@ -47,7 +47,15 @@ TableSchemas state_schemas() {
 
 PartitionDiskConfig state_config(std::shared_ptr<Disk> disk, const TableSchemas& schemas,
                                  const std::string& directory) {
-  return {std::move(disk), directory, JobId(7), KeyPartitionId(42), schemas, 4};
+  PartitionDiskConfig config;
+  config.disk = std::move(disk);
+  config.directory = directory;
+  config.job = JobId(7);
+  config.key_partition = KeyPartitionId(42);
+  config.schemas = schemas;
+  config.max_increments = 4;
+  config.log_limit_bytes = 16 << 10;
+  return config;
 }
 
 std::unique_ptr<PartitionDisk> open(const PartitionDiskConfig& config) {
@@ -199,8 +207,13 @@ Increment ChangingState::begin() {
   increment.head.offsets.resize(2);
   increment.head.offsets[0] = {
       history_.size() * 100, clock_, false, {history_.size() * 100 - 1, 5}};
-  advance(&increment.head.ancestry,
-          {Epoch(epoch_), increment.from_version + 1 + below(&random_, 3)});
+  Ancestry& ancestry = increment.head.ancestry;
+  const uint64_t from = parted_at_.value_or(increment.from_version);
+  if (parted_at_) {
+    for (Stamp& stamp : ancestry) stamp.version = std::min(stamp.version, from);
+    parted_at_.reset();
+  }
+  advance(&ancestry, {Epoch(epoch_), from + 1 + below(&random_, 3)});
   increment.taken_at_us = 5;
   return increment;
 }
@@ -234,6 +247,11 @@ Increment ChangingState::change_rows(size_t rows, size_t keys) {
   return increment;
 }
 
+void ChangingState::change_owner_behind(uint64_t version) {
+  change_owner();
+  parted_at_ = version;
+}
+
 void ChangingState::go_back(uint64_t version) {
   while (this->version() > version) history_.pop_back();
   EXPECT_EQ(this->version(), version);
@@ -258,19 +276,26 @@ std::vector<StateKey> ChangingState::changed_since(uint64_t version) const {
   std::vector<StateKey> out;
   for (const Increment& increment : history_) {
     if (increment.head.stamp().version <= version) continue;
-    for (const StateChange& change : increment.changes) {
-      if (change.kind == StateChange::Kind::kImages) {
-        for (const auto& [key, image] : split_images(change.bytes.bytes())) {
-          out.push_back({std::get<0>(key), std::get<1>(key), std::get<2>(key)});
-        }
-        continue;
+    const std::vector<StateKey> keys = changed_in(increment);
+    out.insert(out.end(), keys.begin(), keys.end());
+  }
+  return out;
+}
+
+std::vector<StateKey> ChangingState::changed_in(const Increment& increment) const {
+  std::vector<StateKey> out;
+  for (const StateChange& change : increment.changes) {
+    if (change.kind == StateChange::Kind::kImages) {
+      for (const auto& [key, image] : split_images(change.bytes.bytes())) {
+        out.push_back({std::get<0>(key), std::get<1>(key), std::get<2>(key)});
       }
-      std::vector<RowBlockView> blocks;
-      EXPECT_TRUE(parse_blocks(change.bytes, *schemas_, &blocks).ok());
-      for (const RowBlockView& block : blocks) {
-        for (uint32_t row = 0; row < block.rows(); ++row) {
-          out.push_back({block.table(), block.key_hashes()[row], std::string(block.key(row))});
-        }
+      continue;
+    }
+    std::vector<RowBlockView> blocks;
+    EXPECT_TRUE(parse_blocks(change.bytes, *schemas_, &blocks).ok());
+    for (const RowBlockView& block : blocks) {
+      for (uint32_t row = 0; row < block.rows(); ++row) {
+        out.push_back({block.table(), block.key_hashes()[row], std::string(block.key(row))});
       }
     }
   }

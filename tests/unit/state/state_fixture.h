@@ -6,6 +6,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -69,10 +70,13 @@ class ChangingState {
   const StateHead& head() const { return history_.back().head; }
   // Keys that changed after a version.
   std::vector<StateKey> changed_since(uint64_t version) const;
+  std::vector<StateKey> changed_in(const Increment& increment) const;
   // Of the increment that ended at a version.
   const Increment& increment(uint64_t version) const;
   // A new owner, with an epoch of its own.
   void change_owner() { ++epoch_; }
+  // Likewise, which went on from an older state and has caught up: its versions have fallen.
+  void change_owner_behind(uint64_t version);
   // What images() was at a version.
   ImageMap images_at(uint64_t version) const;
 
@@ -86,6 +90,7 @@ class ChangingState {
   TableSchemas schemas_;
   Random random_;
   uint64_t epoch_ = 1;
+  std::optional<uint64_t> parted_at_;  // version at which the next increment's owner parted
   TimeUs clock_ = kStart;
   TimeUs horizon_ = kMinTime;
   std::vector<Increment> history_;  // the first is the state of nothing

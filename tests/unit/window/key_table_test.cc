@@ -39,6 +39,40 @@ TEST(KeyTable, LongAndEmptyKeysAndTheirBytes) {
   EXPECT_EQ(table.bytes(), bytes - 1000);
 }
 
+RC_GTEST_PROP(KeyTable, ShrinkingLosesNoKey, (const std::vector<bool>& erased)) {
+  KeyTable table;
+  const auto key = [](size_t i) { return std::string(i % 40, 'k') + std::to_string(i); };
+  for (size_t i = 0; i < 1000; ++i) table.find_or_insert(i % 2, key(i), i % 7);
+  size_t left = 1000;
+  for (size_t i = 0; i < 1000; ++i) {
+    if (erased.empty() || !erased[i % erased.size()]) continue;
+    table.erase(table.find(i % 2, key(i), i % 7));
+    --left;
+  }
+  const uint64_t bytes = table.bytes();
+  table.shrink();
+  RC_ASSERT(table.key_count() == left);
+  RC_ASSERT(table.bytes() <= bytes);
+  RC_ASSERT(table.slot_count() < 2 * left + 256 || left == 1000);
+  for (size_t i = 0; i < 1000; ++i) {
+    const bool gone = !erased.empty() && erased[i % erased.size()];
+    const uint32_t slot = table.find(i % 2, key(i), i % 7);
+    RC_ASSERT((slot == KeyTable::kNone) == gone);
+    if (!gone) RC_ASSERT(table.entry(slot).key() == key(i));
+  }
+  for (size_t i = 0; i < 1000; ++i) table.find_or_insert(i % 2, key(i), i % 7);
+  RC_ASSERT(table.key_count() == 1000u);
+}
+
+TEST(KeyTable, AnEmptyOneThatIsShrunkHoldsNothing) {
+  KeyTable table;
+  for (int i = 0; i < 10'000; ++i) table.find_or_insert(0, std::to_string(i), i);
+  for (int i = 0; i < 10'000; ++i) table.erase(table.find(0, std::to_string(i), i));
+  table.shrink();
+  EXPECT_EQ(table.slot_count(), 0u);
+  EXPECT_LT(table.bytes(), 1'000u);
+}
+
 // Few hashes, so that probe chains are long and erasing must close gaps rightly.
 RC_GTEST_PROP(KeyTable, BehavesLikeAMap, (const std::vector<uint16_t>& actions)) {
   KeyTable table;

@@ -111,6 +111,34 @@ TEST_F(PartialState, RowsOfKeysThatAreNotThereAreNotKept) {
   EXPECT_EQ(sum("new"), FeatureValue(5.0));
 }
 
+TEST_F(PartialState, ImagesOfKeysThatAreNotThereAreNotKept) {
+  add("a", 1);
+  add("b", 1);
+  const auto before = images(state_);
+  add("b", 9, {5});
+  state_.evict(kAll, 1, 1000);
+  for (const auto& image : before) {
+    ByteReader reader(image);
+    ASSERT_TRUE(state_.apply_image(&reader, 10).ok());
+  }
+  EXPECT_EQ(find("a"), Found::kMaybeOnDisk);
+  EXPECT_EQ(sum("b"), FeatureValue(1.0)) << "it is replaced";
+  EXPECT_EQ(state_.stats().rows, 1u);
+}
+
+// Of what has been evicted nothing is left, not even its place.
+TEST_F(PartialState, AKeyThatIsEvictedTakesNoMemory) {
+  add("kept", 9);
+  const uint64_t alone = state_.stats().bytes;
+  for (int i = 0; i < 20'000; ++i) add("key " + std::to_string(i), 1);
+  ASSERT_GT(state_.stats().bytes, 20'000u * 64);
+  while (state_.evict(kAll, 1, 1000).keys > 0) {
+  }
+  EXPECT_EQ(state_.stats().keys, 1u);
+  EXPECT_LE(state_.stats().bytes, alone);
+  EXPECT_EQ(sum("kept"), FeatureValue(1.0));
+}
+
 TEST_F(PartialState, BringsBackWhatTheDiskHasAndWhatItHasNotYet) {
   add("a", 1, {1, 2});
   const auto image = images(state_).at(0);
