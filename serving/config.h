@@ -26,6 +26,8 @@ struct StoreResources {
   std::string data_dir;  // on `disk`, this process's alone
   // What this process takes of memory; may block. None: what its shards account for.
   std::function<uint64_t()> resident_bytes;
+  // Gives back to the system what this thread has freed. None: that happens by itself.
+  std::function<void()> release_memory = nullptr;
   // Files that are open for reads of single keys, of all shards. None: each shard has its own.
   std::shared_ptr<SstReaders> readers = nullptr;
 };

@@ -64,6 +64,7 @@ int run(int argc, char** argv) {
   resources.disk = Disk::real();
   resources.data_dir = options.data_dir;
   resources.resident_bytes = resident_bytes;
+  if (options.memory_budget_bytes > 0) resources.release_memory = [] { mi_collect(true); };
   resources.readers = open_files(options);
   auto locked = lock_data_directory(resources.disk, options.data_dir);
   if (!locked) return fail(locked.error());

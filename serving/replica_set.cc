@@ -121,6 +121,9 @@ bool ReplicaSet::receive(LocalPayload* payload) {
   if (const auto* read = dynamic_cast<MemoryRead*>(payload)) {
     reading_memory_ = false;
     limit_.observe(read->bytes, accounted_bytes());
+    if (resources_.release_memory && accounted_bytes() >= limit_.bytes()) {
+      resources_.release_memory();
+    }
     return true;
   }
   return false;
@@ -139,13 +142,14 @@ void ReplicaSet::run(const HeldReplica& held, std::function<Then()> work) {
 
 // Whatever was done with the disk, what it holds now is noted.
 void ReplicaSet::on_disk(const HeldReplica& held, Work work) {
-  run(held, [disk = held.disk, work = std::move(work)]() -> Then {
+  run(held, [disk = held.disk, release = resources_.release_memory, work = std::move(work)] {
     Then then = work(*disk);
+    if (release) release();
     const uint64_t rows = rows_in(*disk);
-    return [then = std::move(then), rows](HeldReplica* found) {
+    return Then([then = std::move(then), rows](HeldReplica* found) {
       if (found != nullptr) found->disk_rows = rows;
       then(found);
-    };
+    });
   });
 }
 

@@ -75,7 +75,8 @@ def leading_edge(address, keys):
 
 
 def check_sample(addresses, truth, as_of, verdict):
-    """Every feature of the keys of which all events are known, at the end of the log, of every store."""
+    """Every feature of the keys of which all events are known, at the end of the log, of every
+    store."""
     for view in truth.views:
         keys = truth.keys[view.name]
         expected = {key: view.rows.fold(key, view.features, as_of) for key in keys}

@@ -86,8 +86,8 @@ class Experiment:
             time.sleep(0.05)
 
     def wait_until_whole(self, deadline_s=WHOLE_WITHIN_S, besides=lambda: ""):
-        """Until everything is owned, restored and fresh in all stores, and stays so for a while, and
-        there is nothing `besides`."""
+        """Until everything is owned, restored and fresh in all stores, and stays so for a while,
+        and there is nothing `besides`."""
         since = time.monotonic()
         last = ""
 

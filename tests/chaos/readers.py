@@ -16,7 +16,7 @@ from feeder import CUSTOMERS, JOB, KEY_PARTITIONS
 
 PERIOD_S = 0.05
 KEYS_AT_ONCE = 12
-KEPT = {"customer": 40, "terminal_risk": 4}  # in one scenario, by each reader
+KEPT = {"customer": 40, "terminal_risk": 3}  # in one scenario, by each reader
 VIEWS = {"customer": ("customer_id", "count_lifetime"),
          "terminal_risk": ("terminal_id", "nb_tx_lifetime")}
 
@@ -109,7 +109,7 @@ class Reader(threading.Thread):
     def _read(self, turn):
         if turn % 4 == 0:
             view = self.rng.choice(list(VIEWS))
-            keys = self.rng.sample(self.keys[view], KEYS_AT_ONCE)
+            keys = self.rng.sample(self.keys[view], min(KEYS_AT_ONCE, len(self.keys[view])))
             self._ask(view, keys, f"{view}.*", whole=True)
         elif turn % 2 == 0 and len(self.places) < KEY_PARTITIONS or not self.places:
             scouts = [str(1 + n) for n in self.rng.sample(range(CUSTOMERS), KEYS_AT_ONCE)]

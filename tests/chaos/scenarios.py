@@ -15,8 +15,8 @@ CUT_S = 10.0
 
 @dataclass(frozen=True)
 class Scenario:
-    """`act` is called when all is well and calm, `prepare` before that, `mend` when all is well again:
-    what they do to the cluster is no part of the fault."""
+    """`act` is called when all is well and calm, `prepare` before that, `mend` when all is well
+    again: what these do to the cluster is no part of the fault."""
 
     name: str
     act: Callable

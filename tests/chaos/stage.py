@@ -1,5 +1,5 @@
-"""One cluster with one job under a steady load, in which one scenario is acted after the other; at the
-end everything is compared with the fold of the log."""
+"""One cluster with one job under a steady load, in which one scenario is acted after the other; at
+the end everything is compared with the fold of the log."""
 
 import random
 import time
@@ -16,11 +16,11 @@ from experiment import Experiment
 from monitor import Monitor
 from processes import STORE_HTTP, ChaosCluster, cpu_s, memory_group, resident_mb, tmpfs
 
-SAMPLE = {"customer": 120, "terminal_risk": 12}
+SAMPLE = {"customer": 120, "terminal_risk": 6}
 DISK_MB = 6000
 MEMORY_MB = 8000
-# What scenarios need. Files on a tmpfs count as memory of whoever wrote them, so they are not on the
-# disk of the store whose memory is limited.
+# What scenarios need. Files on a tmpfs count as memory of whoever wrote them, so they are not on
+# the disk of the store whose memory is limited.
 SMALL_DISKS = ("worker-1", "store-1")
 WRONG_CLOCK = "worker-2"
 LIMITED_MEMORY = "store-2"

@@ -28,18 +28,18 @@ typedef struct {
 
 static Key customers[IDS], terminals[IDS];
 
-static void fail(const char *why, const char *what) {
+static void fail(const char* why, const char* what) {
   fprintf(stderr, "tally: %s: %s\n", why, what);
   exit(1);
 }
 
-static Key *key_of(Key *keys, const char *digits) {
+static Key* key_of(Key* keys, const char* digits) {
   const long id = strtol(digits, NULL, 10);
   if (id < 0 || id >= IDS) fail("no such key", digits);
   return &keys[id];
 }
 
-static int digits(const char *text, int from, int count) {
+static int digits(const char* text, int from, int count) {
   int value = 0;
   for (int i = from; i < from + count; ++i) {
     if (text[i] < '0' || text[i] > '9') fail("no time", text);
@@ -57,7 +57,7 @@ static int64_t days(int year, int month, int day) {
 }
 
 /* 2018-04-01T00:00:31[.000000]Z */
-static int64_t micros(const char *t) {
+static int64_t micros(const char* t) {
   int64_t us = days(digits(t, 0, 4), digits(t, 5, 2), digits(t, 8, 2)) * 86400;
   us = (us + digits(t, 11, 2) * 3600 + digits(t, 14, 2) * 60 + digits(t, 17, 2)) * 1000000;
   int64_t unit = 100000;
@@ -67,12 +67,12 @@ static int64_t micros(const char *t) {
   return us;
 }
 
-static const char *value(const char *line, const char *name) {
-  const char *found = strstr(line, name);
+static const char* value(const char* line, const char* name) {
+  const char* found = strstr(line, name);
   return found ? found + strlen(name) : NULL;
 }
 
-static void count_customer(Key *key, double amount) {
+static void count_customer(Key* key, double amount) {
   const double scaled = ldexp(amount, UNIT);
   if (scaled != floor(scaled) || !(fabs(amount) < 0x1p40)) fail("no such amount", "");
   key->min = key->count == 0 || amount < key->min ? amount : key->min;
@@ -82,12 +82,12 @@ static void count_customer(Key *key, double amount) {
 }
 
 /* False: it is no event. */
-static int count_line(const char *line, int64_t as_of, int64_t terminals_as_of, FILE *sample) {
-  const char *time = value(line, "\"event_time\":\"");
-  const char *customer = value(line, "\"customer_id\":\"");
-  const char *terminal = value(line, "\"terminal_id\":\"");
-  const char *amount = value(line, "\"amount\":");
-  const char *fraud = value(line, "\"is_fraud\":");
+static int count_line(const char* line, int64_t as_of, int64_t terminals_as_of, FILE* sample) {
+  const char* time = value(line, "\"event_time\":\"");
+  const char* customer = value(line, "\"customer_id\":\"");
+  const char* terminal = value(line, "\"terminal_id\":\"");
+  const char* amount = value(line, "\"amount\":");
+  const char* fraud = value(line, "\"is_fraud\":");
   if (!time || !customer || !terminal || !amount || !fraud) return 0;
   Key *const c = key_of(customers, customer), *const t = key_of(terminals, terminal);
   const int64_t us = micros(time);
@@ -102,8 +102,8 @@ static int count_line(const char *line, int64_t as_of, int64_t terminals_as_of, 
   return 1;
 }
 
-static void read_keys(const char *path) {
-  FILE *file = fopen(path, "r");
+static void read_keys(const char* path) {
+  FILE* file = fopen(path, "r");
   char kind, id[32];
   if (!file) fail("cannot read", path);
   while (fscanf(file, " %c %31s", &kind, id) == 2) {
@@ -125,26 +125,26 @@ static void print_integer(__int128 number) {
 
 static void print_keys(void) {
   for (int id = 0; id < IDS; ++id) {
-    const Key *key = &customers[id];
+    const Key* key = &customers[id];
     if (key->rows == 0) continue;
     printf("c %d %lld %lld ", id, (long long)key->rows, (long long)key->count);
     print_integer(key->sum);
     printf(" %.17g %.17g\n", key->min, key->max);
   }
   for (int id = 0; id < IDS; ++id) {
-    const Key *key = &terminals[id];
+    const Key* key = &terminals[id];
     if (key->rows == 0) continue;
     printf("t %d %lld %lld %lld\n", id, (long long)key->rows, (long long)key->count,
            (long long)key->frauds);
   }
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char** argv) {
   static char line[LINE];
   if (argc != 5) fail("usage", "tally AS_OF TERMINALS_AS_OF KEYS SAMPLE");
   const int64_t as_of = atoll(argv[1]), terminals_as_of = atoll(argv[2]);
   read_keys(argv[3]);
-  FILE *sample = fopen(argv[4], "w");
+  FILE* sample = fopen(argv[4], "w");
   if (!sample) fail("cannot write", argv[4]);
   long long events = 0, other = 0;
   while (fgets(line, sizeof(line), stdin)) {

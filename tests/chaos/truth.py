@@ -1,6 +1,7 @@
-"""The truth: the log itself, read back by another client (kcat) once nobody writes any more, and folded
-without the product. All rows of some keys are kept, for tests/parity/fold.py to compute every feature
-from; of all other keys tally.c, as fast as the log can be read, computes what they have over all time."""
+"""The truth: the log itself, read back by another client (kcat) once nobody writes any more, and
+folded without the product. All rows of some keys are kept, for tests/parity/fold.py to compute every
+feature from; of all other keys tally.c, as fast as the log can be read, computes what they have over
+all time."""
 
 import json
 import subprocess
@@ -18,8 +19,8 @@ SUM_UNIT = 1 << 60  # of tally.c
 
 @dataclass(frozen=True)
 class Truth:
-    """What is known of the log: where it ends; all events of some keys of each view; and of all keys
-    some features."""
+    """What is known of the log: where it ends; all events of some keys of each view; and of all
+    keys some features."""
 
     ends: list
     views: list
@@ -41,7 +42,7 @@ def fold_log(broker, topic, ends, keys, as_of, directory):
     with open(counted) as lines:
         tallies, events, others = read_tallies(lines)
     if events + others != sum(ends):
-        raise AssertionError(f"{topic} was read back up to {events + others} records of {sum(ends)}")
+        raise AssertionError(f"{events + others} records of {topic} were read back, not {sum(ends)}")
     with open(sample) as lines:
         views = views_of(read_events(lines))
     return Truth(ends, views, keys, tallies, events, others)

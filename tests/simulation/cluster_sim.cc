@@ -129,6 +129,8 @@ void ClusterSim::schedule_faults() {
     if (mishap.duration_us == 0) continue;
     sim_.at(mishap.at_us + mishap.duration_us, [this, mishap] {
       machines_.end(mishap);
+      const std::string& lost = machines_.storage().lost_object();
+      if (!lost.empty()) fail("a loss of power has cost the snapshot storage " + lost);
       operator_.end(mishap);
     });
   }
@@ -180,6 +182,8 @@ void ClusterSim::fill_outcome() {
   outcome_.answers_before_growth = reads_.answers_before_growth();
   outcome_.answers_at_end = reads_.answers_at_end();
   outcome_.not_ready_answers = reads_.not_ready_answers();
+  outcome_.counts["answers_in_the_past"] = reads_.answers_in_the_past();
+  outcome_.counts["refused_before_horizon"] = reads_.refused_before_horizon();
   for (size_t f = 0; f < sim_.faults().size(); ++f) {
     outcome_.counts[std::string(sim_fault_name(static_cast<SimFault>(f)))] = sim_.faults()[f];
   }

@@ -1,5 +1,6 @@
 #include "tests/simulation/sim_storage.h"
 
+#include <map>
 #include <utility>
 
 namespace tidemill::test {
@@ -18,10 +19,13 @@ class SimStorage::OfProcess : public SnapshotStorage {
   OfProcess(SimStorage* storage, SimProcessId process) : storage_(storage), process_(process) {}
 
   Status put(const std::string& name, std::span<const uint8_t> bytes) override {
-    return call<Status>(true, [&](SnapshotStorage* s) { return s->put(name, bytes); });
+    return noted(name,
+                 call<Status>(true, [&](SnapshotStorage* s) { return s->put(name, bytes); }));
   }
   Status put_file(const std::string& name, const Disk& disk, const std::string& path) override {
-    return call<Status>(true, [&](SnapshotStorage* s) { return s->put_file(name, disk, path); });
+    return noted(name, call<Status>(true, [&](SnapshotStorage* s) {
+                   return s->put_file(name, disk, path);
+                 }));
   }
   Result<std::vector<uint8_t>> get(const std::string& name) override {
     return call<Result<std::vector<uint8_t>>>(false,
@@ -35,10 +39,15 @@ class SimStorage::OfProcess : public SnapshotStorage {
         false, [&](SnapshotStorage* s) { return s->list(prefix); });
   }
   Status remove(const std::string& name) override {
+    storage_->durable_.erase(name);
     return call<Status>(true, [&](SnapshotStorage* s) { return s->remove(name); });
   }
 
  private:
+  Status noted(const std::string& name, Status put) {
+    if (put) storage_->durable_.insert(name);
+    return put;
+  }
   template <typename Answer, typename Call>
   Answer call(bool changes, const Call& make) {
     const Fate fate = storage_->fate_of_call(process_, changes);
@@ -83,8 +92,17 @@ SimStorage::Fate SimStorage::fate_of_call(SimProcessId process, bool changes) {
 }
 
 void SimStorage::lose_power() {
+  std::map<std::string, std::string> before;
+  for (const std::string& name : durable_) {
+    auto bytes = disk_.read(std::string(kDirectory) + "/" + name);
+    if (bytes) before[name] = std::move(*bytes);
+  }
   disk_.lose_power();
   open();
+  for (const auto& [name, bytes] : before) {
+    const auto left = disk_.read(std::string(kDirectory) + "/" + name);
+    if (lost_object_.empty() && (!left || *left != bytes)) lost_object_ = name;
+  }
 }
 
 void SimStorage::heal() {

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "shared/runtime/random.h"
@@ -29,7 +30,9 @@ class SimStorage {
 
   void set_away(bool away) { away_ = away; }
   void set_failing(double share) { failing_ = share; }
+  // Notes what it has lost although a put had returned.
   void lose_power();
+  const std::string& lost_object() const { return lost_object_; }
   void heal();
 
   uint64_t refused_calls() const { return refused_; }  // while it was away
@@ -49,6 +52,8 @@ class SimStorage {
   Random random_;
   bool away_ = false;
   double failing_ = 0;
+  std::set<std::string> durable_;  // objects, as those who put them were told
+  std::string lost_object_;        // the first one
   uint64_t refused_ = 0;
   uint64_t failed_ = 0;
   uint64_t crashes_ = 0;

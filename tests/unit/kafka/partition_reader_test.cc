@@ -192,7 +192,11 @@ TEST(KafkaPartitionReader, RetentionThatOvertakesAReaderIsNoticed) {
   MockBrokers brokers;
   brokers.create_topic("t", 1);
   brokers.write_values("t", 0, numbers(0, 10));
-  auto reader = open(brokers.input("t", 1));
+  proto::KafkaInput input = brokers.input("t", 1);
+  // Else what is written below may be fetched before it is gone.
+  (*input.mutable_client())["queued.min.messages"] = "1";
+  (*input.mutable_client())["queued.max.messages.kbytes"] = "1";
+  auto reader = open(input);
   KafkaRecords records;
   ASSERT_TRUE(
       eventually([&] { return reader->read(1, 1, &records).ok() && records.end_offset == 1; }));
