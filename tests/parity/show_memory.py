@@ -36,7 +36,7 @@ WORKER_BUDGET = 160 * MB
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--events", type=int, default=8_000_000)
+    parser.add_argument("--events", type=int, default=10_000_000)
     parser.add_argument("--budget", type=int, default=64 * MB, help="the store's, in bytes")
     parser.add_argument("--times", type=float, default=10, help="the state is at least so many of it")
     parser.add_argument("--customers", type=int, default=200_000)
@@ -46,10 +46,10 @@ def main(arguments=None):
     parser.add_argument("--replay", default="max", help="pace at which it is read")
     parser.add_argument("--sample", type=int, default=1_000, help="keys of each view")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--quick", action="store_true", help="a sixth of the events: twice the budget")
+    parser.add_argument("--quick", action="store_true", help="a sixth of the events: one and a half times the budget")
     options = parser.parse_args(arguments)
     if options.quick:
-        parser.set_defaults(events=1_300_000, times=1.5)
+        parser.set_defaults(events=1_600_000, times=1.5)
         options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="tidemill-memory-") as directory:
         return show(Path(directory), options)

@@ -4,6 +4,7 @@
 #include "shared/plan/yaml_job.h"
 #include "shared/runtime/sim/fault_plan.h"
 #include "tests/simulation/growing_source.h"
+#include "tests/simulation/sim_invariants.h"
 #include "tests/simulation/sim_job.h"
 #include "tests/simulation/sim_machines.h"
 #include "tests/simulation/sim_operator.h"
@@ -41,10 +42,11 @@ class ClusterSim {
         machines_(seed, plan_, &sim_, source_),
         reads_(seed, &sim_, &machines_, [this](const std::string& what) { fail(what); }),
         operator_(
-            seed, plan_.standbys, &sim_, &machines_,
-            [this](const std::string& what) { fail(what); },
+            seed, plan_, &sim_, &machines_, [this](const std::string& what) { fail(what); },
             [this](const std::string& job) { change_job(job); }),
-        snapshots_(&sim_, &machines_, &operator_, [this](const std::string& what) { fail(what); }) {
+        snapshots_(&sim_, &machines_, &operator_, [this](const std::string& what) { fail(what); }),
+        invariants_(machines_.limits(), [this](const std::string& what) { fail(what); }) {
+    sim_.observe([this](const SimSent& message) { invariants_.sent(message); });
   }
 
   SimOutcome run();
@@ -57,6 +59,12 @@ class ClusterSim {
                                               : kSimEventsFrom + 100'000 * kSecond;
     c.blocking_delay_us_max = plan.blocking_delay_us_max;
     c.print_log = print_log;
+    if (plan.small_queues) {
+      c.mailbox_bytes_max = 96 << 10;
+      c.link_messages_max = 300;
+      c.link_bytes_max = 64 << 10;
+      c.frozen_messages_max = 300;
+    }
     return c;
   }
 
@@ -64,6 +72,7 @@ class ClusterSim {
   void schedule_faults();
   void schedule_reads();
   void change_job(const std::string& job);
+  void check_storage();
   void check_end();
   void fill_outcome();
   bool failed() const { return !outcome_.violation.empty(); }
@@ -83,10 +92,11 @@ class ClusterSim {
   SimReads reads_;
   SimOperator operator_;
   SimSnapshots snapshots_;
+  SimInvariants invariants_;
 };
 
 void ClusterSim::load_truth() {
-  CompiledJob job = compile_job(sim_job_yaml(seed_, operator_.job(), plan_.standbys), "/");
+  CompiledJob job = compile_job(sim_job_yaml(seed_, operator_.job(), plan_), "/");
   for (const JobError& e : job.errors) fail(to_string(e, "job"));
   if (!job.errors.empty()) return;
   bind_sources(source_.get(), 0, &job.plan);
@@ -129,8 +139,6 @@ void ClusterSim::schedule_faults() {
     if (mishap.duration_us == 0) continue;
     sim_.at(mishap.at_us + mishap.duration_us, [this, mishap] {
       machines_.end(mishap);
-      const std::string& lost = machines_.storage().lost_object();
-      if (!lost.empty()) fail("a loss of power has cost the snapshot storage " + lost);
       operator_.end(mishap);
     });
   }
@@ -142,10 +150,17 @@ void ClusterSim::schedule_faults() {
 
 void ClusterSim::schedule_reads() {
   reads_.read_some();
+  check_storage();
   sim_.at(sim_.now_us() + kReadInterval, [this] { schedule_reads(); });
 }
 
+void ClusterSim::check_storage() {
+  const std::string& wrong = machines_.storage().wrong();
+  if (!wrong.empty()) fail(wrong);
+}
+
 void ClusterSim::check_end() {
+  check_storage();
   reads_.read_everything();
   sim_.run_until([&] { return reads_.all_answered(); }, sim_.now_us() + 5 * kSecond);
   if (!reads_.all_answered()) fail("reads at the end got no answer");
@@ -188,9 +203,12 @@ void ClusterSim::fill_outcome() {
     outcome_.counts[std::string(sim_fault_name(static_cast<SimFault>(f)))] = sim_.faults()[f];
   }
   for (const auto& [event, n] : sim_.log_counts()) outcome_.counts["log." + event] = n;
+  outcome_.counts["virtual_seconds"] = static_cast<uint64_t>(sim_.now_us() / kSecond);
+  outcome_.counts["events_of_runtimes"] = sim_.events();
   machines_.add_counts(&outcome_.counts);
   operator_.add_counts(&outcome_.counts);
   snapshots_.add_counts(&outcome_.counts);
+  invariants_.add_counts(&outcome_.counts);
 }
 
 }  // namespace

@@ -88,9 +88,9 @@ Truth read_all_events(const Plan& plan) {
 
 bool continues(const Truth& grown, const Truth& before) {
   const auto starts_with = [](const auto& all, const auto& part) {
-    return all.size() > part.size() && std::equal(part.begin(), part.end(), all.begin());
+    return all.size() >= part.size() && std::equal(part.begin(), part.end(), all.begin());
   };
-  return starts_with(grown.events, before.events) &&
+  return grown.events.size() > before.events.size() && starts_with(grown.events, before.events) &&
          starts_with(grown.malformed, before.malformed) &&
          grown.events[before.events.size()].source_partition >
              before.events.back().source_partition;

@@ -30,6 +30,8 @@ std::string_view disk_fault_name(DiskFault fault) {
       return "disk_failed_sync";
     case DiskFault::kBitFlipped:
       return "disk_bit_flipped";
+    case DiskFault::kBaseCut:
+      return "disk_bases_cut";
     case DiskFault::kWiped:
       return "disk_wiped";
     case DiskFault::kCount:

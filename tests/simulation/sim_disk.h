@@ -33,6 +33,7 @@ enum class DiskFault {
   kFailedWrite,
   kFailedSync,
   kBitFlipped,
+  kBaseCut,  // no fault: a state was written whole
   kWiped,
   kCount
 };

@@ -280,6 +280,7 @@ class SimFileSystem : public rocksdb::FileSystem {
                            IODebugContext*) override {
     return create(path, true, [&](OpenFile file) {
       *result = std::make_unique<SimWritableFile>(std::move(file), options);
+      if (path.find("/base-") != std::string::npos) at_.core()->count(DiskFault::kBaseCut);
     });
   }
   IOStatus ReopenWritableFile(const std::string& path, const FileOptions& options,

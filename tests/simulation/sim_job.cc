@@ -17,16 +17,17 @@ constexpr size_t kExactUpTo = 16;
 
 constexpr const char* kJob = R"(
 job: %NAME%
-%STANDBYS%key_partitions: 16
+%STANDBYS%key_partitions: %KEY_PARTITIONS%
 allowed_lateness: 8s
 sources:
   transactions:
     max_out_of_orderness: 4s
     stream:
-      generator: {partitions: 3, events: 1500, seed: %SEED%, customers: 60, terminals: 25,
+      generator: {partitions: 3, events: %EVENTS%, seed: %SEED%,
+                  customers: %CUSTOMERS%, terminals: %TERMINALS%,
                   start_time: 2029-01-01T00:00:00Z,
-                  zipf_exponent: 0.8, events_per_second: 75, late_share: 0.1, late_by: 4s,
-                  tie_share: 0.1, malformed_share: 0.005, fraud_share: 0.05, replay: 9x}
+                  zipf_exponent: 0.8, events_per_second: %RATE%, late_share: 0.1, late_by: 4s,
+                  tie_share: 0.1, malformed_share: %MALFORMED%, fraud_share: 0.05, replay: %REPLAY%x}
 views:
   customer:
     source: transactions
@@ -161,13 +162,20 @@ const std::array<SimView, 4> kSimViews{{
     {kFallibleView, "terminal_id", &FoldEvent::terminal, 0},
 }};
 
-std::string sim_job_yaml(uint64_t seed, const std::string& name, bool standbys) {
+std::string sim_job_yaml(uint64_t seed, const std::string& name, const SimPlan& plan) {
   std::string yaml = kJob;
   const auto put = [&](const std::string& mark, const std::string& text) {
     yaml.replace(yaml.find(mark), mark.size(), text);
   };
   put("%NAME%", name);
-  put("%STANDBYS%", standbys ? "standby_replicas: 1\n" : "");
+  put("%STANDBYS%", plan.standbys ? "standby_replicas: 1\n" : "");
+  put("%KEY_PARTITIONS%", std::to_string(plan.shape.key_partitions));
+  put("%EVENTS%", std::to_string(plan.shape.events));
+  put("%CUSTOMERS%", std::to_string(plan.shape.customers));
+  put("%TERMINALS%", std::to_string(plan.shape.terminals));
+  put("%RATE%", std::to_string(plan.shape.events_per_second));
+  put("%MALFORMED%", plan.shape.events < 1'000 ? "0.02" : "0.005");
+  put("%REPLAY%", std::to_string(plan.shape.replay));
   put("%SEED%", std::to_string(seed));
   return yaml;
 }

@@ -7,11 +7,11 @@
 #include <string>
 
 #include "tests/simulation/fold.h"
+#include "tests/simulation/sim_plan.h"
 
 namespace tidemill::test {
 
-// `standbys`: a copy of every key partition on another worker.
-std::string sim_job_yaml(uint64_t seed, const std::string& name, bool standbys);
+std::string sim_job_yaml(uint64_t seed, const std::string& name, const SimPlan& plan);
 
 // Where event times begin: 2029-01-01.
 inline constexpr TimeUs kSimEventsFrom = 1'861'920'000'000'000;

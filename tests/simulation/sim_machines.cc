@@ -18,7 +18,8 @@ WorkerConfig worker_config(const SimPlan& plan) {
   c.read_bytes = 1 << 16;
   c.batch_credit_bytes = 256 << 10;
   c.session_wait_ms = 200;
-  c.publish_interval_ms = 10;
+  c.publish_interval_ms = 20;
+  c.poll_interval_ms = 20;
   c.frame_credit_bytes = 48 << 10;
   c.frame_bytes = 4 << 10;
   c.unsent_limit_bytes = 32 << 10;
@@ -59,6 +60,12 @@ SimMachines::SimMachines(uint64_t seed, const SimPlan& plan, Simulation* sim,
   for (const Mishap& mishap : plan_.mishaps) {
     if (mishap.kind == MishapKind::kWorkerJoins) machines_[mishap.machine].joined = false;
   }
+}
+
+SimLimits SimMachines::limits() const {
+  const WorkerConfig c = worker_config(plan_);
+  return {static_cast<uint64_t>(c.batch_credit_bytes), static_cast<uint64_t>(c.frame_credit_bytes),
+          static_cast<uint64_t>(c.pending_limit_bytes), c.link_stall_ms * 1000};
 }
 
 void SimMachines::start() {
@@ -232,6 +239,9 @@ void SimMachines::begin(const Mishap& m) {
       return bring_down(m.machine, m.power_lost);
     case MishapKind::kStoreWiped:
       return wipe(m.machine);
+    case MishapKind::kAllWiped:
+      for (size_t each = kFirstWorker; each < kMachines; ++each) wipe(each);
+      return;
     case MishapKind::kWorkerJoins:
       machines_[m.machine].joined = true;
       return crash(m.machine, false);

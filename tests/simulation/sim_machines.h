@@ -15,6 +15,7 @@
 #include "shared/runtime/random.h"
 #include "shared/runtime/sim/simulation.h"
 #include "tests/simulation/sim_disk.h"
+#include "tests/simulation/sim_invariants.h"
 #include "tests/simulation/sim_letters.h"
 #include "tests/simulation/sim_plan.h"
 #include "tests/simulation/sim_storage.h"
@@ -33,6 +34,7 @@ class SimMachines {
   bool up(size_t machine) const;  // and not frozen
   // How often its disk was emptied.
   uint64_t wipes(size_t machine) const { return machines_[machine].wipes; }
+  SimLimits limits() const;  // that the workers are configured with
   SimLetters& letters() { return letters_; }
   SimStorage& storage() { return storage_; }
 

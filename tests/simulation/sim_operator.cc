@@ -17,7 +17,7 @@ constexpr int64_t kSecond = 1'000'000;
 constexpr int64_t kPollEveryUs = 300'000;
 constexpr int64_t kAskAgainUs = 500'000;
 // A lease, and the reports after it.
-constexpr int64_t kConvergedForUs = 4 * kSecond;
+constexpr int64_t kConvergedForUs = 3 * kSecond;
 constexpr const char* kSavepoint = "half-way";
 constexpr const char* kNextJob = "sim_again";
 
@@ -29,10 +29,10 @@ std::string node_name(NodeId node) {
 
 }  // namespace
 
-SimOperator::SimOperator(uint64_t seed, bool standbys, Simulation* sim, SimMachines* machines,
+SimOperator::SimOperator(uint64_t seed, const SimPlan& plan, Simulation* sim, SimMachines* machines,
                          Fail fail, JobChanged job_changed)
     : seed_(seed),
-      standbys_(standbys),
+      plan_(plan),
       sim_(sim),
       machines_(machines),
       fail_(std::move(fail)),
@@ -63,11 +63,10 @@ void SimOperator::ask(const std::string& method, const std::string& target, cons
 }
 
 void SimOperator::submit() {
-  ask("POST", "/v1/jobs", sim_job_yaml(seed_, job_, standbys_),
-      [this](const HttpResponse& response) {
-        if (response.status == 400) fail_("submit: " + response.body);
-        if (response.status / 100 == 2 || response.status == 409) submitted_ = true;
-      });
+  ask("POST", "/v1/jobs", sim_job_yaml(seed_, job_, plan_), [this](const HttpResponse& response) {
+    if (response.status == 400) fail_("submit: " + response.body);
+    if (response.status / 100 == 2 || response.status == 409) submitted_ = true;
+  });
 }
 
 void SimOperator::poll() {
@@ -183,7 +182,7 @@ void SimOperator::go_on_with_savepoint() {
       });
     case Savepoint::kStarting:
       return ask("POST", std::string("/v1/jobs?from_savepoint=") + kSavepoint,
-                 sim_job_yaml(seed_, kNextJob, standbys_), [=, this](const HttpResponse& response) {
+                 sim_job_yaml(seed_, kNextJob, plan_), [=, this](const HttpResponse& response) {
                    if (savepoint_ != Savepoint::kStarting) return;
                    if (response.status == 400) fail_("start from savepoint: " + response.body);
                    if (response.status / 100 != 2 && response.status != 409) return again();

@@ -20,7 +20,7 @@ class SimOperator {
   // The job goes on under another name, from a state whose reads began at these offsets.
   using JobChanged = std::function<void(const std::string& name)>;
 
-  SimOperator(uint64_t seed, bool standbys, Simulation* sim, SimMachines* machines, Fail fail,
+  SimOperator(uint64_t seed, const SimPlan& plan, Simulation* sim, SimMachines* machines, Fail fail,
               JobChanged job_changed);
 
   void start();  // submits the job, and looks at it from time to time
@@ -57,7 +57,7 @@ class SimOperator {
   void count(const std::string& what) { ++counts_[what]; }
 
   uint64_t seed_;
-  bool standbys_;
+  const SimPlan& plan_;
   Simulation* sim_;
   SimMachines* machines_;
   Fail fail_;

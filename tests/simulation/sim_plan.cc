@@ -10,6 +10,7 @@ namespace tidemill::test {
 namespace {
 
 constexpr int64_t kSecond = 1'000'000;
+constexpr double kLargeShare = 0.08;
 
 class Draw {
  public:
@@ -18,6 +19,7 @@ class Draw {
   SimPlan draw() {
     plan_.start_us = 2 * kSecond;
     plan_.end_us = 16 * kSecond;
+    draw_shape();
     draw_settings();
     draw_disk_mishaps();
     draw_storage_mishaps();
@@ -28,6 +30,20 @@ class Draw {
   }
 
  private:
+  void draw_shape() {
+    SimShape& shape = plan_.shape;
+    if (random_.chance(kLargeShare)) {
+      shape = {16, 1'500, 60, 25, 75, 12};
+      return;
+    }
+    shape.key_partitions = static_cast<uint32_t>(random_.between(3, 6));
+    shape.events = 300;
+    shape.customers = 24;
+    shape.terminals = 20;  // more than are counted exactly
+    shape.events_per_second = 15;
+    shape.replay = static_cast<uint32_t>(random_.between(10, 16));
+  }
+
   void draw_settings() {
     plan_.snapshot_interval_ms = random_.between(700, 2'500);
     plan_.store_snapshot_interval_ms = random_.between(700, 3'000);
@@ -35,6 +51,7 @@ class Draw {
     plan_.log_limit_bytes = random_.chance(0.5) ? 4 << 10 : 64 << 10;
     plan_.store_memory_bytes = random_.chance(0.4) ? 256 << 10 : 0;
     plan_.blocking_delay_us_max = random_.chance(0.5) ? 2'000 : 15'000;
+    plan_.small_queues = random_.chance(0.2);
     plan_.standbys = random_.chance(0.4);
     plan_.clocks_near_events = random_.chance(0.5);
     plan_.power_losses = 0.6;
@@ -60,6 +77,9 @@ class Draw {
     if (random_.chance(0.6)) add(MishapKind::kBitFlip, some_worker());
     if (random_.chance(0.6)) add(MishapKind::kBitFlip, some_store());
     if (random_.chance(0.3)) add(MishapKind::kStoreWiped, some_store());
+    if (random_.chance(0.1)) {
+      add(MishapKind::kAllWiped, kFirstWorker).at_us = plan_.end_us - kSecond / 2;
+    }
   }
 
   void draw_storage_mishaps() {
@@ -134,23 +154,15 @@ std::string machine_name(size_t machine) {
 }
 
 std::string mishap_name(MishapKind kind) {
-  static constexpr const char* kNames[] = {"crash_in_change",
-                                           "disk_filled",
-                                           "disk_failing",
-                                           "disk_slow",
-                                           "bit_flip",
-                                           "storage_bit_flip",
-                                           "storage_away",
-                                           "storage_failing",
-                                           "coordinator_away",
-                                           "store_wiped",
-                                           "worker_joins",
-                                           "terminate",
-                                           "drain",
-                                           "rebalance",
-                                           "false_broken_link",
-                                           "trigger_snapshot",
-                                           "savepoint"};
+  static constexpr const char* kNames[] = {"crash_in_change",  "disk_filled",
+                                           "disk_failing",     "disk_slow",
+                                           "bit_flip",         "storage_bit_flip",
+                                           "storage_away",     "storage_failing",
+                                           "coordinator_away", "store_wiped",
+                                           "all_wiped",        "worker_joins",
+                                           "terminate",        "drain",
+                                           "rebalance",        "false_broken_link",
+                                           "trigger_snapshot", "savepoint"};
   static_assert(std::size(kNames) == static_cast<size_t>(MishapKind::kCount));
   ASSERT(kind != MishapKind::kCount);
   return kNames[static_cast<size_t>(kind)];
@@ -170,12 +182,16 @@ SimPlan draw_plan(uint64_t seed) { return Draw(seed).draw(); }
 
 std::string describe(const SimPlan& plan) {
   std::string out =
-      "snapshot_interval_ms=" + std::to_string(plan.snapshot_interval_ms) +
+      "key_partitions=" + std::to_string(plan.shape.key_partitions) +
+      " events=" + std::to_string(plan.shape.events) +
+      " replay=" + std::to_string(plan.shape.replay) +
+      " snapshot_interval_ms=" + std::to_string(plan.snapshot_interval_ms) +
       " store_snapshot_interval_ms=" + std::to_string(plan.store_snapshot_interval_ms) +
       " pending_limit_bytes=" + std::to_string(plan.pending_limit_bytes) +
       " log_limit_bytes=" + std::to_string(plan.log_limit_bytes) +
       " store_memory_bytes=" + std::to_string(plan.store_memory_bytes) +
       " blocking_delay_us_max=" + std::to_string(plan.blocking_delay_us_max) +
+      " small_queues=" + std::to_string(static_cast<int>(plan.small_queues)) +
       " standbys=" + std::to_string(static_cast<int>(plan.standbys)) +
       " clocks_near_events=" + std::to_string(static_cast<int>(plan.clocks_near_events)) + "\n";
   for (const Mishap& m : plan.mishaps) out += describe(m) + "\n";

@@ -31,6 +31,7 @@ enum class MishapKind {
   kStorageFailing,   // likewise, a `share` of its calls
   kCoordinatorAway,  // for `duration_us`
   kStoreWiped,       // its disk is empty when it comes back
+  kAllWiped,         // every worker and store: snapshots and the log are all that is left
   kWorkerJoins,
   kTerminate,  // a process is asked to end, and started again
   kDrain,      // a worker; undone after `duration_us`
@@ -56,9 +57,21 @@ struct Mishap {
 
 std::string describe(const Mishap& mishap);
 
+// How much there is of the job. Most seeds are small ones: they find nearly every bug, and cost a
+// fraction of the large ones.
+struct SimShape {
+  uint32_t key_partitions = 0;
+  uint32_t events = 0;  // of each source partition
+  uint32_t customers = 0;
+  uint32_t terminals = 0;
+  uint32_t events_per_second = 0;  // of event time
+  uint32_t replay = 0;             // so many seconds of event time in one of the log's
+};
+
 struct SimPlan {
   int64_t start_us = 0;
   int64_t end_us = 0;  // everything is healed
+  SimShape shape;
   // Settings.
   int64_t snapshot_interval_ms = 0;
   int64_t store_snapshot_interval_ms = 0;
@@ -66,6 +79,7 @@ struct SimPlan {
   int64_t log_limit_bytes = 0;
   int64_t store_memory_bytes = 0;  // 0: no bound
   int64_t blocking_delay_us_max = 0;
+  bool small_queues = false;  // of the network and before actors: they run full
   bool standbys = false;
   bool clocks_near_events = false;  // wall clocks go through the events' own times
   // How often a machine that a fault brings down loses its power, too.

@@ -1,6 +1,5 @@
 // SimSnapshots: at the end, every snapshot that the registry retains is there, verifies unless the
 // fault plan has damaged it, and restores to the state of its V: the fold of the events below it.
-// The horizon of a key partition does not fall from one to the next.
 #pragma once
 
 #include <functional>
@@ -36,7 +35,6 @@ class SimSnapshots {
   std::vector<Registered> list_registered(uint32_t key_partitions);
   bool is_damaged(const std::string& manifest);
   void check(const Registered& registered, const Plan& plan, SimReads* reads);
-  void check_horizons(const std::vector<Registered>& newest_first);
   void compare(const Registered& registered, const Plan& plan, const StateHead& head,
                const PartitionState& state, SimReads* reads);
 

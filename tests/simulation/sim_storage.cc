@@ -3,6 +3,10 @@
 #include <map>
 #include <utility>
 
+#include "shared/snapshot/snapshot_name.h"
+#include "shared/snapshot/snapshots.h"
+#include "shared/state/state_head.h"
+
 namespace tidemill::test {
 namespace {
 
@@ -19,8 +23,7 @@ class SimStorage::OfProcess : public SnapshotStorage {
   OfProcess(SimStorage* storage, SimProcessId process) : storage_(storage), process_(process) {}
 
   Status put(const std::string& name, std::span<const uint8_t> bytes) override {
-    return noted(name,
-                 call<Status>(true, [&](SnapshotStorage* s) { return s->put(name, bytes); }));
+    return noted(name, call<Status>(true, [&](SnapshotStorage* s) { return s->put(name, bytes); }));
   }
   Status put_file(const std::string& name, const Disk& disk, const std::string& path) override {
     return noted(name, call<Status>(true, [&](SnapshotStorage* s) {
@@ -45,7 +48,7 @@ class SimStorage::OfProcess : public SnapshotStorage {
 
  private:
   Status noted(const std::string& name, Status put) {
-    if (put) storage_->durable_.insert(name);
+    if (put) storage_->note_object(name);
     return put;
   }
   template <typename Answer, typename Call>
@@ -101,8 +104,29 @@ void SimStorage::lose_power() {
   open();
   for (const auto& [name, bytes] : before) {
     const auto left = disk_.read(std::string(kDirectory) + "/" + name);
-    if (lost_object_.empty() && (!left || *left != bytes)) lost_object_ = name;
+    if (!left || *left != bytes) wrong_ = "a loss of power has cost snapshot storage " + name;
   }
+}
+
+void SimStorage::note_object(const std::string& name) {
+  durable_.insert(name);
+  const auto parsed = parse_snapshot_object(name);
+  if (parsed && parsed->manifest) check_horizon(name);
+}
+
+// Against the earlier snapshots of the same history.
+void SimStorage::check_horizon(const std::string& name) {
+  const auto manifest = read_manifest(directory_.get(), name);
+  if (!manifest) return;  // a disk that fails
+  const StateHead head = from_proto(manifest->head());
+  auto& states = states_[{manifest->job(), manifest->key_partition()}];
+  for (const SnapshotOfState& before : states) {
+    if (!lies_in(head.ancestry, before.stamp) || before.horizon <= head.horizon) continue;
+    if (before.stamp.version > head.stamp().version) continue;
+    wrong_ = "the horizon has fallen from " + format_timestamp(before.horizon) + " to " +
+             format_timestamp(head.horizon) + " in snapshot " + name;
+  }
+  states.push_back({head.stamp(), head.horizon});
 }
 
 void SimStorage::heal() {

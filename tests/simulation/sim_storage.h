@@ -4,13 +4,17 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "shared/runtime/random.h"
 #include "shared/runtime/sim/simulation.h"
 #include "shared/snapshot/snapshot_storage.h"
+#include "shared/wire/stamp.h"
 #include "tests/simulation/sim_disk.h"
 
 namespace tidemill::test {
@@ -30,21 +34,29 @@ class SimStorage {
 
   void set_away(bool away) { away_ = away; }
   void set_failing(double share) { failing_ = share; }
-  // Notes what it has lost although a put had returned.
   void lose_power();
-  const std::string& lost_object() const { return lost_object_; }
   void heal();
 
   uint64_t refused_calls() const { return refused_; }  // while it was away
   uint64_t failed_calls() const { return failed_; }
   uint64_t crashes() const { return crashes_; }
+  // What no storage and no worker may do, the first time it was done: an object that somebody was
+  // told is durable is lost with the power; the horizon of a state falls from one of its snapshots
+  // to the next.
+  const std::string& wrong() const { return wrong_; }
 
  private:
   class OfProcess;
+  struct SnapshotOfState {
+    Stamp stamp;
+    TimeUs horizon = kMinTime;
+  };
   enum class Fate { kDone, kFailsBefore, kFailsAfter };
 
   Fate fate_of_call(SimProcessId process, bool changes);
   void open();
+  void note_object(const std::string& name);
+  void check_horizon(const std::string& name);
 
   SimDisk disk_;
   std::shared_ptr<SnapshotStorage> directory_;
@@ -53,7 +65,8 @@ class SimStorage {
   bool away_ = false;
   double failing_ = 0;
   std::set<std::string> durable_;  // objects, as those who put them were told
-  std::string lost_object_;        // the first one
+  std::map<std::pair<uint32_t, uint32_t>, std::vector<SnapshotOfState>> states_;  // by job, k
+  std::string wrong_;
   uint64_t refused_ = 0;
   uint64_t failed_ = 0;
   uint64_t crashes_ = 0;

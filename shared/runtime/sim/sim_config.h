@@ -3,9 +3,25 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <string_view>
 
+#include "shared/runtime/runtime.h"
+
 namespace tidemill {
+
+// A message that an actor has sent, to another process or its own, as the sender has it.
+struct SimSent {
+  int64_t at_us = 0;   // virtual time
+  size_t process = 0;  // the sender's place
+  ActorAddress from;
+  ActorAddress to;
+  uint16_t type = 0;
+  const Buffer& body;
+  SendResult result{};  // what the sender was told
+};
+// Sees every message before it takes its way; must not call back into the simulation.
+using SimObserver = std::function<void(const SimSent&)>;
 
 struct SimConfig {
   int64_t start_wall_us = 1'577'836'800'000'000;  // 2020-01-01, wall clock at virtual time 0

@@ -119,12 +119,19 @@ bool SimProcess::fits(const Slot& slot, size_t bytes) const {
 
 SendResult SimProcess::send(ActorId from, const ActorAddress& to, uint16_t type, Buffer body) {
   const ActorAddress sender{identity_.node, from};
+  const SendResult result = put_on_its_way(sender, to, type, body);
+  world_.note_sent({world_.now_us(), identity_.place, sender, to, type, body, result});
+  return result;
+}
+
+SendResult SimProcess::put_on_its_way(const ActorAddress& from, const ActorAddress& to,
+                                      uint16_t type, const Buffer& body) {
   if (to.node == identity_.node) {
-    return post(to.actor, Message{sender, type, aligned_body(std::move(body)), nullptr}, true);
+    return post(to.actor, Message{from, type, aligned_body(body), nullptr}, true);
   }
   const auto it = connections_.find(to.node);
   if (it == connections_.end()) return SendResult::kClosed;
-  return world_.send(identity_.place, it->second, sender, to, type, body);
+  return world_.send(identity_.place, it->second, from, to, type, body);
 }
 
 SendResult SimProcess::post(ActorId to, Message message, bool bounded) {

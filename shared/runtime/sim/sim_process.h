@@ -42,6 +42,8 @@ class SimProcess : public ProcessHost {
 
   // Messages. `bounded` false: results that the actor has asked for.
   SendResult send(ActorId from, const ActorAddress& to, uint16_t type, Buffer body);
+  SendResult put_on_its_way(const ActorAddress& from, const ActorAddress& to, uint16_t type,
+                            const Buffer& body);
   SendResult post(ActorId to, Message message, bool bounded);
 
   // What the world hands to it when it is due.

@@ -67,6 +67,8 @@ class SimWorld : public LogSink {
   const std::deque<std::string>& lines() const { return lines_; }
   const std::map<std::string, uint64_t>& log_counts() const { return log_counts_; }
 
+  void observe(SimObserver observer) { observer_ = std::move(observer); }
+
   // For the processes.
   const SimConfig& config() const { return config_; }
   int64_t now_us() override { return now_us_; }
@@ -74,6 +76,9 @@ class SimWorld : public LogSink {
   void schedule(int64_t delay_us, SimEvent event);
   SendResult send(size_t from_process, const std::string& endpoint, const ActorAddress& from,
                   const ActorAddress& to, uint16_t type, const Buffer& body);
+  void note_sent(const SimSent& sent) const {
+    if (observer_) observer_(sent);
+  }
   void stop_process(size_t process, int exit_code, const std::string& reason);
   void count(SimFault fault) { ++faults_[static_cast<size_t>(fault)]; }
   void trace(const ActorAddress& from, const ActorAddress& to, uint16_t type, const Buffer& body);
@@ -109,6 +114,7 @@ class SimWorld : public LogSink {
   std::vector<std::unique_ptr<Place>> places_;
   std::map<std::string, size_t> by_endpoint_;
   Place* running_ = nullptr;  // whose code is being executed
+  SimObserver observer_;
   uint64_t trace_hash_ = 0;
   uint64_t events_ = 0;
   std::vector<std::string> errors_;

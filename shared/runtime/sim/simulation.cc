@@ -91,6 +91,8 @@ void Simulation::at(int64_t time_us, std::function<void()> action) {
   world_->at(time_us, std::move(action));
 }
 
+void Simulation::observe(SimObserver observer) { world_->observe(std::move(observer)); }
+
 bool Simulation::alive(SimProcessId process) const {
   return world_->place(process.value).process != nullptr;
 }

@@ -65,6 +65,9 @@ class Simulation {
   // Calls `action` at that virtual time, outside any process.
   void at(int64_t time_us, std::function<void()> action);
 
+  // From now on; an empty one sees nothing.
+  void observe(SimObserver observer);
+
   // The current incarnation. False/0 while the process is down.
   bool alive(SimProcessId process) const;
   bool frozen(SimProcessId process) const;

@@ -34,6 +34,24 @@ TEST(SimNetwork, WithoutFaultsEverythingArrivesInOrder) {
   EXPECT_EQ(pair.sim.describe_faults(), "");
 }
 
+TEST(SimNetwork, AnObserverSeesWhatIsSentAndAlsoWhatIsLost) {
+  Pair pair;
+  std::vector<std::string> seen;
+  pair.sim.observe([&](const SimSent& sent) {
+    EXPECT_EQ(sent.from.node, pair.sim.node(pair.a));
+    EXPECT_EQ(sent.to.node, pair.sim.node(pair.b));
+    EXPECT_EQ(sent.result, SendResult::kAccepted);
+    EXPECT_EQ(sent.at_us, pair.sim.now_us());
+    seen.emplace_back(sent.body.view());
+  });
+  send_number(pair.sim, pair.a, pair.b, 1);
+  pair.sim.cut(pair.a, pair.b);
+  send_number(pair.sim, pair.a, pair.b, 2);
+  pair.sim.run_for(1'000'000);
+  EXPECT_EQ(seen.size(), 2u);
+  EXPECT_TRUE(pair.at_b.numbers.empty());
+}
+
 TEST(SimNetwork, DropsDuplicatesAndReordersAsOftenAsConfigured) {
   SimConfig config;
   config.drop_probability = 0.1;

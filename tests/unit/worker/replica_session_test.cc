@@ -334,6 +334,9 @@ TEST_F(ReplicaSessionTest, ARefusalIsRegisteredAnew) {
   session_.on_ack(2);
   session_.on_replica_state(Epoch(3), {KeyPartitionId(0), Epoch(3), 7, true, Epoch(3), 1, {}});
   EXPECT_EQ(session_.mode(), Mode::kUnregistered);
+  // The next part of the same session did not fit either: no answer to what is to be asked.
+  session_.on_replica_state(Epoch(3), {KeyPartitionId(0), Epoch(3), 7, true, Epoch(3), 1, {}});
+  EXPECT_EQ(session_.mode(), Mode::kUnregistered);
   EXPECT_TRUE(session_.should_register(0, 1'000'000));
   EXPECT_FALSE(next().has_value());
   EXPECT_EQ(session_.acked_offsets(), owner_->offsets());  // what was published stays so
