@@ -4,7 +4,6 @@
 #include <cstdio>
 #include <utility>
 
-#include "shared/base/mutation.h"
 #include "shared/plan/limits.h"
 #include "shared/snapshot/snapshots.h"
 
@@ -37,7 +36,6 @@ RegisteredSnapshot snapshot_of(const proto::SnapshotTaken& claim) {
 
 // Whether the one that is there makes the claim needless.
 bool is_known(const RegisteredSnapshot& newest, const RegisteredSnapshot& claimed) {
-  if (mutated(Mutation::kZombieRegisters)) return newest.manifest == claimed.manifest;
   if (newest.stamp == claimed.stamp) return newest.trigger >= claimed.trigger;
   return is_older(claimed.stamp, newest.stamp);
 }
@@ -111,8 +109,7 @@ Registration register_snapshot(const proto::SnapshotTaken& claim, NodeId from,
   const uint32_t k = claim.key_partition();
   const auto* grant = grant_of(entry, k);
   if (grant == nullptr) return Registration::kRefused;
-  const bool owner = grant->node == from && grant->epoch.value == claim.epoch();
-  if (!owner && !mutated(Mutation::kZombieRegisters)) return Registration::kRefused;
+  if (grant->node != from || grant->epoch.value != claim.epoch()) return Registration::kRefused;
   RegisteredSnapshot claimed = snapshot_of(claim);
   JobSnapshots snapshots = entry.snapshots ? *entry.snapshots : JobSnapshots{};
   const PartitionSnapshots& before = snapshots.of(k);

@@ -57,7 +57,6 @@ KeyPartition::KeyPartition(std::shared_ptr<const Plan> plan, KeyPartitionId id, 
       on_disk_(standby.on_disk()),
       // Of a former owner's after the two parted, it is no point of the owner's history.
       disk_version_(lies_in(head_.ancestry, on_disk_) ? on_disk_.version : 0) {
-  if (mutated(Mutation::kStandbySkipsAncestry)) head_.ancestry = {{epoch_, version()}};
   for (const Follower::Pending& p : standby.pending()) {
     pending_.add({0, p.change});
   }

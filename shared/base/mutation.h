@@ -20,22 +20,19 @@ enum class Mutation {
   kRepeatDeadLetters,       // a reader writes what is durable from an earlier one again
   kForgetGrownOffsets,      // a key partition loses its V when its plan grows
   kIgnoreGrownOffsets,      // a replica keeps to the source partitions that it was filled with
-  kSkipFsync,               // a file of a state is not synced before its manifest is written
-  kReadVBeforeRegistering,  // a new owner takes a replica's V from before it registered there
+  kSkipFsync,               // files of states and snapshots are not synced
+  kReadVBeforeRegistering,  // a new owner goes by a replica's V from before it registered there
   kCompareStamps,           // stamps are compared as numbers instead of by ancestry
   kOpenOneOffsetLate,       // a session is opened one offset behind V
   kPublishBeforeReplica,    // a new owner publishes before it has reached the replica's V
   kForgetUnpublished,       // keys changed before the snapshot and never published are forgotten
-  kEvictUncovered,          // keys are evicted that no increment covers
+  kEvictUncovered,          // keys are evicted that no increment covers, and read from disk alone
   kDeleteNamedFile,         // a file is removed that a retained manifest names
   kForgetMaxEventTime,      // a session opens without M_s
   kHorizonFallsOnRecovery,  // a restored state begins without its horizon
-  kIgnoreCuts,              // a reader sends parts across a replica's V
-  kZombieRegisters,         // the registry takes a snapshot of a former owner
+  kIgnoreCuts,              // parts reach across a replica's V, and are taken to lie before it
   kTrustDamagedManifest,    // checksums are not compared when a state is restored
-  kReadyTooSoon,            // a replica from disk answers before it has caught up
   kDropPendingOnSnapshot,   // changes made while an increment is written are dropped with it
-  kStandbySkipsAncestry,    // a promoted standby does not keep its owner's ancestry
 };
 
 #ifdef TIDEMILL_MUTATIONS

@@ -46,7 +46,6 @@ void Follower::restore(StateHead head) {
   if (mutated(Mutation::kHorizonFallsOnRecovery)) head_.horizon = kMinTime;
   on_disk_ = head_.stamp();
   holds_state_ = !head_.ancestry.empty();
-  current_ = holds_state_ && mutated(Mutation::kReadyTooSoon);
   // Owners before the one whose state this is are of the past.
   registered_ = std::max(registered_, on_disk_.epoch);
   if (rows_ != nullptr) rows_->raise_horizon(head_.horizon);

@@ -4,18 +4,17 @@
 //   rows-<epoch>-<from>-<to>.sst        what came after version <from> up to version <to>
 //   rows-<epoch>-<from>-<to>.log        the same, in the order in which it came
 //   manifest-<epoch>-<version>          names the files that make up the state, with checksums
-//   db-<n>/                             a RocksDB that the files are ingested into, made when it is
-//                                       first asked for and thrown away at every start
+//   db-<n>/                             links to the files, for reading single keys; made when one
+//                                       is first asked for, thrown away at every start
 //
 // (numbers are 16 hex digits). The files are immutable. A manifest is written last and renamed into
 // place, with every sync in between, so that a crash at any point leaves the state before or the
 // state after. On opening, the newest manifest counts whose files all have their sizes and
 // checksums; one that does not verify is set aside with a warning, and the one before it is used.
-// RocksDB's own manifest decides nothing.
 //
 // An SST is sorted by key: per key the rows that came (a merge operand), or what replaces the key
 // (a put), and under the key "" the head. An increment is written as a log, which is cheap, and
-// sorted together with others once logs are many, or keys are read from the RocksDB. When
+// sorted together with others once logs are many, or once single keys are read. When
 // increments are twice the base, or more than `max_increments`, the next write cuts a new base,
 // which frees what is below the horizon.
 //
@@ -119,12 +118,13 @@ class PartitionDisk {
   // Notes where files of the newest manifest are in snapshot storage; durable.
   virtual Status note_objects(const std::vector<proto::StateFile>& files) = 0;
 
-  // Images of these keys in the state held, by position; empty: no rows. These open the RocksDB.
+  // Images of these keys in the state held, by position; empty: no rows. From then on increments
+  // are sorted.
   virtual Result<std::vector<std::vector<uint8_t>>> get(std::span<const StateKey> keys) = 0;
   // Images of all keys, or if `since` is a version from which increments are at hand, of those
   // changed after it.
   virtual Result<std::unique_ptr<StateScan>> scan(std::optional<uint64_t> since) = 0;
-  // Memory of the RocksDB: block cache, table readers. 0 while it is not open.
+  // Memory of the files that are open for get(): indexes and filters.
   virtual uint64_t memory_bytes() const = 0;
 
  protected:

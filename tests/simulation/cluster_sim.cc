@@ -60,10 +60,10 @@ class ClusterSim {
     c.blocking_delay_us_max = plan.blocking_delay_us_max;
     c.print_log = print_log;
     if (plan.small_queues) {
-      c.mailbox_bytes_max = 96 << 10;
+      c.mailbox_bytes_max = 16 << 10;
       c.link_messages_max = 300;
       c.link_bytes_max = 64 << 10;
-      c.frozen_messages_max = 300;
+      c.frozen_messages_max = 50;
     }
     return c;
   }

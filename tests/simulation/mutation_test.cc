@@ -20,7 +20,7 @@ using Check = std::vector<const char*>;
 const Check kAnswers{"the fold is", "is PRESENT without rows", "though the key has rows"};
 const Check kOffsets{"the largest event time below", "the fold is"};
 const Check kDeadLetters{"dead letter"};
-const Check kSnapshots{"is damaged", "cannot be restored"};
+const Check kSnapshots{"is damaged", "verifies although", "cannot be restored"};
 const Check kPowerLoss{"a loss of power has cost"};
 const Check kHorizons{"the horizon has fallen", "the fold is"};
 
@@ -107,8 +107,8 @@ INSTANTIATE_TEST_SUITE_P(
         Bug{Mutation::kRepeatDeadLetters, "repeat_dead_letters", 2, kDeadLetters},
         Bug{Mutation::kForgetGrownOffsets, "forget_grown_offsets", 1, kAnswers},
         Bug{Mutation::kIgnoreGrownOffsets, "ignore_grown_offsets", 1, kAnswers},
-        Bug{Mutation::kSkipFsync, "skip_fsync", 1, kPowerLoss},
-        Bug{Mutation::kReadVBeforeRegistering, "read_v_before_registering", 11, kAnswers},
+        Bug{Mutation::kSkipFsync, "skip_fsync", 2, kPowerLoss},
+        Bug{Mutation::kReadVBeforeRegistering, "read_v_before_registering", 28, kAnswers},
         Bug{Mutation::kCompareStamps, "compare_stamps", 2, kAnswers},
         Bug{Mutation::kOpenOneOffsetLate, "open_one_offset_late", 1, kOffsets},
         Bug{Mutation::kPublishBeforeReplica, "publish_before_replica", 2, kAnswers},
@@ -116,8 +116,9 @@ INSTANTIATE_TEST_SUITE_P(
         Bug{Mutation::kEvictUncovered, "evict_uncovered", 1, kAnswers},
         Bug{Mutation::kDeleteNamedFile, "delete_named_file", 2, kSnapshots},
         Bug{Mutation::kForgetMaxEventTime, "forget_max_event_time", 1, kOffsets},
-        Bug{Mutation::kHorizonFallsOnRecovery, "horizon_falls_on_recovery", 1, kHorizons},
-        Bug{Mutation::kIgnoreCuts, "ignore_cuts", 1, kAnswers},
+        Bug{Mutation::kHorizonFallsOnRecovery, "horizon_falls_on_recovery", 2, kHorizons},
+        Bug{Mutation::kIgnoreCuts, "ignore_cuts", 2, kAnswers},
+        Bug{Mutation::kTrustDamagedManifest, "trust_damaged_manifest", 3, kSnapshots},
         Bug{Mutation::kDropPendingOnSnapshot, "drop_pending_on_snapshot", 1, kAnswers}),
     [](const testing::TestParamInfo<Bug>& bug) { return std::string(bug.param.name); });
 

@@ -220,7 +220,6 @@ void SimInvariants::on_its_way(const LinkId& link, const SimSent& message, uint6
   });
   uint64_t before = 0;
   for (const OnItsWay& each : sent) before += each.bytes;
-  counts_["bytes_on_a_link_max"] = std::max(counts_["bytes_on_a_link_max"], before);
   if (before > 2 * credit + kSlackBytes) {
     fail_(std::to_string(before) + " bytes are on their way from " + name_of(link.from) + " to " +
           name_of(link.to) + ", whose credit is " + std::to_string(credit));

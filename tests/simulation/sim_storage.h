@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "shared/base/time.h"
 #include "shared/runtime/random.h"
 #include "shared/runtime/sim/simulation.h"
 #include "shared/snapshot/snapshot_storage.h"

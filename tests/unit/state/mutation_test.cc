@@ -41,7 +41,7 @@ TEST_F(Mutated, ADamagedFileIsTrusted) {
   ChangingState state(schemas_, 2);
   auto disk = open(state_config(machine.mount(), schemas_));
   for (int i = 0; i < 2; ++i) ASSERT_TRUE(good(disk->write(state.change_rows(3000, 20))));
-  const std::string file = disk->directory() + "/" + disk->manifest()->files(1).name();
+  const std::string file = disk->directory() + "/" + disk->manifest()->files().rbegin()->name();
   disk.reset();
   machine.unmount();
   ASSERT_TRUE(machine.flip_bit(file));
