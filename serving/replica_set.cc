@@ -207,6 +207,11 @@ void ReplicaSet::load(ReplicaId id, std::vector<StateKey> keys, Loaded done) {
            PartitionState::Found::kMaybeOnDisk;
   });
   if (keys.empty()) return done(held);
+  if (held->replica->follower().on_disk() == Stamp{}) {
+    // Whatever is there counts no longer.
+    const std::vector<std::vector<uint8_t>> nothing(keys.size());
+    return take_loaded(held, Stamp{}, std::move(keys), nothing, done);
+  }
   if (held->disk == nullptr) return done(nullptr);
   counts_[id.job].cold_reads += keys.size();
   on_disk(*held, [this, keys = std::move(keys), done = std::move(done)](PartitionDisk& disk) {

@@ -222,6 +222,10 @@ void ReplicaSet::begin_warm_up() {
     if (held.replica->follower().writing()) continue;
     warm_up_full_ = false;
     warmed_last_ = held.id;
+    if (held.replica->follower().on_disk() == Stamp{}) {
+      held.replica->finish_loading();  // whatever is there counts no longer
+      continue;
+    }
     warm_up_ = std::make_shared<WarmUp>();
     warm_up_->id = held.id;
     warm_up_->disk = held.disk;

@@ -87,9 +87,12 @@ class KeyPartition {
 
   uint64_t rows_applied_here() const { return head_.rows_applied - first_.rows_applied; }
   // Every source's main read has been reached, so that nothing old is missing any more.
-  bool caught_up() const { return caught_up_sources_ == head_.offsets.size(); }
+  bool caught_up() const { return caught_up_sources_ == reached_main_.size(); }
   // Nobody reads the sources any more: what is here is all there will be.
-  void set_read_no_more() { caught_up_sources_ = head_.offsets.size(); }
+  void set_read_no_more() {
+    std::fill(reached_main_.begin(), reached_main_.end(), true);
+    caught_up_sources_ = reached_main_.size();
+  }
 
   // What it began with under this grant.
   const StateHead& first() const { return first_; }

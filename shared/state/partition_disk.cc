@@ -166,7 +166,7 @@ PartitionDiskImpl::Form PartitionDiskImpl::form_of(const Increment& increment) c
 
 Status PartitionDiskImpl::write(const Increment& increment) {
   const Stamp stamp = increment.head.stamp();
-  if (manifest_ && stamp == stamp_of(*manifest_)) return {};
+  if (!increment.whole && manifest_ && stamp == stamp_of(*manifest_)) return {};
   const uint64_t held = manifest_ ? stamp_of(*manifest_).version : 0;
   if (!increment.whole && increment.from_version != held) {
     return fatal_error("an increment from version " + std::to_string(increment.from_version) +
@@ -207,6 +207,8 @@ Result<proto::StateFile> PartitionDiskImpl::write_file(const Increment& incremen
   file.set_from_version(from_version);
   file.set_to_version(stamp.version);
   file.set_epoch(stamp.epoch.value);
+  // The state held may have a file of that name, if it is damaged and written anew at its stamp.
+  static_cast<void>(files_.env()->DeleteFile(files_.path(file.name())).ok());
   Status done = form == Form::kLog ? write_log(increment, &file) : write_sst(increment, &file);
   if (done) return file;
   static_cast<void>(files_.env()->DeleteFile(files_.path(file.name())).ok());

@@ -212,7 +212,15 @@ void SimMachines::flip_bit(size_t machine) {
 void SimMachines::flip_bit_in_storage() {
   const std::string path = newest_file(storage_.disk()->paths());
   if (path.empty() || !storage_.disk()->flip_bit(path)) return;
-  damaged_objects_.insert(storage_.object_of(path));
+  const std::string object = storage_.object_of(path);
+  if (auto bytes = storage_.plain()->get(object)) damaged_objects_[object] = std::move(*bytes);
+}
+
+bool SimMachines::is_damaged(const std::string& object) {
+  const auto damaged = damaged_objects_.find(object);
+  if (damaged == damaged_objects_.end()) return false;
+  const auto now = storage_.plain()->get(object);
+  return now && *now == damaged->second;
 }
 
 void SimMachines::begin(const Mishap& m) {

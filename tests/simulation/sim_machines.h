@@ -6,7 +6,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -52,8 +51,9 @@ class SimMachines {
 
   // By kind, how often each struck.
   void add_counts(std::map<std::string, uint64_t>* counts) const;
-  // Objects in snapshot storage that are damaged.
-  const std::set<std::string>& damaged_objects() const { return damaged_objects_; }
+  // Whether an object in snapshot storage is still as it was after a bit of it had flipped: it may
+  // have been written again.
+  bool is_damaged(const std::string& object);
 
  private:
   struct Machine {
@@ -82,7 +82,7 @@ class SimMachines {
   SimStorage storage_;
   std::vector<Machine> machines_;
   std::shared_ptr<MetadataStore> metadata_;  // opened for the coordinator's next incarnation
-  std::set<std::string> damaged_objects_;
+  std::map<std::string, std::vector<uint8_t>> damaged_objects_;  // as they were then
   std::map<std::string, uint64_t> counts_;
 };
 

@@ -79,12 +79,11 @@ std::vector<SimSnapshots::Registered> SimSnapshots::list_registered(uint32_t key
 
 // By the fault plan, so that it must not verify.
 bool SimSnapshots::is_damaged(const std::string& manifest) {
-  const auto& damaged = machines_->damaged_objects();
-  if (damaged.contains(manifest)) return true;
+  if (machines_->is_damaged(manifest)) return true;
   const auto read = read_manifest(machines_->storage().plain(), manifest);
   if (!read) return false;
   return std::any_of(read->files().begin(), read->files().end(),
-                     [&](const auto& file) { return damaged.contains(file.object()); });
+                     [&](const auto& file) { return machines_->is_damaged(file.object()); });
 }
 
 void SimSnapshots::check(const Registered& registered, const Plan& plan, SimReads* reads) {

@@ -152,6 +152,42 @@ TEST_F(StoreDisk, ANewestManifestThatIsDamagedLeavesTheOneBefore) {
   EXPECT_EQ(ask({"a"})["values"], json({3}));
 }
 
+// What cannot be read is forgotten and sent again by the owner, at the very stamp that is on disk.
+TEST_F(StoreDisk, WhatIsDamagedInUseIsFilledAnew) {
+  t_.show({small_plan()});
+  t_.fill(kOfA, {rows_of({"a", "a"})}, kStart);
+  written();
+  t_.restart();
+  t_.show({small_plan()});
+  register_at(kOfA, 1);
+  for (const std::string& name : files(kOfA)) {
+    if (!name.starts_with("rows-") && !name.starts_with("base-")) continue;
+    const std::string path = directory(kOfA) + "/" + name;
+    std::string bytes;
+    ASSERT_TRUE(rocksdb::ReadFileToString(t_.disk->env(), path, &bytes).ok());
+    bytes[bytes.size() / 2] ^= 1;
+    ASSERT_TRUE(rocksdb::WriteStringToFile(t_.disk->env(), bytes, path).ok());
+  }
+  t_.sim.run_for(3'000'000);  // warms up
+  EXPECT_EQ(ask({"a"})["statuses"], json({"NOT_READY"}));
+  EXPECT_FALSE(register_at(kOfA, 1).holds_state);
+  FramePart begin = TestStore::part(kOfA, PartKind::kImagesBegin, 0);
+  begin.session = session_;
+  t_.send_part(begin);
+  FramePart close = TestStore::part(kOfA, PartKind::kImagesClose, 1, 2);
+  close.session = session_;
+  close.payload = {images_of({"a", "a"})};
+  close.advances.push_back({SourcePartitionId(1), {17, kStart, false}});
+  close.current = true;
+  t_.send_part(close);
+  EXPECT_EQ(ask({"a", "none"})["values"].at(0), json(2));
+  written();
+  EXPECT_EQ(ask({"a"})["values"], json({2}));
+  t_.restart();
+  t_.show({small_plan()});
+  EXPECT_EQ(register_at(kOfA, 1).version, 2u);
+}
+
 TEST_F(StoreDisk, RemovesWhatEndedJobsHeld) {
   t_.show({small_plan()});
   t_.fill(kOfA, {rows_of({"a"})}, kStart);

@@ -365,6 +365,25 @@ TEST_P(Damage, OfAFileOfAllManifestsLeavesNothing) {
   EXPECT_TRUE(list(config_).empty());
 }
 
+// Its holder was sent everything again, but nothing has changed since.
+TEST(Recovery, AWholeIncrementReplacesADamagedStateOfItsStamp) {
+  const TableSchemas schemas = state_schemas();
+  const auto config = state_config(Disk::in_memory(), schemas);
+  ChangingState state(schemas, 13);
+  auto disk = open(config);
+  Increment whole = state.change_rows(100, 40);
+  whole.whole = true;
+  ASSERT_TRUE(good(disk->write(whole)));
+  const std::string name = disk->manifest()->files(0).name();
+  replace(config, name, flipped(read(config, name), 300));
+  EXPECT_FALSE(scan_images(disk.get()).ok());
+  ASSERT_TRUE(good(disk->write(whole)));
+  expect_state(disk.get(), state);
+  disk = open(config);
+  EXPECT_EQ(disk->refused_manifests(), 0u);
+  expect_state(disk.get(), state);
+}
+
 class Adoption : public ::testing::Test {
  protected:
   // The newest state of another worker's directory, and of another job's.

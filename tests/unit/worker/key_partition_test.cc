@@ -327,6 +327,22 @@ TEST_F(KeyPartitionTest, ASourcePartitionThatIsAddedStartsAtItsBeginning) {
   EXPECT_EQ(partition_.horizon(), horizon);
 }
 
+// Though it was told before that nobody reads any more.
+TEST_F(KeyPartitionTest, IsCaughtUpOnceAllMainReadsAreReachedThatThereAre) {
+  partition_.set_read_no_more();
+  EXPECT_TRUE(partition_.caught_up());
+  proto::JobPlan grown = small_plan()->proto();
+  grown.mutable_sources(0)->mutable_generator()->set_partitions(3);
+  number_source_partitions(&grown);
+  partition_.grow(*Plan::from_proto(grown));
+  partition_.sessions()[2] = partition_.sessions()[0];
+  for (uint32_t source = 0; source < 3; ++source) {
+    EXPECT_FALSE(partition_.caught_up()) << source;
+    apply({.source = source, .end = {7, kStart + kHour, false}}, block_of({{"a"}}));
+  }
+  EXPECT_TRUE(partition_.caught_up());
+}
+
 TEST(HorizonOf, IsTheSlowestActiveSourceLessLateness) {
   constexpr int64_t kLate = kHour + 10 * kSecond;
   const TimeUs t = kStart;
