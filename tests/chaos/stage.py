@@ -14,7 +14,7 @@ import readers
 import truth
 from experiment import Experiment
 from monitor import Monitor
-from processes import STORE_HTTP, ChaosCluster, cpu_s, memory_group, resident_mb, tmpfs
+from chaos_cluster import STORE_HTTP, ChaosCluster, cpu_s, memory_group, resident_mb, tmpfs
 
 SAMPLE = {"customer": 120, "terminal_risk": 6}
 DISK_MB = 6000

@@ -23,6 +23,8 @@ from kafka import Broker  # noqa: E402
 from processes import ProcessCluster  # noqa: E402
 
 PARTITIONS, CUSTOMERS = 2, 50
+# A broker that is started on older data than it had may do nothing for a minute.
+RECOVERY_S = 240
 FEATURES = ["customer.count_lifetime", "customer.amount_sum_1d", "customer.amount_last_n_lifetime"]
 JOB_YAML = """job: {job}
 leading_edge: event
@@ -80,7 +82,7 @@ class Case:
 
     def expect_failed(self, *told):
         """The job fails with an error that has each of `told` in it, and its features stay."""
-        job = self.cluster.wait_for_state(self.name, "FAILED", 60)
+        job = self.cluster.wait_for_state(self.name, "FAILED", RECOVERY_S)
         error = job["error"]
         print(f"{self.name}: {error}", flush=True)
         for pattern in (self.topic, r"partition \d", *told, "submit it anew"):

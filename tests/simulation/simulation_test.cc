@@ -88,6 +88,7 @@ class ClusterUnderFaults : public testing::TestWithParam<uint64_t> {
     if (outcomes().size() < kSeedsForAllKinds) return;
     EXPECT_GT(counts["answers_before_growth"], 0u);
     for (const char* kind : kKinds) EXPECT_GT(counts[kind], 0u) << kind;
+    for (const auto& [kind, count] : counts) EXPECT_GT(count, 0u) << kind;
   }
 };
 
