@@ -22,7 +22,7 @@ void Replica::append(const RowBlockView& block, uint64_t number) {
 Status Replica::replace(bool whole, std::span<const Buffer> images, uint64_t number) {
   if (whole) {
     const TimeUs horizon = window_.horizon();
-    start_anew();
+    clear();
     window_.raise_horizon(horizon);
   }
   for (const Buffer& bytes : images) {
@@ -36,9 +36,7 @@ Status Replica::replace(bool whole, std::span<const Buffer> images, uint64_t num
 
 void Replica::raise_horizon(TimeUs horizon) { window_.raise_horizon(horizon); }
 
-void Replica::clear() { start_anew(); }
-
-void Replica::start_anew() {
+void Replica::clear() {
   window_ = PartitionState(tables_);
   window_.set_complete(growth_allowed_);
 }

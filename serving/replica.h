@@ -58,7 +58,6 @@ class Replica : private FollowedRows {
   void raise_horizon(TimeUs horizon) override;
   void clear() override;
 
-  void start_anew();
   Status load_images(std::span<const uint8_t> images, PartitionState::Load which);
   Status load_pending(PartitionState::Load which);
 

@@ -9,6 +9,7 @@
 // shard-affine: part of the PartitionHost actor.
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <optional>
 #include <vector>

@@ -7,10 +7,10 @@
 #include "shared/obs/log.h"
 #include "shared/state/change_cursor.h"
 #include "shared/state/env_files.h"
+#include "shared/state/key_reader.h"
 #include "shared/state/log_file.h"
 #include "shared/state/manifest.h"
 #include "shared/state/sst_file.h"
-#include "shared/state/state_db.h"
 #include "shared/state/state_directory.h"
 #include "shared/state/state_merge.h"
 #include "shared/state/state_value.h"
@@ -87,7 +87,9 @@ class PartitionDiskImpl final : public PartitionDisk {
   Status note_objects(const std::vector<proto::StateFile>& files) override;
   Result<std::vector<std::vector<uint8_t>>> get(std::span<const StateKey> keys) override;
   Result<std::unique_ptr<StateScan>> scan(std::optional<uint64_t> since) override;
-  uint64_t memory_bytes() const override { return db_ == nullptr ? 0 : db_->memory_bytes(); }
+  uint64_t memory_bytes() const override {
+    return key_reader_ == nullptr ? 0 : key_reader_->memory_bytes();
+  }
 
  private:
   enum class Form { kBase, kSorted, kLog };
@@ -101,24 +103,24 @@ class PartitionDiskImpl final : public PartitionDisk {
   Status write_sst(const Increment& increment, proto::StateFile* file);
   Status write_rows(ChangeCursor* changes, SstFileOut* out, proto::StateFile* file);
   Status write_base(TimeUs horizon, Parts parts, SstFileOut* out, proto::StateFile* file);
-  Result<std::unique_ptr<ChangeCursor>> open_changes(const Increment& increment) const;
+  Result<std::unique_ptr<ChangeCursor>> open_logs(const Files& logs,
+                                                  std::span<const StateChange> behind) const;
   Files files_of_form(bool log) const;
-  Status read_logs(const Files& logs, std::vector<StateChange>* changes) const;
   Status open_files(const Files& files, Parts* parts) const;
   int files_up_to(uint64_t version) const;
   Result<std::vector<std::string>> sorted_files();
   void hold(proto::StateManifest manifest);
   void forget_unused();
-  Status open_db();
+  Status open_reader();
 
   StateDirectory files_;
   ValueMerger values_;
   std::optional<proto::StateManifest> manifest_;
   std::optional<proto::StateManifest> previous_;
   uint32_t refused_ = 0;
-  std::unique_ptr<StateDb> db_;  // of manifest_'s files
-  std::string db_name_;
-  uint64_t dbs_opened_ = 0;
+  std::unique_ptr<KeyReader> key_reader_;  // of manifest_'s files
+  std::string links_name_;
+  uint64_t readers_opened_ = 0;
 };
 
 Status PartitionDiskImpl::load() {
@@ -143,9 +145,9 @@ bool PartitionDiskImpl::base_is_due() const {
   }
   if (count >= config_.max_increments) return true;
   // While keys are read singly, each file is looked into.
-  if (db_ != nullptr && base == 0) return count >= kIncrementsBeforeBase;
+  if (key_reader_ != nullptr && base == 0) return count >= kIncrementsBeforeBase;
   return increments >
-         std::max(db_ != nullptr ? 0 : config_.log_limit_bytes, kIncrementsPerBase * base);
+         std::max(key_reader_ != nullptr ? 0 : config_.log_limit_bytes, kIncrementsPerBase * base);
 }
 
 // Sorting costs more than all the rest of writing, so it is left until it is needed: for keys to be
@@ -155,7 +157,7 @@ PartitionDiskImpl::Form PartitionDiskImpl::form_of(const Increment& increment) c
   const bool images = std::any_of(increment.changes.begin(), increment.changes.end(), is_image);
   if (!increment.whole && base_is_due()) return Form::kBase;
   if (images) return increment.whole ? Form::kBase : Form::kSorted;
-  if (db_ != nullptr) return Form::kSorted;
+  if (key_reader_ != nullptr) return Form::kSorted;
   uint64_t bytes = 0;
   for (const StateChange& change : increment.changes) bytes += change.bytes.size();
   if (manifest_ && !increment.whole) {
@@ -235,7 +237,7 @@ Status PartitionDiskImpl::write_log(const Increment& increment, proto::StateFile
 }
 
 Status PartitionDiskImpl::write_sst(const Increment& increment, proto::StateFile* file) {
-  auto changes = open_changes(increment);
+  auto changes = open_logs(increment.whole ? Files() : files_of_form(true), increment.changes);
   if (!changes) return changes.error();
   SstFileOut out(files_.env(), files_.path(file->name()),
                  std::to_string(config_.job.value) + "/" +
@@ -255,17 +257,6 @@ Status PartitionDiskImpl::write_sst(const Increment& increment, proto::StateFile
   file->set_bytes(written->bytes);
   file->set_checksum(written->checksum);
   return {};
-}
-
-// Of the increment, and of the logs that it follows.
-Result<std::unique_ptr<ChangeCursor>> PartitionDiskImpl::open_changes(
-    const Increment& increment) const {
-  std::vector<StateChange> changes;
-  if (!increment.whole) {
-    if (Status read = read_logs(files_of_form(true), &changes); !read) return read.error();
-  }
-  changes.insert(changes.end(), increment.changes.begin(), increment.changes.end());
-  return ChangeCursor::open(config_.schemas, std::move(changes));
 }
 
 Status PartitionDiskImpl::write_rows(ChangeCursor* changes, SstFileOut* out,
@@ -318,13 +309,17 @@ PartitionDiskImpl::Files PartitionDiskImpl::files_of_form(bool log) const {
   return out;
 }
 
-Status PartitionDiskImpl::read_logs(const Files& logs, std::vector<StateChange>* changes) const {
+// The changes of logs by key, and those that are behind them.
+Result<std::unique_ptr<ChangeCursor>> PartitionDiskImpl::open_logs(
+    const Files& logs, std::span<const StateChange> behind) const {
+  std::vector<StateChange> changes;
   for (const proto::StateFile* file : logs) {
     auto log = read_log_file(*config_.disk, files_.path(file->name()), *file);
     if (!log) return log.error();
-    std::move(log->changes.begin(), log->changes.end(), std::back_inserter(*changes));
+    std::move(log->changes.begin(), log->changes.end(), std::back_inserter(changes));
   }
-  return {};
+  changes.insert(changes.end(), behind.begin(), behind.end());
+  return ChangeCursor::open(config_.schemas, std::move(changes));
 }
 
 // Logs are behind all others: they make one part together.
@@ -340,9 +335,7 @@ Status PartitionDiskImpl::open_files(const Files& files, Parts* parts) const {
     parts->push_back(std::move(*part));
   }
   if (logs.empty()) return {};
-  std::vector<StateChange> changes;
-  if (Status read = read_logs(logs, &changes); !read) return read;
-  auto part = ChangeCursor::open(config_.schemas, std::move(changes));
+  auto part = open_logs(logs, {});
   if (!part) return part.error();
   parts->push_back(std::move(*part));
   return {};
@@ -352,9 +345,10 @@ Status PartitionDiskImpl::open_files(const Files& files, Parts* parts) const {
 void PartitionDiskImpl::hold(proto::StateManifest manifest) {
   const bool continues = manifest_ && manifest.files_size() == manifest_->files_size() + 1 &&
                          manifest_->files(0).name() == manifest.files(0).name();
-  if (db_ != nullptr) {
+  if (key_reader_ != nullptr) {
     const std::string newest = files_.path(manifest.files().rbegin()->name());
-    if (!continues || is_log_file_name(newest) || !db_->ingest({newest})) db_.reset();
+    if (!continues || is_log_file_name(newest) || !key_reader_->ingest({newest}))
+      key_reader_.reset();
   }
   const Stamp stamp = stamp_of(manifest);
   if (manifest_ && stamp_of(*manifest_) != stamp) previous_ = std::move(manifest_);
@@ -370,7 +364,7 @@ Status PartitionDiskImpl::remove_unused() {
   std::vector<const proto::StateManifest*> held;
   if (manifest_) held.push_back(&*manifest_);
   if (previous_) held.push_back(&*previous_);
-  return files_.remove_unused(held, db_ == nullptr ? std::string() : db_name_);
+  return files_.remove_unused(held, key_reader_ == nullptr ? std::string() : links_name_);
 }
 
 // What cannot be removed now is tried again after the next write.
@@ -420,9 +414,7 @@ Result<std::vector<std::string>> PartitionDiskImpl::sorted_files() {
   const Files logs = files_of_form(true);
   if (logs.empty()) return out;
   out.push_back(files_.path(kSortedLogs));
-  std::vector<StateChange> changes;
-  if (Status read = read_logs(logs, &changes); !read) return read.error();
-  auto cursor = ChangeCursor::open(config_.schemas, std::move(changes));
+  auto cursor = open_logs(logs, {});
   if (!cursor) return cursor.error();
   SstFileOut sorted(files_.env(), out.back(), out.back());
   Status done = sorted.open();
@@ -435,36 +427,36 @@ Result<std::vector<std::string>> PartitionDiskImpl::sorted_files() {
   return out;
 }
 
-// RocksDB has links to the files.
-Status PartitionDiskImpl::open_db() {
-  if (db_ != nullptr) return {};
+// The reader has links to the files.
+Status PartitionDiskImpl::open_reader() {
+  if (key_reader_ != nullptr) return {};
   auto files = sorted_files();
   if (!files) return files.error();
-  const std::string name = "db-" + std::to_string(dbs_opened_++);
-  auto db = StateDb::open(files_.disk(), config_.readers, files_.path(name), *files);
+  const std::string name = "links-" + std::to_string(readers_opened_++);
+  auto reader = KeyReader::open(files_.disk(), config_.readers, files_.path(name), *files);
   static_cast<void>(files_.env()->DeleteFile(files_.path(kSortedLogs)).ok());
-  if (!db) return db.error();
-  auto head = (*db)->get({std::string(kHeadKey)});
+  if (!reader) return reader.error();
+  auto head = (*reader)->get({std::string(kHeadKey)});
   if (!head) return head.error();
   proto::StateHead stored;
   if (!stored.ParseFromString(head->front()) ||
       from_proto(stored) != from_proto(manifest_->head())) {
     return corrupt_error("the head in " + files_.path(name) + " is not that of the manifest");
   }
-  db_ = std::move(*db);
-  db_name_ = name;
+  key_reader_ = std::move(*reader);
+  links_name_ = name;
   return {};
 }
 
 Result<std::vector<std::vector<uint8_t>>> PartitionDiskImpl::get(std::span<const StateKey> keys) {
   std::vector<std::vector<uint8_t>> images(keys.size());
   if (!manifest_ || keys.empty()) return images;
-  if (Status opened = open_db(); !opened) return opened.error();
+  if (Status opened = open_reader(); !opened) return opened.error();
   std::vector<std::string> names(keys.size());
   for (size_t i = 0; i < keys.size(); ++i) {
     encode_state_key({keys[i].table, keys[i].hash, keys[i].key}, &names[i]);
   }
-  auto found = db_->get(names);
+  auto found = key_reader_->get(names);
   if (!found) return found.error();
   const TimeUs horizon = manifest_->head().horizon_us();
   for (size_t i = 0; i < keys.size(); ++i) {

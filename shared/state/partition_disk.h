@@ -4,7 +4,7 @@
 //   rows-<epoch>-<from>-<to>.sst        what came after version <from> up to version <to>
 //   rows-<epoch>-<from>-<to>.log        the same, in the order in which it came
 //   manifest-<epoch>-<version>          names the files that make up the state, with checksums
-//   db-<n>/                             links to the files, for reading single keys; made when one
+//   links-<n>/                          links to the files, for reading single keys; made when one
 //                                       is first asked for, thrown away at every start
 //
 // (numbers are 16 hex digits). The files are immutable. A manifest is written last and renamed into

@@ -17,13 +17,13 @@ namespace tidemill {
 namespace {
 
 constexpr std::string_view kTemporary = ".tmp";
-constexpr std::string_view kDatabase = "db-";
+constexpr std::string_view kLinks = "links-";
 
 // A name of the kinds that this module makes.
 bool is_ours(const std::string& name) {
   Stamp stamp;
   return is_state_file_name(name) || parse_manifest_name(name, &stamp) ||
-         name.ends_with(kTemporary) || name.starts_with(kDatabase);
+         name.ends_with(kTemporary) || name.starts_with(kLinks);
 }
 
 }  // namespace
@@ -118,8 +118,8 @@ Status StateDirectory::commit(const proto::StateManifest& manifest) {
 }
 
 Status StateDirectory::remove_unused(const std::vector<const proto::StateManifest*>& held,
-                                     const std::string& database) {
-  std::unordered_set<std::string> used{database};
+                                     const std::string& links) {
+  std::unordered_set<std::string> used{links};
   for (const proto::StateManifest* manifest : held) {
     used.insert(manifest_file_name(stamp_of(*manifest)));
     for (const proto::StateFile& file : manifest->files()) used.insert(file.name());
@@ -134,7 +134,7 @@ Status StateDirectory::remove_unused(const std::vector<const proto::StateManifes
     return parse_manifest_name(name, &stamp);
   });
   for (const std::string& name : names) {
-    Status gone = name.starts_with(kDatabase)
+    Status gone = name.starts_with(kLinks)
                       ? remove_directory(*disk_, path(name))
                       : to_status("removing " + path(name), env()->DeleteFile(path(name)));
     if (first && !gone) first = gone;

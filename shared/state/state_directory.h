@@ -36,10 +36,10 @@ class StateDirectory {
   Status verify(const proto::StateManifest& manifest);
   // Makes the manifest and the names of its files durable.
   Status commit(const proto::StateManifest& manifest);
-  // Removes what none of these manifests names, but for the directory `database`. The first error
+  // Removes what none of these manifests names, but for the directory `links`. The first error
   // is returned after the rest was tried.
   Status remove_unused(const std::vector<const proto::StateManifest*>& held,
-                       const std::string& database);
+                       const std::string& links);
 
  private:
   Result<proto::StateManifest> read(const std::string& name) const;

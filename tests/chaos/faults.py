@@ -75,10 +75,9 @@ def damage(path, rng):
 
 
 def state_files(directory, kind):
-    """Files of states below a directory: "sst", "manifest" (ours) or "rocksdb" (CURRENT and RocksDB's
-    own manifest), by key partition's directory, the newest last."""
-    patterns = {"sst": ["*.sst"], "manifest": ["manifest-*"],
-                "rocksdb": ["db-*/CURRENT", "db-*/MANIFEST-*"]}[kind]
+    """Files of states below a directory: "rows" (SST files and logs) or "manifest", by key partition's
+    directory, the newest last."""
+    patterns = {"rows": ["*.sst", "*.log"], "manifest": ["manifest-*"]}[kind]
     found = {}
     for place in sorted(directory.rglob("k-*")):
         if place.is_dir():

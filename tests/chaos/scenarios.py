@@ -178,6 +178,7 @@ def store_disk_full(run):
 def damage_states(run, directory, kind, only_newest=True):
     """Damages a file of the kind in every key partition's directory."""
     states = faults.state_files(directory, kind)
+    assert states, f"there are no {kind} files below {directory} to be damaged"
     ways = {faults.damage(files[-1] if only_newest else run.rng.choice(files), run.rng)
             for files in states.values()}
     run.note(f"{kind} files of {len(states)} states are damaged: {', '.join(sorted(ways))}")
@@ -188,7 +189,7 @@ def damaged_and_killed(run, process, directory, kinds):
     run.fault()
     process.kill()
     for kind in kinds:
-        damage_states(run, directory, kind, only_newest=kind != "sst")
+        damage_states(run, directory, kind, only_newest=kind != "rows")
     run.sleep(1)
     process.start()
     run.healed()
@@ -197,25 +198,25 @@ def damaged_and_killed(run, process, directory, kinds):
 @scenario()
 def worker_files_damaged(run):
     worker = run.pick("worker")
-    damaged_and_killed(run, worker, worker.data, ["sst", "manifest", "rocksdb"])
+    damaged_and_killed(run, worker, worker.data, ["rows", "manifest"])
 
 
 @scenario()
 def store_sst_damaged(run):
     store = run.pick("store")
-    damaged_and_killed(run, store, store.data, ["sst"])
+    damaged_and_killed(run, store, store.data, ["rows"])
 
 
 @scenario()
 def store_manifest_damaged(run):
     store = run.pick("store")
-    damaged_and_killed(run, store, store.data, ["manifest", "rocksdb"])
+    damaged_and_killed(run, store, store.data, ["manifest"])
 
 
 @scenario()
 def snapshot_sst_damaged(run):
-    """Any SST file of each key partition, perhaps one of both snapshots: then all is read again."""
-    damaged_and_killed(run, run.pick("worker"), run.cluster.snapshots, ["sst"])
+    """Any file of rows of each key partition, perhaps one of both snapshots: then all is read again."""
+    damaged_and_killed(run, run.pick("worker"), run.cluster.snapshots, ["rows"])
 
 
 @scenario()
@@ -280,8 +281,7 @@ def store_files_damaged_in_use(run):
     """Files that a store reads keys from are damaged while it does."""
     run.sleep(5)
     run.fault()
-    for kind in ("sst", "rocksdb"):
-        damage_states(run, limited(run).data, kind, only_newest=False)
+    damage_states(run, limited(run).data, "rows", only_newest=False)
     run.sleep(10)
     run.healed()
 
@@ -299,9 +299,9 @@ def store_with_budget_wiped(run):
 
 
 def note_disk_reads(run):
-    """A RocksDB is opened over the files of a key partition when a key of it is read from disk."""
+    """Links to the files of a key partition are made when a key of it is read from disk."""
     store = limited(run)
-    opened = len(list(store.data.rglob("db-*/CURRENT")))
+    opened = len({link.parent for link in store.data.rglob("links-*/link-*")})
     usage = int((store.group / "memory.max_usage_in_bytes").read_text()) // MB
     run.note(f"keys of {opened} key partitions were read from disk; at most {usage} MB were in use")
 

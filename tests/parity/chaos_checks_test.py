@@ -260,14 +260,14 @@ class DamageTest(unittest.TestCase):
     def test_files_are_found_by_key_partition(self):
         with tempfile.TemporaryDirectory() as directory:
             place = Path(directory, "job-00000001", "k-00003")
-            (place / "db-1").mkdir(parents=True)
-            for name in ("a.sst", "manifest-1-2", "manifest-1-2.tmp", "db-1/CURRENT"):
+            (place / "links-1").mkdir(parents=True)
+            for name in ("a.sst", "manifest-1-2", "manifest-1-2.tmp", "b.log",
+                         "links-1/link-0"):
                 (place / name).write_text("x")
             found = {kind: [path.name for path in files]
-                     for kind in ("sst", "manifest", "rocksdb")
+                     for kind in ("rows", "manifest")
                      for files in faults.state_files(Path(directory), kind).values()}
-            self.assertEqual(found, {"sst": ["a.sst"], "manifest": ["manifest-1-2"],
-                                     "rocksdb": ["CURRENT"]})
+            self.assertEqual(found, {"rows": ["a.sst", "b.log"], "manifest": ["manifest-1-2"]})
 
 
 class JobTest(unittest.TestCase):

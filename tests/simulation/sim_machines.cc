@@ -39,7 +39,7 @@ std::pair<std::string, std::string> split_path(const std::string& path) {
 
 bool is_of_a_state(const std::string& path) {
   const std::string name = split_path(path).second;
-  return path.find("/db-") == std::string::npos &&
+  return path.find("/links-") == std::string::npos &&
          (name.starts_with("manifest-") || name.starts_with("rows-") || name.starts_with("base-"));
 }
 

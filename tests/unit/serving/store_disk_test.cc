@@ -65,6 +65,24 @@ class StoreDisk : public testing::Test {
     std::sort(out.begin(), out.end());
     return out;
   }
+  void flip_bit(const std::string& path) {
+    std::string bytes;
+    ASSERT_TRUE(rocksdb::ReadFileToString(t_.disk->env(), path, &bytes).ok());
+    bytes[bytes.size() / 2] ^= 1;
+    ASSERT_TRUE(rocksdb::WriteStringToFile(t_.disk->env(), bytes, path).ok());
+  }
+  // All that a key partition has: a row of each of these.
+  void fill_by_images(KeyPartitionId k, const std::vector<std::string>& keys, uint64_t version) {
+    FramePart begin = TestStore::part(k, PartKind::kImagesBegin, 0);
+    begin.session = session_;
+    t_.send_part(begin);
+    FramePart close = TestStore::part(k, PartKind::kImagesClose, 1, version);
+    close.session = session_;
+    close.payload = {images_of(keys)};
+    close.advances.push_back({SourcePartitionId(1), {17, kStart, false}});
+    close.current = true;
+    t_.send_part(close);
+  }
   ReplicaState register_at(KeyPartitionId k, uint64_t epoch) {
     t_.open(k, epoch, ++session_);
     return t_.fake_owner().states.back().entries.at(0);
@@ -140,11 +158,7 @@ TEST_F(StoreDisk, ANewestManifestThatIsDamagedLeavesTheOneBefore) {
   }
   ASSERT_GE(manifests.size(), 2u);
   t_.sim.crash(t_.store);
-  const std::string path = directory(kOfA) + "/" + manifests.back();
-  std::string bytes;
-  ASSERT_TRUE(rocksdb::ReadFileToString(t_.disk->env(), path, &bytes).ok());
-  bytes[bytes.size() / 2] ^= 1;
-  ASSERT_TRUE(rocksdb::WriteStringToFile(t_.disk->env(), bytes, path).ok());
+  flip_bit(directory(kOfA) + "/" + manifests.back());
   t_.restart();
   t_.show({small_plan()});
   EXPECT_EQ(register_at(kOfA, 1).version, 2u);
@@ -162,24 +176,12 @@ TEST_F(StoreDisk, WhatIsDamagedInUseIsFilledAnew) {
   register_at(kOfA, 1);
   for (const std::string& name : files(kOfA)) {
     if (!name.starts_with("rows-") && !name.starts_with("base-")) continue;
-    const std::string path = directory(kOfA) + "/" + name;
-    std::string bytes;
-    ASSERT_TRUE(rocksdb::ReadFileToString(t_.disk->env(), path, &bytes).ok());
-    bytes[bytes.size() / 2] ^= 1;
-    ASSERT_TRUE(rocksdb::WriteStringToFile(t_.disk->env(), bytes, path).ok());
+    flip_bit(directory(kOfA) + "/" + name);
   }
   t_.sim.run_for(3'000'000);  // warms up
   EXPECT_EQ(ask({"a"})["statuses"], json({"NOT_READY"}));
   EXPECT_FALSE(register_at(kOfA, 1).holds_state);
-  FramePart begin = TestStore::part(kOfA, PartKind::kImagesBegin, 0);
-  begin.session = session_;
-  t_.send_part(begin);
-  FramePart close = TestStore::part(kOfA, PartKind::kImagesClose, 1, 2);
-  close.session = session_;
-  close.payload = {images_of({"a", "a"})};
-  close.advances.push_back({SourcePartitionId(1), {17, kStart, false}});
-  close.current = true;
-  t_.send_part(close);
+  fill_by_images(kOfA, {"a", "a"}, 2);
   EXPECT_EQ(ask({"a", "none"})["values"].at(0), json(2));
   written();
   EXPECT_EQ(ask({"a"})["values"], json({2}));
@@ -303,12 +305,7 @@ TEST_F(SmallStore, IsFilledByImagesWithinItsBudget) {
   for (int i = 0; i < kKeys; ++i) keys[k_of(std::to_string(i))].push_back(std::to_string(i));
   for (const auto& [k, of] : keys) {
     t_.open(k, 1, 1);
-    t_.send_part(TestStore::part(k, PartKind::kImagesBegin, 0));
-    FramePart close = TestStore::part(k, PartKind::kImagesClose, 1, 1);
-    close.payload = {images_of(of)};
-    close.advances.push_back({SourcePartitionId(1), {17, kStart, false}});
-    close.current = true;
-    t_.send_part(close);
+    fill_by_images(k, of, 1);
     t_.sim.run_for(300'000);
     const proto::JobReport report = t_.report();
     EXPECT_LE(report.state_bytes() + report.pending_bytes(), kBudget + kBudget / 10) << k.value;

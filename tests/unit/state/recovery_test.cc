@@ -144,8 +144,8 @@ TEST(Recovery, WhatNoHeldManifestNamesIsRemoved) {
   replace(config, rows_file_name({Epoch(1), 900}, 800), "left over");
   replace(config, base_file_name({Epoch(1), 900}), "left over");
   replace(config, "manifest-0000000000000001-0000000000000007.tmp", "left over");
-  ASSERT_TRUE(config.disk->env()->CreateDir(config.directory + "/db-3").ok());
-  replace(config, "db-3/CURRENT", "left over");
+  ASSERT_TRUE(config.disk->env()->CreateDir(config.directory + "/links-3").ok());
+  replace(config, "links-3/link-0", "left over");
   replace(config, "notes", "of somebody else");
   disk = open(config);
   auto expected = files;

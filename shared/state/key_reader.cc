@@ -1,4 +1,4 @@
-#include "shared/state/state_db.h"
+#include "shared/state/key_reader.h"
 
 #include <rocksdb/env.h>
 #include <rocksdb/sst_file_reader.h>
@@ -23,29 +23,29 @@ bool replaces_older(std::string_view key, std::string_view value) {
 
 }  // namespace
 
-StateDb::StateDb(std::shared_ptr<Disk> disk, std::shared_ptr<SstReaders> readers,
-                 std::string directory)
+KeyReader::KeyReader(std::shared_ptr<Disk> disk, std::shared_ptr<SstReaders> readers,
+                     std::string directory)
     : disk_(std::move(disk)), readers_(std::move(readers)), directory_(std::move(directory)) {}
 
-StateDb::~StateDb() {
+KeyReader::~KeyReader() {
   for (const std::string& link : links_) readers_->forget(link);
   // What cannot be removed now is removed as unused later.
   static_cast<void>(remove_directory(*disk_, directory_).ok());
 }
 
-Result<std::unique_ptr<StateDb>> StateDb::open(std::shared_ptr<Disk> disk,
-                                               std::shared_ptr<SstReaders> readers,
-                                               const std::string& directory,
-                                               const std::vector<std::string>& files) {
+Result<std::unique_ptr<KeyReader>> KeyReader::open(std::shared_ptr<Disk> disk,
+                                                   std::shared_ptr<SstReaders> readers,
+                                                   const std::string& directory,
+                                                   const std::vector<std::string>& files) {
   const auto created = disk->env()->CreateDirIfMissing(directory);
   if (!created.ok()) return disk_error("creating " + directory, created);
   if (readers == nullptr) readers = std::make_shared<SstReaders>();
-  std::unique_ptr<StateDb> out(new StateDb(std::move(disk), std::move(readers), directory));
+  std::unique_ptr<KeyReader> out(new KeyReader(std::move(disk), std::move(readers), directory));
   if (Status ingested = out->ingest(files); !ingested) return ingested.error();
   return out;
 }
 
-Status StateDb::ingest(const std::vector<std::string>& files) {
+Status KeyReader::ingest(const std::vector<std::string>& files) {
   for (const std::string& file : files) {
     const std::string link = directory_ + "/link-" + std::to_string(links_.size());
     if (Status linked = link_or_copy(disk_->env(), file, link); !linked) return linked;
@@ -54,7 +54,7 @@ Status StateDb::ingest(const std::vector<std::string>& files) {
   return {};
 }
 
-Result<std::vector<std::string>> StateDb::get(const std::vector<std::string>& keys) {
+Result<std::vector<std::string>> KeyReader::get(const std::vector<std::string>& keys) {
   std::vector<std::string> values(keys.size());
   std::vector<size_t> wanted(keys.size());
   std::iota(wanted.begin(), wanted.end(), size_t{0});
@@ -65,15 +65,15 @@ Result<std::vector<std::string>> StateDb::get(const std::vector<std::string>& ke
   return values;
 }
 
-uint64_t StateDb::memory_bytes() const {
+uint64_t KeyReader::memory_bytes() const {
   uint64_t bytes = 0;
   for (const std::string& link : links_) bytes += readers_->bytes_of(link);
   return bytes;
 }
 
 // Puts what the file has of the keys before what newer files had.
-Status StateDb::read_file(const std::string& file, const std::vector<std::string>& keys,
-                          std::vector<size_t>* wanted, std::vector<std::string>* values) {
+Status KeyReader::read_file(const std::string& file, const std::vector<std::string>& keys,
+                            std::vector<size_t>* wanted, std::vector<std::string>* values) {
   auto reader = readers_->open(disk_->env(), file);
   if (!reader) return reader.error();
   rocksdb::ReadOptions options;

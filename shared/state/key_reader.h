@@ -1,6 +1,6 @@
-// StateDb: the files of a state, for reading single keys. It holds links to them in a directory of
-// its own, which is thrown away with it, so that the state may go on without them. Files are opened
-// when they are read, and closed again by SstReaders.
+// KeyReader: reads single keys from the SST files of a state. It holds links to them in a directory
+// of its own, which is thrown away with it, so that the state may go on without them. Files are
+// opened when they are read, and closed again by SstReaders.
 //
 // blocking, one call at a time
 #pragma once
@@ -15,14 +15,14 @@
 
 namespace tidemill {
 
-class StateDb {
+class KeyReader {
  public:
   // In a new directory, of these files, oldest first.
-  static Result<std::unique_ptr<StateDb>> open(std::shared_ptr<Disk> disk,
-                                               std::shared_ptr<SstReaders> readers,
-                                               const std::string& directory,
-                                               const std::vector<std::string>& files);
-  ~StateDb();
+  static Result<std::unique_ptr<KeyReader>> open(std::shared_ptr<Disk> disk,
+                                                 std::shared_ptr<SstReaders> readers,
+                                                 const std::string& directory,
+                                                 const std::vector<std::string>& files);
+  ~KeyReader();
 
   // The newest files; they are not changed.
   Status ingest(const std::vector<std::string>& files);
@@ -32,7 +32,7 @@ class StateDb {
   uint64_t memory_bytes() const;  // of its files that are open
 
  private:
-  StateDb(std::shared_ptr<Disk> disk, std::shared_ptr<SstReaders> readers, std::string directory);
+  KeyReader(std::shared_ptr<Disk> disk, std::shared_ptr<SstReaders> readers, std::string directory);
 
   Status read_file(const std::string& file, const std::vector<std::string>& keys,
                    std::vector<size_t>* wanted, std::vector<std::string>* values);
