@@ -192,6 +192,39 @@ void read_dozen(benchmark::State& state) {
 }
 BENCHMARK(read_dozen)->Arg(60)->Arg(600)->Arg(60'000)->Arg(1'000'000);
 
+// The mean over a session of a key of range(0) rows that covers all 30 days, with a gap so much
+// longer than what lies between two rows.
+void read_session(benchmark::State& state, int64_t gaps) {
+  const TableSchemas tables = schemas();
+  PartitionState partition(tables);
+  const auto rows = static_cast<uint32_t>(state.range(0));
+  const TimeUs as_of = fill_key(tables, rows, 100'000, &partition);
+  FeatureSpec session = feature(Function::kMean, 40 * kMicrosPerDay);
+  session.gap = 30 * kMicrosPerDay / rows * gaps;
+  read_key(state, tables, partition, {session}, as_of);
+}
+BENCHMARK_CAPTURE(read_session, rows_a_gap_apart, 1)->Arg(60)->Arg(60'000)->Arg(1'000'000);
+BENCHMARK_CAPTURE(read_session, chunks_shorter_than_a_gap, 100)->Arg(60'000)->Arg(1'000'000);
+BENCHMARK_CAPTURE(read_session, groups_shorter_than_a_gap, 10'000)->Arg(60'000)->Arg(1'000'000);
+
+// The dozen of read_dozen over tumbling days of a time zone.
+void read_days(benchmark::State& state) {
+  const TableSchemas tables = schemas();
+  PartitionState partition(tables);
+  const TimeUs as_of = fill_key(tables, static_cast<uint32_t>(state.range(0)), 100'000, &partition);
+  WindowSteps steps{WindowSteps::Unit::kDays, 1, 1, *TimeZone::find("America/New_York")};
+  std::vector<FeatureSpec> features;
+  for (const int64_t window : {1, 2, 7, 30}) {
+    steps.window = window;
+    for (const Function function : {Function::kCount, Function::kMean, Function::kMax}) {
+      features.push_back(feature(function, window * kMicrosPerDay));
+      features.back().steps = std::make_shared<const WindowSteps>(steps);
+    }
+  }
+  read_key(state, tables, partition, features, as_of);
+}
+BENCHMARK(read_days)->Arg(60)->Arg(60'000);
+
 // One function over 30 days of a key of range(0) rows and range(1) values.
 void read_collection(benchmark::State& state, Function function, uint32_t n) {
   const TableSchemas tables = schemas();

@@ -20,6 +20,8 @@
 #include "cli/snapshot_show.h"
 #include "cli/snapshot_trigger.h"
 #include "cli/snapshot_verify.h"
+#include "cli/sql.h"
+#include "cli/training_set.h"
 #include "cli/up.h"
 #include "cli/validate.h"
 #include "shared/obs/log.h"
@@ -50,6 +52,8 @@ struct Commands {
   GetCommand get;
   DeadLettersCommand dead_letters;
   ValidateCommand validate;
+  TrainingSetCommand training_set;
+  SqlCommand sql;
   GenerateOptions generate;
   std::function<ExitCode()> chosen;
 };
@@ -264,6 +268,51 @@ void bind_validate(CLI::App& root, Commands* all) {
   choose(app, all, all->validate);
 }
 
+void bind_training_set(CLI::App& root, Commands* all) {
+  CLI::App* app = root.add_subcommand(
+      "training-set", "Features at the times that a spine names, without a cluster");
+  TrainingSetCommand& to = all->training_set;
+  app->add_option("--job", to.job, "The job, in YAML")->required();
+  app->add_option("--spine", to.spine, "CSV of entity columns, times, and anything else")
+      ->required();
+  app->add_option("--out", to.out, "CSV: the spine and a column for each feature")->required();
+  app->add_option("--service", to.service, "Only the features of this service of the job");
+  app->add_option("--time-column", to.time_column, "The spine's column of times")
+      ->capture_default_str();
+  auto* known_at =
+      app->add_option("--known-at", to.known_at,
+                      "What counts at a time: events of before it (event), or of these only "
+                      "those that had arrived (arrival)")
+          ->check(CLI::IsMember({"event", "arrival"}))
+          ->capture_default_str();
+  app->add_option("--arrival-column", to.arrival_column,
+                  "The sources' column that says when an event arrived")
+      ->needs(known_at);
+  app->add_option("--memory-budget-bytes", to.memory_budget_bytes,
+                  "Rows and results held in memory; what exceeds it is spilled to disk")
+      ->check(CLI::Range(uint64_t{1} << 20, uint64_t{1} << 44))
+      ->capture_default_str();
+  app->add_option("--spill-dir", to.spill_dir, "Where to spill; default: the directory of --out");
+  app->add_option("--threads", to.threads, "Default: one for each core")
+      ->check(CLI::Range(1, 1024));
+  app->add_flag("--quiet", to.quiet, "No progress bars and no summary");
+  choose(app, all, to);
+}
+
+void bind_sql(CLI::App& root, Commands* all) {
+  CLI::App* app = root.add_subcommand("sql", "A job as point-in-time SQL for a spine table");
+  SqlCommand& sql = all->sql;
+  app->add_option("--job", sql.job, "The job, in YAML")->required();
+  app->add_option("--dialect", sql.dialect, "postgres, duckdb or spark")
+      ->required()
+      ->check(CLI::IsMember({"postgres", "duckdb", "spark"}));
+  app->add_option("--spine", sql.spine, "The table of entity columns and times")->required();
+  app->add_option("--time-column", sql.time_column, "The spine's column of times")
+      ->capture_default_str();
+  app->add_option("--service", sql.service, "Only the features of this service of the job");
+  choose(app, all, sql);
+}
+
 void bind_generate(CLI::App& root, Commands* all) {
   CLI::App* app =
       root.add_subcommand("generate", "Write generated card transactions to files or a topic");
@@ -337,6 +386,8 @@ int run(int argc, char** argv) {
   bind_get(root, &all);
   bind_dead_letters(root, &all);
   bind_validate(root, &all);
+  bind_training_set(root, &all);
+  bind_sql(root, &all);
   bind_generate(root, &all);
   for (CLI::App* app : root.get_subcommands({})) app->fallthrough();
   root.footer("Exit codes: 0 ok, 1 failed, 2 bad usage or input, 3 not reachable.");

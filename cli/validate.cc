@@ -2,17 +2,18 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
+#include "cli/job_file.h"
 #include "cli/table.h"
 #include "shared/base/time.h"
+#include "shared/base/time_zone.h"
 #include "shared/kafka/client_settings.h"
 #include "shared/plan/features.h"
 #include "shared/plan/source_partitions.h"
+#include "shared/plan/window_kinds.h"
 #include "shared/plan/yaml_job.h"
+#include "shared/window/feature_value_json.h"
 
 namespace tidemill::cli {
 namespace {
@@ -59,26 +60,70 @@ ordered_json describe(const proto::Source& source) {
   return out;
 }
 
-std::string window_of(const proto::Feature& feature) {
-  return feature.lifetime() ? "lifetime" : format_duration(feature.window_us());
-}
-
 std::string type_of(const proto::Feature& feature) {
   const std::string type = proto::ColumnType_Name(feature.type());
+  if (feature.map()) return "map of " + proto::ColumnType_Name(feature.key_type()) + " to " + type;
   return feature.list() ? "list of " + type : type;
 }
 
-ordered_json describe(const proto::Feature& feature) {
-  ordered_json out = {{"feature", feature.name()},
-                      {"function", function_name(feature.function())},
-                      {"window", window_of(feature)},
-                      {"offset", format_duration(feature.offset_us())},
-                      {"type", proto::ColumnType_Name(feature.type())},
-                      {"list", feature.list()}};
-  if (const auto parameter = function_parameter(feature.function()); parameter.has_value()) {
-    out[std::string(parameter->key)] = feature.n();
+// "percentile: 0.99, relative_accuracy: 0.01, max_buckets: 1024".
+std::string parameters_of(const proto::Feature& feature) {
+  std::string out;
+  for (const FunctionParameter& parameter : function_parameters(feature.function())) {
+    out += (out.empty() ? "" : ", ") + std::string(parameter.key) + ": " +
+           parameter_text(parameter, parameter_of(feature, parameter.field));
   }
   return out;
+}
+
+std::string closed_of(const proto::Feature& feature) {
+  switch (feature.closed()) {
+    case proto::Feature::LEFT:
+      return "left";
+    case proto::Feature::BOTH:
+      return "both";
+    case proto::Feature::NEITHER:
+      return "neither";
+    default:
+      return "right";
+  }
+}
+
+// As JSON; "null" if the feature has none.
+std::string default_text(const proto::Feature& feature) {
+  std::string out;
+  append_feature_value(default_of(feature), &out);
+  return out;
+}
+
+ordered_json describe(const proto::Feature& feature) {
+  ordered_json out = {
+      {"feature", feature.name()},      {"function", function_name(feature.function())},
+      {"window", window_text(feature)}, {"offset", format_duration(feature.offset_us())},
+      {"closed", closed_of(feature)},   {"type", proto::ColumnType_Name(feature.type())},
+      {"list", feature.list()}};
+  if (feature.has_default_value()) {
+    out["default"] = ordered_json::parse(default_text(feature));
+  }
+  if (feature.map()) out["map_key"] = proto::ColumnType_Name(feature.key_type());
+  for (const FunctionParameter& parameter : function_parameters(feature.function())) {
+    const uint64_t value = parameter_of(feature, parameter.field);
+    if (parameter.kind == FunctionParameter::Kind::kNumber) {
+      out[std::string(parameter.key)] = value;
+    } else {
+      out[std::string(parameter.key)] = parameter_text(parameter, value);
+    }
+  }
+  return out;
+}
+
+bool names_time_zone(const proto::JobPlan& plan) {
+  for (const proto::View& view : plan.views()) {
+    for (const proto::Feature& feature : view.features()) {
+      if (!feature.steps().timezone().empty()) return true;
+    }
+  }
+  return false;
 }
 
 bool has_lifetime(const proto::View& view) {
@@ -111,10 +156,12 @@ ordered_json describe(const proto::JobPlan& plan) {
                      {"retention", format_duration(table.retention_us())},
                      {"lifetime", has_lifetime(view)}});
   }
-  return {{"job", plan.job()},
-          {"key_partitions", plan.key_partitions()},
-          {"sources", std::move(sources)},
-          {"views", std::move(views)}};
+  ordered_json out = {{"job", plan.job()},
+                      {"key_partitions", plan.key_partitions()},
+                      {"sources", std::move(sources)},
+                      {"views", std::move(views)}};
+  if (names_time_zone(plan)) out["time_zone_rules"] = time_zone_release();
+  return out;
 }
 
 std::string input_of(const proto::Source& source) {
@@ -178,15 +225,13 @@ std::string views_of(const proto::JobPlan& plan) {
 }
 
 std::string features_of(const proto::JobPlan& plan) {
-  Table features({"FEATURE", "WINDOW", "OFFSET", "TYPE", "PARAMETER"});
+  Table features({"FEATURE", "WINDOW", "CLOSED", "OFFSET", "TYPE", "DEFAULT", "PARAMETER"});
   for (const proto::View& view : plan.views()) {
     for (const proto::Feature& feature : view.features()) {
-      const auto parameter = function_parameter(feature.function());
-      features.add({view.name() + "." + feature.name(), window_of(feature),
+      features.add({view.name() + "." + feature.name(), window_text(feature), closed_of(feature),
                     format_duration(feature.offset_us()), type_of(feature),
-                    parameter.has_value()
-                        ? std::string(parameter->key) + ": " + std::to_string(feature.n())
-                        : ""});
+                    feature.has_default_value() ? default_text(feature) : "",
+                    parameters_of(feature)});
     }
   }
   return features.render();
@@ -196,6 +241,10 @@ void print_plan(const std::string& file, const proto::JobPlan& plan) {
   std::printf("%s is a valid job: %s\n\n%s\n%s%s%s\n%s", file.c_str(), plan.job().c_str(),
               sources_of(plan).c_str(), topics_of(plan).c_str(), patterns_of(plan).c_str(),
               views_of(plan).c_str(), features_of(plan).c_str());
+  if (names_time_zone(plan)) {
+    std::printf("\ntime zones are those of this machine's tzdata, %s\n",
+                time_zone_release().c_str());
+  }
 }
 
 ordered_json describe(const std::vector<JobError>& errors) {
@@ -223,22 +272,12 @@ void check_clients(CompiledJob* job) {
 }  // namespace
 
 ExitCode ValidateCommand::run(const GlobalOptions& global) const {
-  std::ifstream in(file);
-  std::stringstream yaml;
-  if (!in || !(yaml << in.rdbuf())) {
-    return fail(ExitCode::kUsage, "cannot read " + file + ": name a job file");
-  }
-  std::error_code ec;
-  const std::string base_dir = std::filesystem::absolute(file, ec).parent_path().string();
-  CompiledJob job = compile_job(yaml.str(), base_dir);
+  CompiledJob job;
+  if (const ExitCode read = read_job_file(file, &job); read != ExitCode::kOk) return read;
   if (job.errors.empty()) check_clients(&job);
   if (!job.errors.empty()) {
     if (global.json) std::puts(describe(job.errors).dump().c_str());
-    for (const JobError& error : job.errors) {
-      std::fprintf(stderr, "%s\n", to_string(error, file).c_str());
-    }
-    return fail(ExitCode::kUsage, file + " has " + std::to_string(job.errors.size()) +
-                                      (job.errors.size() == 1 ? " error" : " errors"));
+    return refuse_job(file, job);
   }
   if (global.json) {
     std::puts(describe(job.plan).dump().c_str());

@@ -6,6 +6,7 @@
 
 #include "serving/feast_json.h"
 #include "shared/net/json_text.h"
+#include "shared/window/feature_value_json.h"
 
 namespace tidemill {
 namespace {
@@ -47,6 +48,12 @@ struct ScalarWriter {
       std::visit(*this, v);
     }
     out->push_back(']');
+  }
+  // The SDK has no maps here: an object as a string.
+  void operator()(const MapValue& map) const {
+    std::string object;
+    append_feature_value(map, &object);
+    append_json_string(object, out);
   }
 };
 

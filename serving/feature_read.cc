@@ -13,7 +13,11 @@ namespace {
 constexpr size_t kKeysPerRequest = 512;
 constexpr size_t kValuesPerRequest = 65'536;
 
-size_t values_of(const FeatureSpec& spec) { return spec.list ? std::max(spec.n, 1u) : 1; }
+// A map has a key and a value for each of its entries.
+size_t values_of(const FeatureSpec& spec) {
+  if (spec.map) return 2 * std::max(spec.n == 0 ? spec.bound : spec.n, 1u);
+  return spec.list ? std::max(spec.n, 1u) : 1;
+}
 
 size_t text_bytes_of(const ScalarValue& value) {
   const auto* text = std::get_if<std::string>(&value);
@@ -25,6 +29,11 @@ size_t text_bytes_of(const FeatureValue& value) {
   size_t bytes = 0;
   if (const auto* list = std::get_if<ListValue>(&value)) {
     for (const ScalarValue& element : *list) bytes += text_bytes_of(element);
+  }
+  if (const auto* map = std::get_if<MapValue>(&value)) {
+    for (const auto& [key, of_key] : map->entries) {
+      bytes += text_bytes_of(key) + text_bytes_of(of_key);
+    }
   }
   return bytes;
 }

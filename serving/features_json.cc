@@ -4,6 +4,7 @@
 
 #include "serving/json_body.h"
 #include "shared/net/json_text.h"
+#include "shared/window/feature_value_json.h"
 
 namespace tidemill {
 namespace {
@@ -271,26 +272,6 @@ void append_list(const List& list, std::string* out, Append append) {
   out->push_back(']');
 }
 
-void append_scalar(int64_t value, std::string* out) { append_json_int(value, out); }
-void append_scalar(double value, std::string* out) { append_json_double(value, out); }
-void append_scalar(bool value, std::string* out) { out->append(value ? "true" : "false"); }
-void append_scalar(const std::string& value, std::string* out) { append_json_string(value, out); }
-void append_scalar(std::monostate, std::string* out) { out->append("null"); }
-
-void append_value(const FeatureValue& value, std::string* out) {
-  if (const auto* list = std::get_if<ListValue>(&value)) {
-    append_list(*list, out, [out](const ScalarValue& element) {
-      std::visit([out](const auto& v) { append_scalar(v, out); }, element);
-    });
-    return;
-  }
-  std::visit(
-      [out](const auto& v) {
-        if constexpr (!std::is_same_v<std::decay_t<decltype(v)>, ListValue>) append_scalar(v, out);
-      },
-      value);
-}
-
 void append_optional_ints(const std::vector<std::optional<int64_t>>& list, std::string* out) {
   append_list(list, out, [out](const std::optional<int64_t>& value) {
     if (value) {
@@ -307,13 +288,19 @@ void append_column(const FeatureColumn& column, std::string* out) {
   out->append("{\"feature\":");
   append_json_string(column.name, out);
   out->append(",\"values\":");
-  append_list(column.values, out, [out](const FeatureValue& v) { append_value(v, out); });
+  append_list(column.values, out, [out](const FeatureValue& v) { append_feature_value(v, out); });
   out->append(",\"statuses\":");
   append_list(column.statuses, out, [out](FeatureStatus s) { out->append(status_name(s)); });
   out->append(",\"freshness_ms\":");
   append_optional_ints(column.freshness_ms, out);
   out->append(",\"resolution_us\":");
   append_optional_ints(column.resolution_us, out);
+  if (std::any_of(column.values.begin(), column.values.end(), is_truncated)) {
+    out->append(",\"truncated\":");
+    append_list(column.values, out, [out](const FeatureValue& v) {
+      out->append(is_truncated(v) ? "true" : "false");
+    });
+  }
   out->push_back('}');
 }
 

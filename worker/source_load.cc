@@ -47,7 +47,8 @@ Status SourceLoad::run(const Runtime& runtime) {
     if (Status opened = open_loader(); !opened || done->nothing_to_read) return opened;
   }
   DeadLetterWriter* const writer = letters ? letters->writer.get() : nullptr;
-  if (Status loaded = done->loader->load(runtime, limits, writer, done->batch.get()); !loaded) {
+  const LoadClock clock{runtime.wall_us(), [&runtime] { return runtime.thread_cpu_ns(); }};
+  if (Status loaded = done->loader->load(clock, limits, writer, done->batch.get()); !loaded) {
     return loaded;
   }
   done->log = done->loader->log_info();

@@ -8,7 +8,7 @@
 
 #include "shared/dead_letter/dead_letter.h"
 #include "shared/runtime/runtime.h"
-#include "worker/batch_loader.h"
+#include "shared/load/batch_loader.h"
 
 namespace tidemill {
 

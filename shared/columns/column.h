@@ -12,15 +12,24 @@
 
 namespace tidemill {
 
+// PostgreSQL's: three parts that do not convert into one another, as months and days differ in
+// length.
+struct Interval {
+  int64_t micros = 0;
+  int32_t days = 0;
+  int32_t months = 0;
+};
+
 // Values of one type. Only the vector of the type's kind is filled; nulls[i] != 0 marks a null,
 // whose value is 0 or empty. Strings point into bytes that outlive the batch's use.
 struct Column {
   ColumnType type{};
-  std::vector<uint8_t> nulls;             // one per row, always filled
-  std::vector<uint8_t> bools;             // kBool: 0 or 1
-  std::vector<int64_t> ints;              // kInt32, kInt64, kTimestamp
-  std::vector<double> doubles;            // kDouble
-  std::vector<std::string_view> strings;  // kString
+  std::vector<uint8_t> nulls;   // one per row, always filled
+  std::vector<uint8_t> bools;   // kBool: 0 or 1
+  std::vector<int64_t> ints;    // kInt32, kInt64, kTimestamp, kDate (days), kLocalTimestamp
+  std::vector<double> doubles;  // kDouble
+  std::vector<std::string_view> strings;  // kString, kBytes, kJson
+  std::vector<Interval> intervals;        // kInterval
 
   size_t size() const { return nulls.size(); }
   void clear() {
@@ -29,6 +38,7 @@ struct Column {
     ints.clear();
     doubles.clear();
     strings.clear();
+    intervals.clear();
   }
 };
 

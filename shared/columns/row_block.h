@@ -7,7 +7,7 @@
 //   u64 key_hash[rows] | i64 event_time_us[rows] | u32 key_end[rows] | key bytes
 //   per column:  u8 type, u8 has_nulls, u8 pad[6], then [u64 null_bits[(rows+63)/64] if has_nulls],
 //                then values: i64 / f64 [rows]; BOOL: u64 bits[(rows+63)/64];
-//                STRING: u32 end[rows], bytes
+//                STRING, BYTES, JSON: u32 end[rows], bytes
 //   per filter:  u64 true_bits[(rows+63)/64]
 #pragma once
 
@@ -30,12 +30,47 @@ enum class ColumnType : uint8_t {  // numbers as in proto/plan.proto
   kDouble = 4,
   kString = 5,
   kTimestamp = 6,
+  kDate = 7,
+  kBytes = 8,
+  kJson = 9,
+  kInterval = 10,        // within expressions only, never in a block
+  kLocalTimestamp = 11,  // likewise
 };
+
+// How the values of a type are held: everywhere that keeps, sends or compares them.
+enum class Storage : uint8_t { kBits, kInts, kDoubles, kStrings, kIntervals };
+
+constexpr Storage storage_of(ColumnType type) {
+  switch (type) {
+    case ColumnType::kBool:
+      return Storage::kBits;
+    case ColumnType::kDouble:
+      return Storage::kDoubles;
+    case ColumnType::kString:
+    case ColumnType::kBytes:
+    case ColumnType::kJson:
+      return Storage::kStrings;
+    case ColumnType::kInterval:
+      return Storage::kIntervals;
+    case ColumnType::kInt32:
+    case ColumnType::kInt64:
+    case ColumnType::kTimestamp:
+    case ColumnType::kDate:
+    case ColumnType::kLocalTimestamp:
+      break;
+  }
+  return Storage::kInts;
+}
+
+// Whether columns of events and rows of windows have this type.
+constexpr bool is_stored_type(ColumnType type) {
+  return type >= ColumnType::kBool && type <= ColumnType::kJson;
+}
 
 inline constexpr uint32_t kMaxRowsPerBlock = 1u << 20;
 inline constexpr uint16_t kRowBlockVersion = 1;
 
-// One column of a block. `values` is i64 (INT32, INT64, TIMESTAMP) or f64 (DOUBLE) by type.
+// One column of a block. `values` is i64 (INT32, INT64, TIMESTAMP, DATE) or f64 (DOUBLE) by type.
 struct RowBlockColumn {
   ColumnType type{};
   const uint64_t* null_bits = nullptr;  // null: no nulls

@@ -50,6 +50,8 @@ void put_column(std::span<const uint32_t> rows, const Column& column, ByteWriter
       put_gathered(rows, column.doubles.data(), out);
       break;
     case ColumnType::kString:
+    case ColumnType::kBytes:
+    case ColumnType::kJson:
       put_strings(rows, column.strings.data(), out);
       break;
     default:

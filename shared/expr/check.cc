@@ -2,13 +2,23 @@
 
 #include <limits>
 
+#include "shared/base/bytes_text.h"
+#include "shared/base/json_text.h"
+#include "shared/expr/casts.h"
+#include "shared/expr/civil.h"
+#include "shared/expr/functions.h"
+#include "shared/expr/interval_text.h"
 #include "shared/expr/parse_tree.h"
+#include "shared/expr/scalars.h"
 #include "shared/expr/types.h"
 
 namespace tidemill {
 namespace {
 
 using proto::Expr;
+
+// Bytes are written with two digits each.
+constexpr size_t kMaxLiteralBytes = 2 * kMaxExpressionBytes + 2;
 
 class Checker {
  public:
@@ -56,8 +66,6 @@ class Checker {
 
   Status check_literal(const Expr& expr) {
     if (expr.args_size() != 0) return broken(expr, "has arguments");
-    const bool in_int32 = expr.literal_int() >= std::numeric_limits<int32_t>::min() &&
-                          expr.literal_int() <= std::numeric_limits<int32_t>::max();
     bool fits = false;
     switch (expr.literal_case()) {
       case Expr::LITERAL_NOT_SET:
@@ -67,23 +75,91 @@ class Checker {
         fits = expr.type() == proto::BOOL;
         break;
       case Expr::kLiteralInt:
-        fits = expr.type() == proto::INT64 || expr.type() == proto::TIMESTAMP ||
-               (expr.type() == proto::INT32 && in_int32);
+        fits = is_int_literal(expr.type(), expr.literal_int());
         break;
       case Expr::kLiteralDouble:
         fits = expr.type() == proto::DOUBLE;
         break;
       case Expr::kLiteralString:
-        fits = expr.type() == proto::STRING &&
-               expr.literal_string().size() <= kMaxExpressionBytes &&
-               is_valid_utf8(expr.literal_string()) &&
-               expr.literal_string().find('\0') == std::string::npos;
+        fits = expr.literal_string().size() <= kMaxLiteralBytes &&
+               is_text_literal(expr.type(), expr.literal_string());
         break;
     }
     return fits ? Status() : broken(expr, "has a value that is not of its type");
   }
 
+  static bool is_int_literal(proto::ColumnType type, int64_t value) {
+    switch (type) {
+      case proto::INT32:
+        return value >= std::numeric_limits<int32_t>::min() &&
+               value <= std::numeric_limits<int32_t>::max();
+      case proto::DATE:
+        return is_date(value);
+      default:
+        return type == proto::INT64 || type == proto::TIMESTAMP || type == proto::LOCAL_TIMESTAMP;
+    }
+  }
+
+  static bool is_text_literal(proto::ColumnType type, const std::string& text) {
+    Interval interval;
+    std::string bytes(text.size(), '\0');
+    switch (type) {
+      case proto::STRING:
+        return is_valid_utf8(text) && text.find('\0') == std::string::npos;
+      case proto::JSON:
+        return is_valid_json(text);
+      case proto::INTERVAL:
+        return text_to_interval(text, &interval) == nullptr;
+      case proto::BYTES:
+        return text.starts_with("\\x") && text_to_bytes(text, bytes.data()).has_value();
+      default:
+        return false;
+    }
+  }
+
+  Status check_call(const Expr& expr) {
+    if (expr.function() == kTry) {
+      const bool right = expr.args_size() == 1 && expr.args(0).type() == expr.type();
+      return right ? Status() : broken(expr, "does not fit the types of its arguments");
+    }
+    const SqlFunction* function = function_of(expr);
+    if (function == nullptr || function->result != expr.type()) {
+      return broken(expr, "calls a function that there is not");
+    }
+    if (function->prepare == nullptr) return {};
+    const auto state = function->prepare(expr);
+    return state.ok() ? Status() : Status(state.error());
+  }
+
+  // Conditionals: how many arguments, and of which types.
+  Status check_choice(const Expr& expr) {
+    const bool two = expr.op() == Expr::NULLIF || expr.op() == Expr::IS_DISTINCT_FROM ||
+                     expr.op() == Expr::IS_NOT_DISTINCT_FROM;
+    const bool least_two = expr.op() == Expr::CASE || expr.op() == Expr::IN;
+    if (two ? expr.args_size() != 2 : expr.args_size() < (least_two ? 2 : 1)) {
+      return broken(expr, "has " + std::to_string(expr.args_size()) + " arguments");
+    }
+    return choice_agrees(expr) ? Status() : broken(expr, "does not fit the types of its arguments");
+  }
+
+  static bool choice_agrees(const Expr& expr) {
+    const bool compares = expr.op() != Expr::CASE && expr.op() != Expr::COALESCE;
+    if (compares && !is_comparable(expr.args(0).type())) return false;
+    const bool tests = expr.op() == Expr::IN || expr.op() == Expr::IS_DISTINCT_FROM ||
+                       expr.op() == Expr::IS_NOT_DISTINCT_FROM;
+    if (tests && expr.type() != proto::BOOL) return false;
+    const proto::ColumnType values = tests ? expr.args(0).type() : expr.type();
+    for (int i = 0; i < expr.args_size(); ++i) {
+      const bool condition = expr.op() == Expr::CASE && i % 2 == 0 && i + 1 < expr.args_size();
+      if (expr.args(i).type() != (condition ? proto::BOOL : values)) return false;
+      if (expr.op() == Expr::IN && i > 0 && expr.args(i).op() != Expr::LITERAL) return false;
+    }
+    return true;
+  }
+
   Status check_operator(const Expr& expr) {
+    if (expr.op() == Expr::CALL) return check_call(expr);
+    if (expr.op() > Expr::CALL && expr.op() <= Expr::LEAST) return check_choice(expr);
     const bool many = expr.op() == Expr::AND || expr.op() == Expr::OR;
     const bool two = (expr.op() >= Expr::ADD && expr.op() <= Expr::MODULO) ||
                      (expr.op() >= Expr::EQUAL && expr.op() <= Expr::GREATER_EQUAL);
@@ -117,7 +193,7 @@ class Checker {
       case Expr::LESS_EQUAL:
       case Expr::GREATER:
       case Expr::GREATER_EQUAL:
-        return first == expr.args(1).type() && expr.type() == proto::BOOL;
+        return is_comparable(first) && first == expr.args(1).type() && expr.type() == proto::BOOL;
       case Expr::IS_NULL:
       case Expr::IS_NOT_NULL:
         return expr.type() == proto::BOOL;

@@ -17,6 +17,7 @@ namespace tidemill {
 struct RowError {
   uint32_t row;
   std::string reason;
+  const char* sqlstate = "";  // PostgreSQL's code for such an error
 };
 
 class Evaluator {

@@ -23,15 +23,13 @@ struct ScanResultOwner {
   ~ScanResultOwner() { pg_query_free_scan_result(result); }
 };
 
-bool is_known(const google::protobuf::Message& message) {
-  return message.GetReflection()->GetUnknownFields(message).empty();
-}
+bool is_known(const google::protobuf::Message& message) { return !has_unknown_fields(message); }
 
-// A level of an expression is at most two messages, and some stand around it.
+// A level of an expression is at most four messages, as in `case`, and some stand around it.
 bool read_message(const PgQueryProtobuf& bytes, google::protobuf::Message* out) {
   google::protobuf::io::ArrayInputStream stream(bytes.data, static_cast<int>(bytes.len));
   google::protobuf::io::CodedInputStream in(&stream);
-  in.SetRecursionLimit(2 * kMaxExpressionDepth + 16);
+  in.SetRecursionLimit(4 * kMaxExpressionDepth + 16);
   return out->ParseFromCodedStream(&in) && in.ConsumedEntireMessage();
 }
 
@@ -81,6 +79,10 @@ Result<pg::Node> only_target(pg::ParseResult* tree) {
 }
 
 }  // namespace
+
+bool has_unknown_fields(const google::protobuf::Message& message) {
+  return !message.GetReflection()->GetUnknownFields(message).empty();
+}
 
 Result<pg::Node> parse_tree(std::string_view text) {
   if (Status s = check_text(text); !s.ok()) return s.error();

@@ -17,6 +17,9 @@ inline constexpr int kMaxExpressionDepth = 64;
 // semicolon. Locations in it are those of the text behind kExpressionPrefix.
 Result<pg::Node> parse_tree(std::string_view text);
 
+// Whether a node says more than pg_parse_tree.proto knows of.
+bool has_unknown_fields(const google::protobuf::Message& message);
+
 // "character 12: ", 1-based and in characters, for a location of the tree.
 std::string at_character(std::string_view text, int location);
 

@@ -2,12 +2,15 @@
 
 #include <limits>
 
+#include "shared/base/bytes_text.h"
+#include "shared/expr/casts.h"
 #include "shared/expr/check.h"
 #include "shared/expr/evaluator.h"
-#include "shared/expr/parse_tree.h"
+#include "shared/expr/interval_text.h"
 #include "shared/expr/printer.h"
 #include "shared/expr/scalars.h"
 #include "shared/expr/suggest.h"
+#include "shared/expr/typer.h"
 #include "shared/expr/types.h"
 
 namespace tidemill {
@@ -15,34 +18,13 @@ namespace {
 
 using proto::Expr;
 
-constexpr std::string_view kSupported =
-    "; supported are columns, literals, cast, + - * / %, comparisons, and, or, not, and is [not] "
-    "null, true, false or unknown";
-
-constexpr int kPlainOperator = 1;  // AEXPR_OP
 constexpr int kNullTestIsNull = 1;
-
-// An expression on its way up. `untyped`: a string literal or a null that has not met a type yet.
-struct Operand {
-  Expr expr;
-  bool untyped = false;
-  int location = 0;
-};
 
 Expr bool_operator(Expr::Op op, Expr arg) {
   Expr out;
   out.set_op(op);
   out.set_type(proto::BOOL);
   *out.add_args() = std::move(arg);
-  return out;
-}
-
-std::string name_of(const google::protobuf::RepeatedPtrField<pg::Node>& parts) {
-  std::string out;
-  for (const pg::Node& part : parts) {
-    if (!out.empty()) out += '.';
-    out += part.node_case() == pg::Node::kString ? part.string().sval() : "*";
-  }
   return out;
 }
 
@@ -80,7 +62,17 @@ Result<Expr> folded(Expr expr) {
       out.set_literal_double(value.doubles[0]);
       break;
     case proto::STRING:
+    case proto::JSON:
       out.set_literal_string(std::string(value.strings[0]));
+      break;
+    case proto::BYTES: {
+      std::string digits(2 + 2 * value.strings[0].size(), '\0');
+      bytes_to_text(value.strings[0], digits.data());
+      out.set_literal_string(digits);
+      break;
+    }
+    case proto::INTERVAL:
+      out.set_literal_string(interval_to_text(value.intervals[0]));
       break;
     default:
       out.set_literal_int(value.ints[0]);
@@ -88,396 +80,416 @@ Result<Expr> folded(Expr expr) {
   return out;
 }
 
-class Typer {
- public:
-  Typer(std::string_view text, const std::vector<NamedColumn>& schema)
-      : text_(text), schema_(schema) {
-    for (const NamedColumn& column : schema) names_.push_back(column.name);
+std::string lower(std::string text) {
+  for (char& c : text) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
   }
-
-  Result<Operand> convert(const pg::Node& node, int depth) {
-    if (depth > kMaxExpressionDepth) {
-      return user_error("the expression is nested more than " +
-                        std::to_string(kMaxExpressionDepth) + " deep");
-    }
-    switch (node.node_case()) {
-      case pg::Node::kColumnRef:
-        return column(node.column_ref());
-      case pg::Node::kAConst:
-        return literal(node.a_const());
-      case pg::Node::kTypeCast:
-        return cast(node.type_cast(), depth);
-      case pg::Node::kAExpr:
-        return operation(node.a_expr(), depth);
-      case pg::Node::kBoolExpr:
-        return boolean(node.bool_expr(), depth);
-      case pg::Node::kNullTest:
-        return null_test(node.null_test(), depth);
-      case pg::Node::kBooleanTest:
-        return boolean_test(node.boolean_test(), depth);
-      default:
-        return unsupported(node);
-    }
-  }
-
-  std::string sql(const Expr& expr) const { return to_sql(expr, names_); }
-
- private:
-  Error fail(int location, const std::string& message) const {
-    return user_error(at_character(text_, location) + message);
-  }
-
-  Error unsupported(const pg::Node& node) const {
-    const auto say = [](const std::string& what) {
-      return user_error(what + " not supported" + std::string(kSupported));
-    };
-    switch (node.node_case()) {
-      case pg::Node::kFuncCall:
-        return fail(node.func_call().location(),
-                    "the function " + name_of(node.func_call().funcname()) + "() is not supported" +
-                        std::string(kSupported));
-      case pg::Node::kSubLink:
-        return say("subqueries are");
-      case pg::Node::kCaseExpr:
-        return say("'case' is");
-      case pg::Node::kCoalesceExpr:
-        return say("coalesce() is");
-      case pg::Node::kMinMaxExpr:
-        return say("greatest() and least() are");
-      case pg::Node::kSqlValueFunction:
-        return say("current_timestamp and its like are");
-      case pg::Node::kParamRef:
-        return say("parameters such as $1 are");
-      case pg::Node::kCollateClause:
-        return say("'collate' is");
-      case pg::Node::kAIndirection:
-        return say("subscripts and fields of a value are");
-      case pg::Node::kAArrayExpr:
-        return say("arrays are");
-      case pg::Node::kRowExpr:
-        return say("row values are");
-      default:
-        return say("this form of expression is");
-    }
-  }
-
-  Result<Operand> column(const pg::ColumnRef& ref) {
-    const std::string name = name_of(ref.fields());
-    if (ref.fields_size() != 1 || ref.fields(0).node_case() != pg::Node::kString) {
-      return fail(ref.location(), "'" + name + "' is not a column: write a column's name alone");
-    }
-    for (size_t i = 0; i < schema_.size(); ++i) {
-      if (schema_[i].name != name) continue;
-      Operand out;
-      out.location = ref.location();
-      out.expr.set_op(Expr::COLUMN);
-      out.expr.set_type(schema_[i].type);
-      out.expr.set_column(static_cast<uint32_t>(i));
-      return out;
-    }
-    return fail(ref.location(), unknown_column(name));
-  }
-
-  // A name without double quotes is in small letters by the time it gets here.
-  std::string unknown_column(const std::string& name) const {
-    for (const std::string& known : names_) {
-      if (known.size() == name.size() && nearest(name, {&known, 1}) == known &&
-          edit_distance(lower(known), lower(name)) == 0) {
-        return "unknown column '" + name + "'; names with capital letters need double quotes: \"" +
-               known + "\"";
-      }
-    }
-    return "unknown column '" + name + "'" + suggestion(name, names_);
-  }
-
-  static std::string lower(std::string text) {
-    for (char& c : text) {
-      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-    }
-    return text;
-  }
-
-  Result<Operand> literal(const pg::AConst& value) {
-    Operand out;
-    out.location = value.location();
-    out.expr.set_op(Expr::LITERAL);
-    switch (value.val_case()) {
-      case pg::AConst::kIval:
-        out.expr.set_type(proto::INT32);
-        out.expr.set_literal_int(value.ival().ival());
-        return out;
-      case pg::AConst::kFval:
-        return number(value.fval().fval(), std::move(out));
-      case pg::AConst::kBoolval:
-        out.expr.set_type(proto::BOOL);
-        out.expr.set_literal_bool(value.boolval().boolval());
-        return out;
-      case pg::AConst::kSval:
-        out.expr.set_type(proto::STRING);
-        out.expr.set_literal_string(value.sval().sval());
-        out.untyped = true;
-        return out;
-      case pg::AConst::kBsval:
-        return fail(value.location(), "bit strings are not supported");
-      case pg::AConst::VAL_NOT_SET:
-        break;
-    }
-    out.expr.set_type(proto::STRING);
-    out.untyped = true;
-    return out;
-  }
-
-  Result<Operand> number(const std::string& digits, Operand out) const {
-    int64_t whole = 0;
-    if (digits.find_first_of(".eE") == std::string::npos && text_to_int(digits, &whole)) {
-      const bool small = whole >= std::numeric_limits<int32_t>::min() &&
-                         whole <= std::numeric_limits<int32_t>::max();
-      out.expr.set_type(small ? proto::INT32 : proto::INT64);
-      out.expr.set_literal_int(whole);
-      return out;
-    }
-    double value = 0;
-    if (!text_to_double(digits, &value)) {
-      return fail(out.location, digits + " is out of the range of double");
-    }
-    out.expr.set_type(proto::DOUBLE);
-    out.expr.set_literal_double(value);
-    return out;
-  }
-
-  Result<proto::ColumnType> target_type(const pg::TypeName& type) const {
-    std::string name = name_of(type.names());
-    if (name.rfind("pg_catalog.", 0) == 0) name = name.substr(11);
-    if (type.typmods_size() != 0 || type.array_bounds_size() != 0 || type.setof()) {
-      return fail(type.location(),
-                  "types with a length, precision or array bounds are not "
-                  "supported; write " +
-                      known_type_names());
-    }
-    const auto known = parse_type_name(name);
-    if (!known.has_value()) {
-      return fail(type.location(), "unknown type '" + name + "'; write " + known_type_names());
-    }
-    return *known;
-  }
-
-  Result<Operand> cast(const pg::TypeCast& node, int depth) {
-    Result<Operand> arg = convert(node.arg(), depth + 1);
-    if (!arg.ok()) return arg;
-    Result<proto::ColumnType> type = target_type(node.type_name());
-    if (!type.ok()) return type.error();
-    return cast_to(*std::move(arg), *type);
-  }
-
-  // An explicit or an inserted cast; of a literal, its value.
-  Result<Operand> cast_to(Operand arg, proto::ColumnType type) const {
-    const proto::ColumnType from = arg.expr.type();
-    arg.untyped = false;
-    if (from == type) return arg;
-    if (arg.expr.op() == Expr::LITERAL && arg.expr.literal_case() == Expr::LITERAL_NOT_SET) {
-      arg.expr.set_type(type);
-      return arg;
-    }
-    if (!can_cast(from, type)) {
-      return fail(arg.location, "there is no cast from " + type_name(from) + " to " +
-                                    type_name(type) + detour(arg.expr, type));
-    }
-    Expr out;
-    out.set_op(Expr::CAST);
-    out.set_type(type);
-    *out.add_args() = std::move(arg.expr);
-    arg.expr = std::move(out);
-    return simplified(std::move(arg));
-  }
-
-  std::string detour(const Expr& from, proto::ColumnType to) const {
-    if (from.type() == proto::BOOL && to == proto::INT64) {
-      return "; write cast(cast(" + sql(from) + " as int32) as int64)";
-    }
-    if (from.type() == proto::INT64 && to == proto::BOOL) return "; write " + sql(from) + " <> 0";
-    if (from.type() == proto::DOUBLE && to == proto::BOOL) {
-      return "; write " + sql(from) + " <> 0";
-    }
-    return "";
-  }
-
-  // Works out an operator over a literal.
-  Result<Operand> simplified(Operand operand) const {
-    if (operand.expr.args(0).op() != Expr::LITERAL) return operand;
-    Result<Expr> value = folded(operand.expr);
-    if (!value.ok()) return fail(operand.location, value.error().message());
-    operand.expr = *std::move(value);
-    return operand;
-  }
-
-  Result<Operand> operation(const pg::AExpr& node, int depth) {
-    const std::string name = name_of(node.name());
-    if (node.kind() != kPlainOperator || node.name_size() != 1) {
-      return fail(node.location(),
-                  "'" + lower(name) + "' in this form is not supported" + std::string(kSupported));
-    }
-    if (!node.has_lexpr()) return sign(node, name, depth);
-    const Expr::Op op = infix_operator(name);
-    if (op == Expr::OP_UNSPECIFIED) {
-      return fail(node.location(),
-                  "the operator " + name + " is not supported" + std::string(kSupported));
-    }
-    Result<Operand> left = convert(node.lexpr(), depth + 1);
-    if (!left.ok()) return left;
-    Result<Operand> right = convert(node.rexpr(), depth + 1);
-    if (!right.ok()) return right;
-    return binary(op, name, node.location(), *std::move(left), *std::move(right));
-  }
-
-  Result<Operand> sign(const pg::AExpr& node, const std::string& name, int depth) {
-    if (name != "-" && name != "+") {
-      return fail(node.location(),
-                  "the operator " + name + " is not supported" + std::string(kSupported));
-    }
-    Result<Operand> arg = convert(node.rexpr(), depth + 1);
-    if (!arg.ok()) return arg;
-    if (arg->untyped || !is_numeric(arg->expr.type())) {
-      return fail(arg->location, needs_number(name, *arg));
-    }
-    if (name == "+") return arg;
-    Expr out;
-    out.set_op(Expr::NEGATE);
-    out.set_type(arg->expr.type());
-    *out.add_args() = std::move(arg->expr);
-    arg->expr = std::move(out);
-    arg->location = node.location();
-    return simplified(*std::move(arg));
-  }
-
-  std::string needs_number(const std::string& op, const Operand& arg) const {
-    std::string out =
-        "'" + op + "' needs numbers, but " + sql(arg.expr) + " is " + type_name(arg.expr.type());
-    if (can_cast(arg.expr.type(), proto::DOUBLE)) {
-      out += "; write cast(" + sql(arg.expr) + " as double)";
-    }
-    return out;
-  }
-
-  Result<Operand> binary(Expr::Op op, const std::string& name, int location, Operand left,
-                         Operand right) {
-    if (left.untyped != right.untyped) {
-      Operand& open = left.untyped ? left : right;
-      Result<Operand> typed = cast_to(open, left.untyped ? right.expr.type() : left.expr.type());
-      if (!typed.ok()) return typed;
-      open = *std::move(typed);
-    }
-    if (!is_comparison(op)) {
-      for (const Operand* arg : {&left, &right}) {
-        if (!is_numeric(arg->expr.type())) return fail(arg->location, needs_number(name, *arg));
-        if (op == Expr::MODULO && !is_integer(arg->expr.type())) {
-          return fail(arg->location, "'%' needs integers, but " + sql(arg->expr) +
-                                         " is double; write cast(" + sql(arg->expr) + " as int64)");
-        }
-      }
-    }
-    if (Status s = agree(location, &left, &right); !s.ok()) return s.error();
-    Operand out;
-    out.location = location;
-    out.expr.set_op(op);
-    out.expr.set_type(is_comparison(op) ? proto::BOOL : left.expr.type());
-    *out.expr.add_args() = std::move(left.expr);
-    *out.expr.add_args() = std::move(right.expr);
-    return out;
-  }
-
-  // Brings two operands to one type, if promotion does.
-  Status agree(int location, Operand* left, Operand* right) const {
-    const proto::ColumnType a = left->expr.type();
-    const proto::ColumnType b = right->expr.type();
-    if (a == b) return {};
-    if (!is_numeric(a) || !is_numeric(b)) {
-      std::string advice;
-      const bool to_left = a != proto::STRING && can_cast(b, a);
-      if (to_left) {
-        advice = "; write cast(" + sql(right->expr) + " as " + type_name(a) + ")";
-      } else if (can_cast(a, b)) {
-        advice = "; write cast(" + sql(left->expr) + " as " + type_name(b) + ")";
-      }
-      return fail(location, "cannot compare " + sql(left->expr) + ", which is " + type_name(a) +
-                                ", with " + sql(right->expr) + ", which is " + type_name(b) +
-                                advice);
-    }
-    Operand* narrow = wider(a, b) == a ? right : left;
-    Result<Operand> promoted = cast_to(*narrow, wider(a, b));
-    if (!promoted.ok()) return promoted.error();
-    *narrow = *std::move(promoted);
-    return {};
-  }
-
-  Result<Operand> as_bool(const pg::Node& node, const std::string& who, int depth) {
-    Result<Operand> arg = convert(node, depth + 1);
-    if (!arg.ok()) return arg;
-    if (arg->untyped) return cast_to(*std::move(arg), proto::BOOL);
-    if (arg->expr.type() == proto::BOOL) return arg;
-    return fail(arg->location, "'" + who + "' needs bool, but " + sql(arg->expr) + " is " +
-                                   type_name(arg->expr.type()) + "; write a comparison, such as " +
-                                   sql(arg->expr) +
-                                   (is_numeric(arg->expr.type()) ? " <> 0" : " = '...'"));
-  }
-
-  Result<Operand> boolean(const pg::BoolExpr& node, int depth) {
-    constexpr std::array<Expr::Op, 4> kOps{Expr::OP_UNSPECIFIED, Expr::AND, Expr::OR, Expr::NOT};
-    constexpr std::array<const char*, 4> kNames{"", "and", "or", "not"};
-    const auto which = static_cast<size_t>(node.boolop());
-    if (which == 0 || which >= kOps.size()) return fail(node.location(), "unknown operator");
-    Operand out;
-    out.location = node.location();
-    out.expr.set_op(kOps[which]);
-    out.expr.set_type(proto::BOOL);
-    for (const pg::Node& each : node.args()) {
-      Result<Operand> arg = as_bool(each, kNames[which], depth);
-      if (!arg.ok()) return arg;
-      // (a and b) and c is the same as a and b and c, in this order of evaluation too.
-      if (arg->expr.op() == out.expr.op() && out.expr.op() != Expr::NOT) {
-        for (Expr& inner : *arg->expr.mutable_args()) *out.expr.add_args() = std::move(inner);
-      } else {
-        *out.expr.add_args() = std::move(arg->expr);
-      }
-    }
-    return out;
-  }
-
-  Result<Operand> null_test(const pg::NullTest& node, int depth) {
-    Result<Operand> arg = convert(node.arg(), depth + 1);
-    if (!arg.ok()) return arg;
-    const bool plain = node.nulltesttype() == kNullTestIsNull;
-    arg->expr = bool_operator(plain ? Expr::IS_NULL : Expr::IS_NOT_NULL, std::move(arg->expr));
-    arg->untyped = false;
-    arg->location = node.location();
-    return arg;
-  }
-
-  Result<Operand> boolean_test(const pg::BooleanTest& node, int depth) {
-    constexpr std::array<Expr::Op, 7> kOps{
-        Expr::OP_UNSPECIFIED, Expr::IS_TRUE,    Expr::IS_NOT_TRUE,   Expr::IS_FALSE,
-        Expr::IS_NOT_FALSE,   Expr::IS_UNKNOWN, Expr::IS_NOT_UNKNOWN};
-    const auto which = static_cast<size_t>(node.booltesttype());
-    if (which == 0 || which >= kOps.size()) return fail(node.location(), "unknown test");
-    Result<Operand> arg = as_bool(node.arg(), "is", depth);
-    if (!arg.ok()) return arg;
-    arg->expr = bool_operator(kOps[which], std::move(arg->expr));
-    arg->location = node.location();
-    return arg;
-  }
-
-  std::string_view text_;
-  const std::vector<NamedColumn>& schema_;
-  std::vector<std::string> names_;
-};
+  return text;
+}
 
 }  // namespace
+
+std::string name_of(const google::protobuf::RepeatedPtrField<pg::Node>& parts) {
+  std::string out;
+  for (const pg::Node& part : parts) {
+    if (!out.empty()) out += '.';
+    out += part.node_case() == pg::Node::kString ? part.string().sval() : "*";
+  }
+  return out;
+}
+
+Operand operation_of(Expr::Op op, proto::ColumnType type, int location, std::vector<Operand> args) {
+  Operand out;
+  out.location = location;
+  out.expr.set_op(op);
+  out.expr.set_type(type);
+  for (Operand& arg : args) *out.expr.add_args() = std::move(arg.expr);
+  return out;
+}
+
+Typer::Typer(std::string_view text, const std::vector<NamedColumn>& schema)
+    : text_(text), schema_(schema) {
+  for (const NamedColumn& column : schema) names_.push_back(column.name);
+}
+
+Result<Operand> Typer::convert(const pg::Node& node, int depth) {
+  if (depth > kMaxExpressionDepth) {
+    return user_error("the expression is nested more than " + std::to_string(kMaxExpressionDepth) +
+                      " deep");
+  }
+  switch (node.node_case()) {
+    case pg::Node::kColumnRef:
+      return column(node.column_ref());
+    case pg::Node::kAConst:
+      return literal(node.a_const());
+    case pg::Node::kTypeCast:
+      return cast(node.type_cast(), depth);
+    case pg::Node::kAExpr:
+      return operation(node.a_expr(), depth);
+    case pg::Node::kBoolExpr:
+      return boolean(node.bool_expr(), depth);
+    case pg::Node::kNullTest:
+      return null_test(node.null_test(), depth);
+    case pg::Node::kBooleanTest:
+      return boolean_test(node.boolean_test(), depth);
+    case pg::Node::kFuncCall:
+      return function(node.func_call(), depth);
+    case pg::Node::kCaseExpr:
+      return choice(node.case_expr(), depth);
+    case pg::Node::kCoalesceExpr:
+      return first_of(node.coalesce_expr(), depth);
+    case pg::Node::kMinMaxExpr:
+      return extreme(node.min_max_expr(), depth);
+    default:
+      return unsupported(node);
+  }
+}
+
+Result<Operand> Typer::convert_whole(const pg::Node& node) {
+  Result<Operand> out = convert(node, 1);
+  if (!out.ok()) return out;
+  if (out->expr.type() == proto::LOCAL_TIMESTAMP) return cast_to(*std::move(out), proto::TIMESTAMP);
+  if (out->expr.type() != proto::INTERVAL) return out;
+  return fail(out->location,
+              "an interval cannot be the value of an expression; write extract(epoch "
+              "from " +
+                  sql(out->expr) + ") for seconds");
+}
+
+Error Typer::unsupported(const pg::Node& node) const {
+  const auto say = [](const std::string& what) {
+    return user_error(what + " not supported; docs/expressions.md lists what is");
+  };
+  switch (node.node_case()) {
+    case pg::Node::kSubLink:
+      return say("subqueries are");
+    case pg::Node::kSqlValueFunction:
+      return user_error(
+          "current_timestamp and its like are not supported: a value must follow from the event; "
+          "use its event time");
+    case pg::Node::kParamRef:
+      return say("parameters such as $1 are");
+    case pg::Node::kCollateClause:
+      return say("'collate' is");
+    case pg::Node::kAIndirection:
+      return say("subscripts and fields of a value are");
+    case pg::Node::kAArrayExpr:
+      return say("arrays are");
+    case pg::Node::kRowExpr:
+      return say("row values are");
+    default:
+      return say("this form of expression is");
+  }
+}
+
+Result<Operand> Typer::plain_operation(const pg::AExpr& node, const std::string& name, int depth) {
+  if (!node.has_lexpr()) return sign(node, name, depth);
+  Result<Operand> left = convert(node.lexpr(), depth + 1);
+  if (!left.ok()) return left;
+  Result<Operand> right = convert(node.rexpr(), depth + 1);
+  if (!right.ok()) return right;
+  const Expr::Op op = infix_operator(name);
+  if (op == Expr::OP_UNSPECIFIED) {
+    return call(node.location(), name, {*std::move(left), *std::move(right)});
+  }
+  return binary(op, name, node.location(), *std::move(left), *std::move(right));
+}
+
+Result<Operand> Typer::sign(const pg::AExpr& node, const std::string& name, int depth) {
+  if (name != "-" && name != "+") {
+    return fail(node.location(), "the operator " + name + " before a value is not supported");
+  }
+  Result<Operand> arg = convert(node.rexpr(), depth + 1);
+  if (!arg.ok()) return arg;
+  if (arg->expr.type() == proto::INTERVAL) {
+    if (name == "+") return arg;
+    return call(node.location(), name, {*std::move(arg)});
+  }
+  if (arg->untyped || !is_numeric(arg->expr.type())) {
+    return fail(arg->location, needs_number(name, *arg));
+  }
+  if (name == "+") return arg;
+  const proto::ColumnType type = arg->expr.type();
+  return simplified(operation_of(Expr::NEGATE, type, node.location(), {*std::move(arg)}));
+}
+
+Result<Operand> Typer::binary(Expr::Op op, const std::string& name, int location, Operand left,
+                              Operand right) {
+  const auto is_time = [](const Operand& operand) {
+    const proto::ColumnType type = operand.expr.type();
+    return type == proto::TIMESTAMP || type == proto::LOCAL_TIMESTAMP || type == proto::DATE ||
+           type == proto::INTERVAL;
+  };
+  if (!is_comparison(op) && op != Expr::MODULO && (is_time(left) || is_time(right))) {
+    return call(location, name, {std::move(left), std::move(right)});
+  }
+  if (left.untyped != right.untyped) {
+    Operand& open = left.untyped ? left : right;
+    Result<Operand> typed = cast_to(open, left.untyped ? right.expr.type() : left.expr.type());
+    if (!typed.ok()) return typed;
+    open = *std::move(typed);
+  }
+  if (!is_comparison(op)) {
+    for (const Operand* arg : {&left, &right}) {
+      if (!is_numeric(arg->expr.type())) return fail(arg->location, needs_number(name, *arg));
+      if (op == Expr::MODULO && !is_integer(arg->expr.type())) {
+        return fail(arg->location, "'%' needs integers, but " + sql(arg->expr) +
+                                       " is double; write cast(" + sql(arg->expr) + " as int64)");
+      }
+    }
+  }
+  if (Status s = agree(location, &left, &right); !s.ok()) return s.error();
+  const proto::ColumnType type = is_comparison(op) ? proto::BOOL : left.expr.type();
+  return operation_of(op, type, location, {std::move(left), std::move(right)});
+}
+
+// Brings two operands to one type, if promotion does.
+Status Typer::agree(int location, Operand* left, Operand* right) const {
+  const proto::ColumnType a = left->expr.type();
+  const proto::ColumnType b = right->expr.type();
+  for (const Operand* each : {left, right}) {
+    if (is_comparable(each->expr.type())) continue;
+    return fail(each->location, "json is not comparable, but " + sql(each->expr) +
+                                    " is json; write ->> for text, and cast that");
+  }
+  const std::optional<proto::ColumnType> common = common_type(a, b);
+  if (!common.has_value()) {
+    std::string advice;
+    if (a != proto::STRING && can_cast(b, a)) {
+      advice = "; write cast(" + sql(right->expr) + " as " + type_name(a) + ")";
+    } else if (can_cast(a, b)) {
+      advice = "; write cast(" + sql(left->expr) + " as " + type_name(b) + ")";
+    }
+    return fail(location, "cannot compare " + sql(left->expr) + ", which is " + type_name(a) +
+                              ", with " + sql(right->expr) + ", which is " + type_name(b) + advice);
+  }
+  for (Operand* each : {left, right}) {
+    Result<Operand> promoted = cast_to(*each, *common);
+    if (!promoted.ok()) return promoted.error();
+    *each = *std::move(promoted);
+  }
+  return {};
+}
+
+std::string Typer::sql(const Expr& expr) const { return to_sql(expr, names_); }
+
+Error Typer::fail(int location, const std::string& message) const {
+  return user_error(at_character(text_, location) + message);
+}
+
+Result<Operand> Typer::column(const pg::ColumnRef& ref) {
+  const std::string name = name_of(ref.fields());
+  if (ref.fields_size() != 1 || ref.fields(0).node_case() != pg::Node::kString) {
+    return fail(ref.location(), "'" + name + "' is not a column: write a column's name alone");
+  }
+  for (size_t i = 0; i < schema_.size(); ++i) {
+    if (schema_[i].name != name) continue;
+    Operand out;
+    out.location = ref.location();
+    out.expr.set_op(Expr::COLUMN);
+    out.expr.set_type(schema_[i].type);
+    out.expr.set_column(static_cast<uint32_t>(i));
+    return out;
+  }
+  return fail(ref.location(), unknown_column(name));
+}
+
+// A name without double quotes is in small letters by the time it gets here.
+std::string Typer::unknown_column(const std::string& name) const {
+  for (const std::string& known : names_) {
+    if (known.size() == name.size() && nearest(name, {&known, 1}) == known &&
+        edit_distance(lower(known), lower(name)) == 0) {
+      return "unknown column '" + name + "'; names with capital letters need double quotes: \"" +
+             known + "\"";
+    }
+  }
+  return "unknown column '" + name + "'" + suggestion(name, names_);
+}
+
+Result<Operand> Typer::literal(const pg::AConst& value) {
+  Operand out;
+  out.location = value.location();
+  out.expr.set_op(Expr::LITERAL);
+  switch (value.val_case()) {
+    case pg::AConst::kIval:
+      out.expr.set_type(proto::INT32);
+      out.expr.set_literal_int(value.ival().ival());
+      return out;
+    case pg::AConst::kFval:
+      return number(value.fval().fval(), std::move(out));
+    case pg::AConst::kBoolval:
+      out.expr.set_type(proto::BOOL);
+      out.expr.set_literal_bool(value.boolval().boolval());
+      return out;
+    case pg::AConst::kSval:
+      out.expr.set_type(proto::STRING);
+      out.expr.set_literal_string(value.sval().sval());
+      out.untyped = true;
+      return out;
+    case pg::AConst::kBsval:
+      return fail(value.location(), "bit strings are not supported");
+    case pg::AConst::VAL_NOT_SET:
+      break;
+  }
+  out.expr.set_type(proto::STRING);
+  out.untyped = true;
+  return out;
+}
+
+Result<Operand> Typer::number(const std::string& digits, Operand out) const {
+  int64_t whole = 0;
+  if (digits.find_first_of(".eE") == std::string::npos && text_to_int(digits, &whole)) {
+    const bool small = whole >= std::numeric_limits<int32_t>::min() &&
+                       whole <= std::numeric_limits<int32_t>::max();
+    out.expr.set_type(small ? proto::INT32 : proto::INT64);
+    out.expr.set_literal_int(whole);
+    return out;
+  }
+  double value = 0;
+  if (!text_to_double(digits, &value)) {
+    return fail(out.location, digits + " is out of the range of double");
+  }
+  out.expr.set_type(proto::DOUBLE);
+  out.expr.set_literal_double(value);
+  return out;
+}
+
+Result<proto::ColumnType> Typer::target_type(const pg::TypeName& type) const {
+  std::string name = name_of(type.names());
+  if (name.rfind("pg_catalog.", 0) == 0) name = name.substr(11);
+  if (type.typmods_size() != 0 || type.array_bounds_size() != 0 || type.setof()) {
+    return fail(type.location(),
+                "types with a length, precision or array bounds are not "
+                "supported; write " +
+                    known_type_names());
+  }
+  const auto known = parse_type_name(name);
+  if (!known.has_value()) {
+    return fail(type.location(), "unknown type '" + name + "'; write " + known_type_names());
+  }
+  return *known;
+}
+
+Result<Operand> Typer::cast(const pg::TypeCast& node, int depth) {
+  Result<Operand> arg = convert(node.arg(), depth + 1);
+  if (!arg.ok()) return arg;
+  Result<proto::ColumnType> type = target_type(node.type_name());
+  if (!type.ok()) return type.error();
+  return cast_to(*std::move(arg), *type);
+}
+
+// An explicit or an inserted cast; of a literal, its value.
+Result<Operand> Typer::cast_to(Operand arg, proto::ColumnType type) const {
+  const proto::ColumnType from = arg.expr.type();
+  arg.untyped = false;
+  if (from == type) return arg;
+  if (arg.expr.op() == Expr::LITERAL && arg.expr.literal_case() == Expr::LITERAL_NOT_SET) {
+    arg.expr.set_type(type);
+    return arg;
+  }
+  if (!can_cast(from, type)) {
+    return fail(arg.location, "there is no cast from " + type_name(from) + " to " +
+                                  type_name(type) + detour(arg.expr, type));
+  }
+  Expr out;
+  out.set_op(Expr::CAST);
+  out.set_type(type);
+  *out.add_args() = std::move(arg.expr);
+  arg.expr = std::move(out);
+  return simplified(std::move(arg));
+}
+
+std::string Typer::detour(const Expr& from, proto::ColumnType to) const {
+  if (from.type() == proto::BOOL && to == proto::INT64) {
+    return "; write cast(cast(" + sql(from) + " as int32) as int64)";
+  }
+  if (from.type() == proto::INT64 && to == proto::BOOL) return "; write " + sql(from) + " <> 0";
+  if (from.type() == proto::DOUBLE && to == proto::BOOL) {
+    return "; write " + sql(from) + " <> 0";
+  }
+  return "";
+}
+
+// Works out an operator over a literal.
+Result<Operand> Typer::simplified(Operand operand) const {
+  if (operand.expr.args(0).op() != Expr::LITERAL) return operand;
+  Result<Expr> value = folded(operand.expr);
+  if (!value.ok()) return fail(operand.location, value.error().message());
+  operand.expr = *std::move(value);
+  return operand;
+}
+
+std::string Typer::needs_number(const std::string& op, const Operand& arg) const {
+  std::string out =
+      "'" + op + "' needs numbers, but " + sql(arg.expr) + " is " + type_name(arg.expr.type());
+  if (can_cast(arg.expr.type(), proto::DOUBLE)) {
+    out += "; write cast(" + sql(arg.expr) + " as double)";
+  }
+  return out;
+}
+
+Result<Operand> Typer::as_bool(const pg::Node& node, const std::string& who, int depth) {
+  Result<Operand> arg = convert(node, depth + 1);
+  if (!arg.ok()) return arg;
+  if (arg->untyped) return cast_to(*std::move(arg), proto::BOOL);
+  if (arg->expr.type() == proto::BOOL) return arg;
+  return fail(arg->location, "'" + who + "' needs bool, but " + sql(arg->expr) + " is " +
+                                 type_name(arg->expr.type()) + "; write a comparison, such as " +
+                                 sql(arg->expr) +
+                                 (is_numeric(arg->expr.type()) ? " <> 0" : " = '...'"));
+}
+
+Result<Operand> Typer::boolean(const pg::BoolExpr& node, int depth) {
+  constexpr std::array<Expr::Op, 4> kOps{Expr::OP_UNSPECIFIED, Expr::AND, Expr::OR, Expr::NOT};
+  constexpr std::array<const char*, 4> kNames{"", "and", "or", "not"};
+  const auto which = static_cast<size_t>(node.boolop());
+  if (which == 0 || which >= kOps.size()) return fail(node.location(), "unknown operator");
+  Operand out;
+  out.location = node.location();
+  out.expr.set_op(kOps[which]);
+  out.expr.set_type(proto::BOOL);
+  for (const pg::Node& each : node.args()) {
+    Result<Operand> arg = as_bool(each, kNames[which], depth);
+    if (!arg.ok()) return arg;
+    // (a and b) and c is the same as a and b and c, in this order of evaluation too.
+    if (arg->expr.op() == out.expr.op() && out.expr.op() != Expr::NOT) {
+      for (Expr& inner : *arg->expr.mutable_args()) *out.expr.add_args() = std::move(inner);
+    } else {
+      *out.expr.add_args() = std::move(arg->expr);
+    }
+  }
+  return out;
+}
+
+Result<Operand> Typer::null_test(const pg::NullTest& node, int depth) {
+  Result<Operand> arg = convert(node.arg(), depth + 1);
+  if (!arg.ok()) return arg;
+  const bool plain = node.nulltesttype() == kNullTestIsNull;
+  arg->expr = bool_operator(plain ? Expr::IS_NULL : Expr::IS_NOT_NULL, std::move(arg->expr));
+  arg->untyped = false;
+  arg->location = node.location();
+  return arg;
+}
+
+Result<Operand> Typer::boolean_test(const pg::BooleanTest& node, int depth) {
+  constexpr std::array<Expr::Op, 7> kOps{
+      Expr::OP_UNSPECIFIED, Expr::IS_TRUE,    Expr::IS_NOT_TRUE,   Expr::IS_FALSE,
+      Expr::IS_NOT_FALSE,   Expr::IS_UNKNOWN, Expr::IS_NOT_UNKNOWN};
+  const auto which = static_cast<size_t>(node.booltesttype());
+  if (which == 0 || which >= kOps.size()) return fail(node.location(), "unknown test");
+  Result<Operand> arg = as_bool(node.arg(), "is", depth);
+  if (!arg.ok()) return arg;
+  arg->expr = bool_operator(kOps[which], std::move(arg->expr));
+  arg->location = node.location();
+  return arg;
+}
 
 Result<proto::Expr> parse_expression(std::string_view text,
                                      const std::vector<NamedColumn>& schema) {
   Result<pg::Node> tree = parse_tree(text);
   if (!tree.ok()) return tree.error();
   Typer typer(text, schema);
-  Result<Operand> typed = typer.convert(*tree, 1);
+  Result<Operand> typed = typer.convert_whole(*tree);
   if (!typed.ok()) return typed.error();
   std::vector<ColumnType> types;
   types.reserve(schema.size());

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "shared/base/time.h"
+#include "shared/expr/functions.h"
 #include "shared/expr/parse_tree.h"
 #include "shared/expr/scalars.h"
 #include "shared/expr/types.h"
@@ -14,7 +15,19 @@ namespace {
 using proto::Expr;
 
 // PostgreSQL's operator precedence, loosest first.
-enum Precedence { kOr = 1, kAnd, kNot, kIs, kComparison, kSum, kProduct, kSign, kAtom };
+enum Precedence {
+  kOr = 1,
+  kAnd,
+  kNot,
+  kIs,
+  kComparison,
+  kLike,
+  kOther,
+  kSum,
+  kProduct,
+  kSign,
+  kAtom
+};
 
 std::string quoted(const std::string& text, char quote) {
   std::string out(1, quote);
@@ -36,6 +49,31 @@ std::string double_literal(double value) {
   return text.find_first_of(".e") == std::string::npos ? text + ".0" : text;
 }
 
+std::string time_text(const Expr& e) {
+  TextBuffer buffer;
+  if (e.type() == proto::DATE) return std::string(date_to_text(e.literal_int(), &buffer));
+  if (e.type() == proto::TIMESTAMP) return format_timestamp(e.literal_int());
+  return std::string(local_timestamp_to_text(e.literal_int(), &buffer));
+}
+
+// Operators that are functions by name, and how they are written.
+Precedence operator_precedence(const std::string& name, bool binary) {
+  if (!is_operator_name(name)) return kAtom;
+  if (!binary) return kSign;
+  if (name == "+" || name == "-") return kSum;
+  if (name == "*" || name == "/") return kProduct;
+  if (name == "^") return kAtom;  // written as power()
+  return name.find("~~") == std::string::npos ? kOther : kLike;
+}
+
+std::string operator_text(const std::string& name) {
+  if (name == "~~") return "like";
+  if (name == "!~~") return "not like";
+  if (name == "~~*") return "ilike";
+  if (name == "!~~*") return "not ilike";
+  return name;
+}
+
 // `adopts`: the context gives an untyped literal this literal's type.
 std::string literal(const Expr& e, bool adopts) {
   if (e.literal_case() == Expr::LITERAL_NOT_SET) {
@@ -48,8 +86,16 @@ std::string literal(const Expr& e, bool adopts) {
       return double_literal(e.literal_double());
     case proto::STRING:
       return quoted(e.literal_string(), '\'');
+    case proto::JSON:
+    case proto::BYTES:
+    case proto::INTERVAL: {
+      const std::string text = quoted(e.literal_string(), '\'');
+      return adopts ? text : cast_text(text, e.type());
+    }
+    case proto::DATE:
+    case proto::LOCAL_TIMESTAMP:
     case proto::TIMESTAMP: {
-      const std::string text = quoted(format_timestamp(e.literal_int()), '\'');
+      const std::string text = quoted(time_text(e), '\'');
       return adopts ? text : cast_text(text, e.type());
     }
     default: {
@@ -81,7 +127,16 @@ Precedence precedence(const Expr& e, const std::string& text) {
       return kSign;
     case Expr::COLUMN:
     case Expr::CAST:
+    case Expr::CASE:
+    case Expr::COALESCE:
+    case Expr::NULLIF:
+    case Expr::GREATEST:
+    case Expr::LEAST:
       return kAtom;
+    case Expr::CALL:
+      return operator_precedence(e.function(), e.args_size() == 2);
+    case Expr::IN:
+      return kLike;
     case Expr::LITERAL:
       return text[0] == '-' ? kSign : kAtom;
     default:
@@ -172,6 +227,25 @@ class Printer {
         }
         return out;
       }
+      case Expr::CALL:
+        return call(e);
+      case Expr::CASE:
+        return choice(e);
+      case Expr::COALESCE:
+        return "coalesce(" + list(e, 0) + ")";
+      case Expr::NULLIF:
+        return "nullif(" + list(e, 0) + ")";
+      case Expr::GREATEST:
+        return "greatest(" + list(e, 0) + ")";
+      case Expr::LEAST:
+        return "least(" + list(e, 0) + ")";
+      case Expr::IN:
+        return print(e.args(0), kLike + 1, false) + " in (" + list(e, 1) + ")";
+      case Expr::IS_DISTINCT_FROM:
+      case Expr::IS_NOT_DISTINCT_FROM:
+        return print(e.args(0), kIs + 1, false) + " is " +
+               (e.op() == Expr::IS_DISTINCT_FROM ? "" : "not ") + "distinct from " +
+               print(e.args(1), kIs + 1, false);
       default:
         break;
     }
@@ -180,6 +254,38 @@ class Printer {
       return print(e.args(0), kIs + 1, of_bool) + suffix(e.op());
     }
     return binary(e);
+  }
+
+  std::string list(const Expr& e, int first) const {
+    std::string out;
+    for (int i = first; i < e.args_size(); ++i) {
+      out += (i == first ? "" : ", ") + print(e.args(i), kOr, false);
+    }
+    return out;
+  }
+
+  std::string call(const Expr& e) const {
+    if (e.function() == "extract") {
+      return "extract(" + e.args(0).literal_string() + " from " + print(e.args(1), kOr, false) +
+             ")";
+    }
+    if (e.function() == "^") return "power(" + list(e, 0) + ")";
+    if (!is_operator_name(e.function()))
+      return quote_identifier(e.function()) + "(" + list(e, 0) + ")";
+    if (e.args_size() == 1) return e.function() + print(e.args(0), kAtom, false);
+    const int own = precedence(e, "");
+    return print(e.args(0), own == kLike ? own + 1 : own, false) + " " +
+           operator_text(e.function()) + " " + print(e.args(1), own + 1, false);
+  }
+
+  std::string choice(const Expr& e) const {
+    std::string out = "case";
+    int i = 0;
+    for (; i + 1 < e.args_size(); i += 2) {
+      out += " when " + print(e.args(i), kOr, true) + " then " + print(e.args(i + 1), kOr, false);
+    }
+    if (i < e.args_size()) out += " else " + print(e.args(i), kOr, false);
+    return out + " end";
   }
 
   std::string binary(const Expr& e) const {

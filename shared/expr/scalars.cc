@@ -8,6 +8,7 @@
 #include <string>
 
 #include "shared/base/time.h"
+#include "shared/expr/civil.h"
 
 namespace tidemill {
 namespace {
@@ -116,6 +117,34 @@ std::string_view timestamp_to_text(int64_t value, TextBuffer* buffer) {
     n += std::snprintf(tail, room, ".%06dZ", fraction);
   }
   return {buffer->data(), static_cast<size_t>(n)};
+}
+
+bool text_to_date(std::string_view text, int64_t* out) { return parse_date(trim(text), out); }
+
+std::string_view date_to_text(int64_t days, TextBuffer* buffer) {
+  return copy(date_text(days), buffer);
+}
+
+std::string_view local_timestamp_to_text(int64_t value, TextBuffer* buffer) {
+  const CivilTime time = civil_time_of(value);
+  std::string date = date_text(day_of(value));
+  const std::string era = date.ends_with(" BC") ? " BC" : "";
+  date.resize(date.size() - era.size());
+  std::array<char, 32> clock;
+  std::snprintf(clock.data(), clock.size(), " %02d:%02d:%02d.%06d", time.hour, time.minute,
+                time.second, time.micros);
+  std::string_view shown(clock.data());
+  if (time.micros == 0) shown.remove_suffix(7);
+  while (time.micros != 0 && shown.back() == '0') shown.remove_suffix(1);
+  return copy(date + std::string(shown) + era, buffer);
+}
+
+bool is_number_text(std::string_view text) {
+  text = trim(text);
+  if (!drop_plus(&text)) return false;
+  double value = 0;
+  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return ec != std::errc::invalid_argument && end == text.data() + text.size();
 }
 
 bool double_to_int(double value, int64_t low, int64_t high, int64_t* out) {

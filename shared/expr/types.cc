@@ -11,7 +11,7 @@ struct TypeAlias {
   std::string_view name;
   proto::ColumnType type;
 };
-constexpr std::array<TypeAlias, 20> kAliases{{{"bool", proto::BOOL},
+constexpr std::array<TypeAlias, 26> kAliases{{{"bool", proto::BOOL},
                                               {"boolean", proto::BOOL},
                                               {"int32", proto::INT32},
                                               {"int", proto::INT32},
@@ -30,7 +30,13 @@ constexpr std::array<TypeAlias, 20> kAliases{{{"bool", proto::BOOL},
                                               {"timestamp", proto::TIMESTAMP},
                                               {"timestamptz", proto::TIMESTAMP},
                                               {"timestamp with time zone", proto::TIMESTAMP},
-                                              {"timestamp without time zone", proto::TIMESTAMP}}};
+                                              {"timestamp without time zone", proto::TIMESTAMP},
+                                              {"date", proto::DATE},
+                                              {"bytes", proto::BYTES},
+                                              {"bytea", proto::BYTES},
+                                              {"json", proto::JSON},
+                                              {"interval", proto::INTERVAL},
+                                              {"local_timestamp", proto::LOCAL_TIMESTAMP}}};
 
 }  // namespace
 
@@ -51,23 +57,22 @@ std::optional<proto::ColumnType> parse_type_name(std::string_view name) {
   return std::nullopt;
 }
 
-std::string known_type_names() { return "bool, int32, int64, double, string or timestamp"; }
+std::string column_type_names() {
+  return "bool, int32, int64, double, string, timestamp, date, bytes or json";
+}
+std::string known_type_names() {
+  return "bool, int32, int64, double, string, timestamp, date, bytes, json, interval or "
+         "local_timestamp";
+}
 
 bool is_known_type(proto::ColumnType type) {
-  return type >= proto::BOOL && type <= proto::TIMESTAMP;
+  return type >= proto::BOOL && type <= proto::LOCAL_TIMESTAMP;
 }
+bool is_column_type(proto::ColumnType type) { return type >= proto::BOOL && type <= proto::JSON; }
 
 proto::ColumnType wider(proto::ColumnType a, proto::ColumnType b) {
   if (a == proto::DOUBLE || b == proto::DOUBLE) return proto::DOUBLE;
   return a == proto::INT64 || b == proto::INT64 ? proto::INT64 : proto::INT32;
-}
-
-bool can_cast(proto::ColumnType from, proto::ColumnType to) {
-  if (!is_known_type(from) || !is_known_type(to) || from == to) return false;
-  if (from == proto::STRING || to == proto::STRING) return true;
-  if (is_numeric(from) && is_numeric(to)) return true;
-  if (from == proto::BOOL) return to == proto::INT32 || to == proto::DOUBLE;
-  return from == proto::INT32 && to == proto::BOOL;
 }
 
 }  // namespace tidemill

@@ -31,6 +31,22 @@ inline constexpr uint32_t kListLength = 1000;  // of a feature: n, k
 inline constexpr uint32_t kExactDistinctLeast = 16;
 inline constexpr uint32_t kExactDistinctMost = 100'000;
 inline constexpr uint32_t kExactDistinctDefault = 10'000;
+// Of histogram and *_by_frequency: how many different values are counted.
+inline constexpr uint32_t kCountedValuesLeast = 1;
+inline constexpr uint32_t kCountedValuesMost = 100'000;
+inline constexpr uint32_t kHistogramValuesDefault = 1'000;
+inline constexpr uint32_t kRankedValuesDefault = 10'000;
+// Of approx_count_distinct: the logarithm of how many registers there are.
+inline constexpr uint32_t kPrecisionLeast = 4;
+inline constexpr uint32_t kPrecisionMost = 16;
+inline constexpr uint32_t kPrecisionDefault = 12;
+// Of approx_percentile; accuracies in millionths.
+inline constexpr uint32_t kSketchBucketsLeast = 16;
+inline constexpr uint32_t kSketchBucketsMost = 16'384;
+inline constexpr uint32_t kSketchBucketsDefault = 1'024;
+inline constexpr uint32_t kAccuracyLeast = 1'000;
+inline constexpr uint32_t kAccuracyMost = 200'000;
+inline constexpr uint32_t kAccuracyDefault = 10'000;
 inline constexpr size_t kFeatures = 4096;  // of a job
 inline constexpr size_t kServices = 256;
 inline constexpr DurationUs kLongestTime = 36'500 * kMicrosPerDay;  // window + offset, delays

@@ -8,6 +8,7 @@
 #include "shared/plan/limits.h"
 #include "shared/plan/plan_checks.h"
 #include "shared/plan/source_partitions.h"
+#include "shared/plan/window_kinds.h"
 
 namespace tidemill {
 namespace {
@@ -73,14 +74,13 @@ Status check_views(const proto::JobPlan& plan) {
     }
     features += static_cast<size_t>(view.features_size());
     for (const proto::Feature& feature : view.features()) {
-      longest[view.table()] =
-          std::max(longest[view.table()], feature.window_us() + feature.offset_us());
+      longest[view.table()] = std::max(longest[view.table()], reach_of(feature));
     }
   }
   for (int i = 0; i < plan.tables_size(); ++i) {
     if (plan.tables(i).retention_us() != longest[static_cast<size_t>(i)]) {
       return user_error("table '" + plan.tables(i).entity() +
-                        "' does not retain just its longest window and offset");
+                        "' does not retain just what its features look back");
     }
   }
   if (features > limits::kFeatures) {
@@ -174,21 +174,32 @@ ViewSpec view_spec(const proto::View& view) {
     spec.list = feature.list();
     spec.n = feature.n();
     spec.lifetime = feature.lifetime();
+    spec.map = feature.map();
+    spec.bound = feature.bound();
+    spec.percentile = feature.percentile();
+    spec.relative_accuracy = feature.relative_accuracy();
+    spec.half_life = feature.half_life_us();
+    spec.gap = feature.gap_us();
+    spec.steps = window_steps(feature);
+    spec.otherwise = default_of(feature);
     spec.order.assign(view.order().begin(), view.order().end());
     out.features.push_back(std::move(spec));
   }
   return out;
 }
 
-// What the view's table keeps for it.
-void add_view(const ViewSpec& view, uint32_t number, std::vector<TableSchema>* tables) {
+// What the view's table keeps for it. `from` is the view's message.
+void add_view(const ViewSpec& view, const proto::View& from, uint32_t number,
+              std::vector<TableSchema>* tables) {
   TableSchema& table = (*tables)[view.table];
   TableView kept;
   kept.view = number;
   std::set<uint32_t> filters;
   bool every_row = false;
+  for (const proto::Feature& feature : from.features()) {
+    kept.retention = std::max(kept.retention, reach_of(feature));
+  }
   for (const FeatureSpec& feature : view.features) {
-    kept.retention = std::max(kept.retention, feature.window + feature.offset);
     if (feature.filter < 0) every_row = true;
     if (feature.filter >= 0) filters.insert(static_cast<uint32_t>(feature.filter));
     if (!feature.lifetime) continue;
@@ -209,7 +220,8 @@ Result<std::shared_ptr<const Plan>> Plan::from_proto(proto::JobPlan message) {
   for (const proto::Table& table : message.tables()) tables->push_back(table_schema(table));
   for (const proto::View& view : message.views()) {
     plan->views_.push_back(view_spec(view));
-    add_view(plan->views_.back(), static_cast<uint32_t>(plan->views_.size()) - 1, tables.get());
+    const auto number = static_cast<uint32_t>(plan->views_.size()) - 1;
+    add_view(plan->views_.back(), view, number, tables.get());
   }
   plan->tables_ = std::move(tables);
   plan->proto_ = std::move(message);

@@ -12,6 +12,7 @@
 #include "shared/plan/file_pattern.h"
 #include "shared/plan/kafka_settings.h"
 #include "shared/plan/limits.h"
+#include "shared/plan/window_kinds.h"
 
 namespace tidemill {
 namespace {
@@ -31,7 +32,7 @@ Status check_schema(const proto::Source& source) {
   std::set<std::string> names;
   for (const proto::Field& field : source.schema()) {
     if (!is_column_name(field.name())) return user_error("a column's name is not valid");
-    if (!is_known_type(field.type())) {
+    if (!is_column_type(field.type())) {
       return user_error("column '" + field.name() + "' has no type");
     }
     if (!names.insert(field.name()).second) {
@@ -154,7 +155,8 @@ Status check_keys(const proto::Source& source, const proto::Table& table) {
       return user_error("an entity column is out of range");
     }
     const proto::Field& field = source.schema(static_cast<int>(at));
-    if (field.type() != table.key_types(i) || field.type() == proto::DOUBLE) {
+    if (field.type() != table.key_types(i) || field.type() == proto::DOUBLE ||
+        field.type() > proto::TIMESTAMP) {
       return user_error("entity column '" + field.name() + "' has a wrong type");
     }
     *names.Add() = field.name();
@@ -183,16 +185,49 @@ Status check_expressions(const proto::Source& source, const proto::Table& table)
 }
 
 template <typename Fail>
-Status check_parameter(const proto::Feature& feature, const Fail& fail) {
-  if (feature.list() != gives_list(feature.function())) {
+Status check_parameters(const proto::Feature& feature, const Fail& fail) {
+  using Field = FunctionParameter::Field;
+  const std::vector<FunctionParameter> parameters = function_parameters(feature.function());
+  for (const Field field : {Field::kN, Field::kBound, Field::kPercentile, Field::kRelativeAccuracy,
+                            Field::kHalfLife}) {
+    const auto found = std::find_if(parameters.begin(), parameters.end(),
+                                    [&](const FunctionParameter& p) { return p.field == field; });
+    const uint64_t value = parameter_of(feature, field);
+    if (found == parameters.end()) {
+      if (value != 0) return fail("its function takes no such parameter");
+    } else if (value < found->least || value > found->most) {
+      return fail("its '" + std::string(found->key) + "' is out of range");
+    }
+  }
+  if (feature.by() != 0 || feature.most_buckets() != 0) {
+    return fail("it is a map by a column, which this version does not compute");
+  }
+  if (feature.half_life_us() > 0 && feature.lifetime()) {
+    return fail("what decays has no lifetime window");
+  }
+  return {};
+}
+
+// The type of the value, list, map and its keys.
+template <typename Fail>
+Status check_type(const proto::Feature& feature, std::optional<proto::ColumnType> column,
+                  const Fail& fail) {
+  if (gives_map(feature.function()) ? !feature.map()
+                                    : feature.map() && !may_give_map(feature.function())) {
+    return fail("only some functions give maps");
+  }
+  if (feature.list() != (gives_list(feature.function()) && !feature.map())) {
     return fail("only functions that give lists do, and they always do");
   }
-  const std::optional<FunctionParameter> parameter = function_parameter(feature.function());
-  if (!parameter.has_value()) {
-    return feature.n() == 0 ? Status() : fail("its function takes no parameter");
+  if (feature.key_type() != (feature.map() ? column.value_or(proto::COLUMN_TYPE_UNSPECIFIED)
+                                           : proto::COLUMN_TYPE_UNSPECIFIED)) {
+    return fail("its map's keys are not of its column's type");
   }
-  if (feature.n() >= parameter->least && feature.n() <= parameter->most) return {};
-  return fail("its '" + std::string(parameter->key) + "' is out of range");
+  const auto type = feature_type(feature.function(), column);
+  if (!type.has_value() || feature.type() != (feature.map() ? proto::INT64 : *type)) {
+    return fail("its type does not follow from its function and column");
+  }
+  return {};
 }
 
 Status check_feature(const proto::Table& table, const proto::Feature& feature) {
@@ -208,22 +243,18 @@ Status check_feature(const proto::Table& table, const proto::Feature& feature) {
       feature.filter() >= table.filters_size()) {
     return fail("its column or filter is out of range");
   }
-  if (feature.lifetime() != (feature.window_us() == 0)) {
-    return fail("a lifetime window has the length 0, and no other has");
-  }
-  if (!in_time_range(feature.window_us()) || !in_time_range(feature.offset_us()) ||
-      feature.window_us() + feature.offset_us() > table.retention_us()) {
-    return fail("its window does not lie within the table's retention");
-  }
   if (feature.closed() < proto::Feature::RIGHT || feature.closed() > proto::Feature::NEITHER) {
     return fail("unknown kind of window ends");
   }
   std::optional<proto::ColumnType> column;
   if (feature.column() >= 0) column = table.columns(feature.column()).type();
-  if (feature_type(feature.function(), column) != feature.type()) {
-    return fail("its type does not follow from its function and column");
+  if (Status s = check_type(feature, column, fail); !s.ok()) return s;
+  if (Status s = check_parameters(feature, fail); !s.ok()) return s;
+  if (Status s = check_window(feature); !s.ok()) return fail(s.error().message());
+  if (reach_of(feature) > table.retention_us()) {
+    return fail("its window does not lie within the table's retention");
   }
-  return check_parameter(feature, fail);
+  return {};
 }
 
 // Rows that tie in all of a view's order must be interchangeable for it.

@@ -3,18 +3,14 @@
 #include <map>
 #include <utility>
 
+#include "shared/expr/functions.h"
+#include "shared/plan/window_kinds.h"
+
 namespace tidemill {
 namespace {
 
 using proto::Expr;
 using Expressions = google::protobuf::RepeatedPtrField<Expr>;
-
-bool widens(proto::ColumnType from, proto::ColumnType to) {
-  if (from == to || to == proto::STRING) return true;
-  if (from == proto::BOOL) return to == proto::INT32 || to == proto::INT64 || to == proto::DOUBLE;
-  if (from == proto::INT32) return to == proto::INT64 || to == proto::DOUBLE;
-  return from == proto::INT64 && to == proto::DOUBLE;
-}
 
 bool view_can_fail(const proto::View& view, const proto::Table& table) {
   for (const proto::Feature& f : view.features()) {
@@ -40,27 +36,6 @@ int32_t moved(const Expressions& from, int32_t index, Expressions* list) {
 
 }  // namespace
 
-bool can_fail(const Expr& expr) {
-  switch (expr.op()) {
-    case Expr::ADD:
-    case Expr::SUBTRACT:
-    case Expr::MULTIPLY:
-    case Expr::DIVIDE:
-    case Expr::MODULO:
-    case Expr::NEGATE:
-      return true;
-    case Expr::CAST:
-      if (!widens(expr.args(0).type(), expr.type())) return true;
-      break;
-    default:
-      break;
-  }
-  for (const Expr& arg : expr.args()) {
-    if (can_fail(arg)) return true;
-  }
-  return false;
-}
-
 void separate_views_that_can_fail(proto::JobPlan* plan) {
   const auto old_tables = plan->tables();
   plan->clear_tables();
@@ -82,8 +57,7 @@ void separate_views_that_can_fail(proto::JobPlan* plan) {
     for (proto::Feature& f : *view->mutable_features()) {
       f.set_column(moved(old.columns(), f.column(), table->mutable_columns()));
       f.set_filter(moved(old.filters(), f.filter(), table->mutable_filters()));
-      table->set_retention_us(
-          std::max<int64_t>(table->retention_us(), f.window_us() + f.offset_us()));
+      table->set_retention_us(std::max<int64_t>(table->retention_us(), reach_of(f)));
     }
     for (uint32_t& column : *view->mutable_order()) {
       const auto from = static_cast<int32_t>(column);

@@ -7,9 +7,6 @@
 
 namespace tidemill {
 
-// Whether evaluating the expression can fail on some row: arithmetic and casts that do not widen.
-bool can_fail(const proto::Expr& expr);
-
 // Moves every view that can fail into a table of its own. Features keep their meaning; a plan laid
 // out before stays as it is.
 void separate_views_that_can_fail(proto::JobPlan* plan);

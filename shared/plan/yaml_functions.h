@@ -1,4 +1,4 @@
-// What an aggregation computes: the keys function, column (its type), n, k and exact_up_to.
+// What an aggregation computes: the keys function, column (its type), and its parameters.
 #pragma once
 
 #include <optional>
@@ -16,8 +16,8 @@ std::optional<proto::Feature::Function> compile_function(YamlFields* fields);
 void compile_type(YamlFields* fields, const std::optional<proto::Expr>& column,
                   proto::Feature* feature);
 
-// Sets `n` of a feature whose function is set. A parameter that the function does not take is an
+// Sets the parameters of a feature whose function is set. One that the function does not take is an
 // error.
-void compile_parameter(YamlFields* fields, proto::Feature* feature);
+void compile_parameters(YamlFields* fields, proto::Feature* feature);
 
 }  // namespace tidemill

@@ -121,10 +121,10 @@ class SourceCompiler {
       return;
     }
     const auto type = parse_type_name(entry.value.scalar);
-    if (!entry.value.is_scalar() || !type.has_value()) {
+    if (!entry.value.is_scalar() || !type.has_value() || !is_column_type(*type)) {
       errors_->add(
           entry.value.place, path,
-          "expected a type, one of " + known_type_names() + ", found " + entry.value.describe());
+          "expected a type, one of " + column_type_names() + ", found " + entry.value.describe());
       return;
     }
     add_column(entry.key, *type);

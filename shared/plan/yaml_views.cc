@@ -8,15 +8,16 @@
 #include "shared/expr/types.h"
 #include "shared/plan/limits.h"
 #include "shared/plan/plan_checks.h"
+#include "shared/plan/window_kinds.h"
 #include "shared/plan/yaml_compile.h"
 #include "shared/plan/yaml_functions.h"
+#include "shared/plan/yaml_windows.h"
+#include "shared/window/decay.h"
 
 namespace tidemill {
 namespace {
 
 using proto::Expr;
-
-constexpr char kLifetime[] = "lifetime";
 
 std::string indexed(const std::string& path, size_t i) {
   return path + "[" + std::to_string(i) + "]";
@@ -210,15 +211,17 @@ class ViewCompiler {
   struct Aggregation {
     std::string name;
     proto::Feature feature;
+    WindowKeys windows;
     bool complete = true;  // without errors
   };
 
   void compile_aggregation(const YamlNode& node, const std::string& path) {
     YamlFields fields(node, path,
-                      {"function", "column", "n", "k", "exact_up_to", "where", "windows", "offset",
-                       "closed", "name"},
-                      errors_,
-                      {"every", "timezone", "default", "by", "gap", "max_length", "resolution"});
+                      {"function", "column", "n", "k", "exact_up_to", "precision", "max_values",
+                       "max_buckets", "percentile", "relative_accuracy", "half_life", "counts",
+                       "where", "windows", "every",
+                       "timezone", "gap", "max_length", "offset", "closed", "default", "name"},
+                      errors_, {"by", "resolution"});
     if (!fields.is_map()) return;
     const size_t before = errors_->size();
     Aggregation out;
@@ -227,13 +230,18 @@ class ViewCompiler {
     if (function.has_value()) {
       out.feature.set_function(*function);
       compile_type(&fields, column, &out.feature);
-      compile_parameter(&fields, &out.feature);
+      compile_parameters(&fields, &out.feature);
     }
+    compile_default(&fields, function.has_value() && errors_->size() == before, &out.feature);
     std::optional<Expr> filter = compile_filter(&fields);
     out.name = compile_name(&fields, column);
     out.feature.set_offset_us(fields.duration("offset", 0));
+    // What repeats by the calendar or the clock begins with its first instant, as in SQL.
+    const size_t usual = fields.find("every") == nullptr ? 0 : 1;
     out.feature.set_closed(static_cast<proto::Feature::Closed>(
-        proto::Feature::RIGHT + fields.choice("closed", {"right", "left", "both", "neither"}, 0)));
+        proto::Feature::RIGHT +
+        fields.choice("closed", {"right", "left", "both", "neither"}, usual)));
+    out.windows = compile_window_keys(&fields, *errors_);
     const std::optional<Expr> both = combined(&fields, std::move(filter));
     out.complete = errors_->size() == before && table_ != nullptr;
     if (out.complete) {
@@ -310,7 +318,7 @@ class ViewCompiler {
 
   void compile_windows(YamlFields* fields, const Aggregation& aggregation) {
     const YamlNode* windows =
-        fields->require("windows", "a list of durations, such as [1h, 7d], or lifetime");
+        fields->require("windows", "a list of durations, such as [1h, 7d], lifetime or session");
     if (windows == nullptr) return;
     const std::string path = fields->path_of("windows");
     const size_t before = errors_->size();
@@ -327,30 +335,21 @@ class ViewCompiler {
     }
   }
 
-  // The length of a window; nothing, with an error, if it is none. Of `lifetime` it is 0.
-  std::optional<DurationUs> window_length(const YamlNode& node, const std::string& path,
-                                          DurationUs offset) {
-    if (node.scalar == kLifetime) return 0;
-    const Result<DurationUs> window = parse_duration(node.scalar);
-    if (!window.ok()) {
-      errors_->add(node.place, path, window.error().message() + "; or lifetime");
-    } else if (*window == 0) {
-      errors_->add(node.place, path, "a window must be longer than 0");
-    } else if (*window > limits::kLongestTime - offset) {
-      errors_->add(node.place, path,
-                   "window and offset together are longer than " +
-                       format_duration(limits::kLongestTime) + ", the longest allowed");
-    } else {
-      return *window;
-    }
-    return std::nullopt;
-  }
-
   void compile_window(const YamlNode& node, const std::string& path,
                       const Aggregation& aggregation) {
-    const DurationUs offset = aggregation.feature.offset_us();
-    const std::optional<DurationUs> window = window_length(node, path, offset);
-    if (!window.has_value()) return;
+    proto::Feature feature = aggregation.feature;
+    if (!aggregation.windows.usable ||
+        !tidemill::compile_window(node, path, aggregation.windows, &feature, errors_)) {
+      return;
+    }
+    if (feature.half_life_us() > 0 && feature.lifetime()) {
+      const DurationUs all = kMostHalfLives * feature.half_life_us();
+      errors_->add(node.place, path,
+                   "a row counts nothing once it is " + std::to_string(kMostHalfLives) +
+                       " half-lives old; write a window, at most that long: " +
+                       format_duration(std::min(all, limits::kLongestTime)));
+      return;
+    }
     const std::string name = aggregation.name + "_" + node.scalar;
     const auto [first, is_new] = lines_.emplace(name, node.place.line);
     if (!is_new) {
@@ -360,12 +359,9 @@ class ViewCompiler {
       return;
     }
     if (!aggregation.complete) return;
-    proto::Feature* feature = view_.add_features();
-    *feature = aggregation.feature;
-    feature->set_name(name);
-    feature->set_window_us(*window);
-    feature->set_lifetime(node.scalar == kLifetime);
-    table_->set_retention_us(std::max(table_->retention_us(), *window + offset));
+    feature.set_name(name);
+    table_->set_retention_us(std::max<int64_t>(table_->retention_us(), reach_of(feature)));
+    *view_.add_features() = std::move(feature);
   }
 
   JobContext& job_;

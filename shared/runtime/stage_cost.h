@@ -4,8 +4,6 @@
 
 #include <cstdint>
 
-#include "shared/runtime/runtime.h"
-
 namespace tidemill {
 
 struct StageCost {
@@ -18,17 +16,18 @@ struct StageCost {
   }
 };
 
-// Adds the CPU time of its scope to a StageCost.
+// Adds the CPU time of its scope to a StageCost. Clock: whatever has thread_cpu_ns(), as Runtime.
+template <typename Clock>
 class StageTimer {
  public:
-  StageTimer(const Runtime& runtime, StageCost* cost)
-      : runtime_(runtime), cost_(cost), begin_ns_(runtime.thread_cpu_ns()) {}
-  ~StageTimer() { cost_->cpu_ns += static_cast<uint64_t>(runtime_.thread_cpu_ns() - begin_ns_); }
+  StageTimer(const Clock& clock, StageCost* cost)
+      : clock_(clock), cost_(cost), begin_ns_(clock.thread_cpu_ns()) {}
+  ~StageTimer() { cost_->cpu_ns += static_cast<uint64_t>(clock_.thread_cpu_ns() - begin_ns_); }
   StageTimer(const StageTimer&) = delete;
   StageTimer& operator=(const StageTimer&) = delete;
 
  private:
-  const Runtime& runtime_;
+  const Clock& clock_;
   StageCost* cost_;
   int64_t begin_ns_;
 };

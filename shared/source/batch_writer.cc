@@ -13,21 +13,21 @@ constexpr size_t kFirstRows = 1024;
 // Gives the column `rows` entries in the vector of its kind.
 void resize_column(Column* column, size_t rows) {
   column->nulls.resize(rows);
-  switch (column->type) {
-    case ColumnType::kBool:
+  switch (storage_of(column->type)) {
+    case Storage::kBits:
       column->bools.resize(rows);
       return;
-    case ColumnType::kInt32:
-    case ColumnType::kInt64:
-    case ColumnType::kTimestamp:
+    case Storage::kInts:
       column->ints.resize(rows);
       return;
-    case ColumnType::kDouble:
+    case Storage::kDoubles:
       column->doubles.resize(rows);
       return;
-    case ColumnType::kString:
+    case Storage::kStrings:
       column->strings.resize(rows);
       return;
+    case Storage::kIntervals:
+      ASSERT(false);  // no schema has them
   }
 }
 
@@ -58,21 +58,21 @@ BatchWriter::BatchWriter(const google::protobuf::RepeatedPtrField<proto::Field>&
 void BatchWriter::set_null(size_t column) {
   Column& c = batch_->columns[column];
   c.nulls[rows_] = 1;
-  switch (c.type) {
-    case ColumnType::kBool:
+  switch (storage_of(c.type)) {
+    case Storage::kBits:
       c.bools[rows_] = 0;
       return;
-    case ColumnType::kInt32:
-    case ColumnType::kInt64:
-    case ColumnType::kTimestamp:
+    case Storage::kInts:
       c.ints[rows_] = 0;
       return;
-    case ColumnType::kDouble:
+    case Storage::kDoubles:
       c.doubles[rows_] = 0;
       return;
-    case ColumnType::kString:
+    case Storage::kStrings:
       c.strings[rows_] = {};
       return;
+    case Storage::kIntervals:
+      ASSERT(false);  // no schema has them
   }
 }
 

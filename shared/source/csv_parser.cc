@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "shared/base/assert.h"
+#include "shared/base/calendar.h"
+#include "shared/base/json_text.h"
 #include "shared/source/record_parser.h"
 #include "shared/source/values.h"
 
@@ -78,7 +80,9 @@ struct CsvField {
 
 class CsvParser : public RecordParser {
  public:
-  explicit CsvParser(const proto::Source& source) : source_(source) {}
+  explicit CsvParser(const proto::Source& source) : source_(source) {
+    for (const proto::Field& field : source.schema()) has_bytes_ |= field.type() == proto::BYTES;
+  }
 
   // Reads the header: which field goes to which column.
   Result<size_t> read_header(std::string_view head);
@@ -107,6 +111,8 @@ class CsvParser : public RecordParser {
   TimeUs event_time_ = 0;
   bool has_event_time_ = false;
   std::string head_;  // of a record with quotes, as it was before they were undone
+  std::string scratch_;
+  bool has_bytes_ = false;  // which are written over their text
 };
 
 void CsvParser::begin_window(const Window& window) {
@@ -167,7 +173,7 @@ bool CsvParser::next_field(char** at, char* end, CsvField* field) const {
 
 void CsvParser::parse_record(char* begin, size_t size, uint64_t offset, BatchWriter* writer) {
   std::string_view record{begin, size};
-  if (has_quotes_ && record.find('"') != std::string_view::npos) {
+  if (has_bytes_ || (has_quotes_ && record.find('"') != std::string_view::npos)) {
     head_.assign(record.substr(0, kBadRecordBytes));
     record = head_;
   }
@@ -242,10 +248,17 @@ bool CsvParser::set_value(int column, const CsvField& field, BatchWriter* writer
       if (!parse_double(field.text, &real)) return false;
       writer->set_double(index, real);
       return true;
+    case proto::DATE:
+      if (!parse_date(field.text, &number)) return false;
+      writer->set_int(index, number);
+      return true;
+    case proto::BYTES:
+      return set_bytes(index, field.text, &scratch_, writer);
     default:
       if (!valid_utf8_ && !simdjson::validate_utf8(field.text.data(), field.text.size())) {
         return false;
       }
+      if (type == proto::JSON && !is_valid_json(field.text)) return false;
       writer->set_string(index, field.text);
       return true;
   }

@@ -12,6 +12,8 @@
 #include <cstring>
 #include <utility>
 
+#include "shared/base/calendar.h"
+#include "shared/base/json_text.h"
 #include "shared/source/record_parser.h"
 #include "shared/source/values.h"
 
@@ -54,8 +56,10 @@ class NdjsonParser : public RecordParser {
   size_t column_of(simdjson::ondemand::field* field, simdjson::error_code* error);
   bool set_value(size_t column, value& v, std::string_view token, BatchWriter* writer);
   bool set_text(size_t column, value& v, std::string_view token, BatchWriter* writer);
+  bool set_json(size_t column, value& v, BatchWriter* writer);
   // The text of a string, in the window. False if it is not valid.
   bool string_text(value& v, std::string_view token, std::string_view* out);
+  void keep_head();
 
   proto::Source source_;
   simdjson::ondemand::parser parser_;
@@ -69,6 +73,7 @@ class NdjsonParser : public RecordParser {
   TimeUs event_time_ = 0;
   BadReason bad_reason_{};
   std::string head_;  // of a record with escapes, as it was before they were undone
+  std::string scratch_;
 };
 
 // For an object that is not closed simdjson finds another error if a '}' stands right behind it.
@@ -194,11 +199,16 @@ bool NdjsonParser::set_value(size_t column, value& v, std::string_view token, Ba
       if (v.get_double().get(real)) return false;
       writer->set_double(column, real);
       return true;
+    case ColumnType::kJson:
+      return set_json(column, v, writer);
     case ColumnType::kTimestamp:
+    case ColumnType::kDate:
+    case ColumnType::kBytes:
     case ColumnType::kString:
       return set_text(column, v, token, writer);
+    default:
+      return false;
   }
-  return false;
 }
 
 bool NdjsonParser::set_text(size_t column, value& v, std::string_view token, BatchWriter* writer) {
@@ -208,10 +218,40 @@ bool NdjsonParser::set_text(size_t column, value& v, std::string_view token, Bat
     writer->set_string(column, text);
     return true;
   }
+  if (writer->type(column) == ColumnType::kBytes) {
+    keep_head();
+    return set_bytes(column, text, &scratch_, writer);
+  }
+  if (writer->type(column) == ColumnType::kDate) {
+    int64_t days = 0;
+    if (!parse_date(text, &days)) return false;
+    writer->set_int(column, days);
+    return true;
+  }
   TimeUs time = 0;
   if (!timestamps_.parse(text, &time)) return false;
   writer->set_int(column, time);
   if (column == source_.event_time_field()) event_time_ = time;
+  return true;
+}
+
+// The text of the value as it stands in the record. simdjson skips what it is not asked for without
+// a look at it, so that what is kept is looked at here.
+bool NdjsonParser::set_json(size_t column, value& v, BatchWriter* writer) {
+  std::string_view text;
+  simdjson::ondemand::json_type type{};
+  if (v.type().get(type)) return false;
+  if (type == simdjson::ondemand::json_type::object) {
+    simdjson::ondemand::object object;
+    if (v.get_object().get(object) || object.raw_json().get(text)) return false;
+  } else if (type == simdjson::ondemand::json_type::array) {
+    simdjson::ondemand::array array;
+    if (v.get_array().get(array) || array.raw_json().get(text)) return false;
+  } else {
+    text = trimmed(v.raw_json_token());
+  }
+  if (!is_valid_json(text)) return false;
+  writer->set_string(column, text);
   return true;
 }
 
@@ -224,15 +264,19 @@ bool NdjsonParser::string_text(value& v, std::string_view token, std::string_vie
   }
   std::string_view plain;
   if (v.get_string().get(plain)) return false;
-  if (head_.empty()) {
-    head_.assign(record_begin_, std::min<size_t>(static_cast<size_t>(record_end_ - record_begin_),
-                                                 kBadRecordBytes));
-  }
+  keep_head();
   // The parser's own buffer is reused by the next record. Text is never longer than its escapes.
   char* to = const_cast<char*>(out->data());
   std::memcpy(to, plain.data(), plain.size());
   *out = {to, plain.size()};
   return true;
+}
+
+// Before the record is written over.
+void NdjsonParser::keep_head() {
+  if (!head_.empty()) return;
+  const auto size = static_cast<size_t>(record_end_ - record_begin_);
+  head_.assign(record_begin_, std::min<size_t>(size, kBadRecordBytes));
 }
 
 std::string NdjsonParser::finish_event(BatchWriter* writer) {

@@ -12,7 +12,7 @@ namespace {
 // What the cursors take for granted about a plan.
 Status check_schema(const proto::Source& source) {
   for (const proto::Field& field : source.schema()) {
-    if (field.type() < proto::BOOL || field.type() > proto::TIMESTAMP) {
+    if (!is_stored_type(static_cast<ColumnType>(field.type()))) {
       return user_error("column '" + field.name() + "' of the schema has no type");
     }
   }

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <limits>
 
+#include "shared/base/bytes_text.h"
 #include "shared/source/batch_writer.h"
 
 namespace tidemill {
@@ -81,12 +82,29 @@ Expected expected(proto::ColumnType type) {
       return {"a string", "write text in UTF-8"};
     case proto::TIMESTAMP:
       return {"a timestamp", "write RFC 3339 text such as 2018-04-01T00:00:31Z"};
+    case proto::DATE:
+      return {"a date", "write a day such as 2018-04-01"};
+    case proto::BYTES:
+      return {"of type bytes", "write hexadecimal digits such as \\x0aff"};
+    case proto::JSON:
+      return {"valid JSON", "write one JSON value of at most 512 levels"};
     default:
       return {"of a known type", "give the column a type in the schema"};
   }
 }
 
 }  // namespace
+
+// Records are held where they can be written: escapes are undone in place as well.
+bool set_bytes(size_t column, std::string_view text, std::string* scratch, BatchWriter* writer) {
+  scratch->resize(text.size());
+  const std::optional<size_t> size = text_to_bytes(text, scratch->data());
+  if (!size.has_value()) return false;
+  char* to = const_cast<char*>(text.data());
+  std::memcpy(to, scratch->data(), *size);
+  writer->set_string(column, {to, *size});
+  return true;
+}
 
 bool TimestampParser::parse(std::string_view text, TimeUs* out) {
   if (text.size() < 19 || std::memcmp(text.data(), date_, kDateBytes) != 0) {

@@ -11,6 +11,8 @@
 
 namespace tidemill {
 
+class BatchWriter;
+
 // parse_timestamp with a short cut for UTC times of the day seen last: events come in order of
 // time, so nearly all share their date with the one before. Gives what parse_timestamp gives.
 class TimestampParser {
@@ -27,6 +29,10 @@ bool parse_bool(std::string_view text, bool* out);      // true false t f 1 0, i
 bool parse_int64(std::string_view text, int64_t* out);  // decimal, '-' allowed
 bool parse_double(std::string_view text, double* out);  // decimal or e notation, nan, inf
 bool fits_int32(int64_t value);
+
+// The bytes that the text is of, written over it; `scratch` is kept for its memory. False, and the
+// text is as it was, if it is of none.
+bool set_bytes(size_t column, std::string_view text, std::string* scratch, BatchWriter* writer);
 
 // "column 'amount': '12,5' is not a double; write a number such as 12.5".
 std::string bad_value(const proto::Field& field, std::string_view text);

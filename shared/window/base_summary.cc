@@ -94,20 +94,30 @@ void fold_hashes(const ChunkLayout& layout, const BasePlan::Hashes& plan, const 
   *set = std::move(merged);
 }
 
+void fold_sketch(const ChunkLayout& layout, const CollectionSpec& spec, const ChunkRows& rows,
+                 Sketch* sketch) {
+  const uint64_t mask = rows.mask & input_rows(layout, *rows.chunk, spec.column, spec.filter);
+  sketch->add_rows(layout, *rows.chunk, mask, static_cast<uint32_t>(spec.column));
+}
+
 }  // namespace
 
 BasePlan::BasePlan(const TableSchema& schema) {
   for (const FeatureSpec& feature : schema.lifetime) {
     ASSERT(feature.column < static_cast<int32_t>(schema.columns.size()));
     ASSERT(feature.filter < static_cast<int32_t>(schema.filters));
-    const SummaryInput input{std::max(feature.column, -1), std::max(feature.filter, -1)};
+    const SummaryInput input = summary_input_of(feature);
     if (!is_collection(feature.function)) {
       with_input(&numbers, input)->families |= families_of(feature.function);
       continue;
     }
     if (input.column < 0) continue;
     const CollectionSpec spec = collection_of(feature);
-    if (spec.kind == CollectionKind::kHashes) {
+    if (spec.is_sketch()) {
+      if (std::find(sketches.begin(), sketches.end(), spec) == sketches.end()) {
+        sketches.push_back(spec);
+      }
+    } else if (spec.kind == CollectionKind::kHashes) {
       uint32_t& n = with_input(&hashes, input)->n;
       n = std::max(n, spec.n);
     } else {
@@ -119,6 +129,12 @@ BasePlan::BasePlan(const TableSchema& schema) {
 size_t BasePlan::numbers_of(const SummaryInput& input) const { return index_of(numbers, input); }
 
 size_t BasePlan::hashes_of(const SummaryInput& input) const { return index_of(hashes, input); }
+
+size_t BasePlan::sketch_of(const CollectionSpec& spec) const {
+  const auto found = std::find(sketches.begin(), sketches.end(), spec);
+  ASSERT(found != sketches.end());
+  return static_cast<size_t>(found - sketches.begin());
+}
 
 // A row is in the answer for several lists, and equal rows are as good as one another: of equal
 // rows as many are needed as the list that needs most of them.
@@ -144,14 +160,18 @@ std::vector<RowRef> needed_rows(const BasePlan& plan, const ChunkLayout& layout,
 }
 
 BaseSummary::BaseSummary(const BasePlan& plan)
-    : numbers_(plan.numbers.size()), hashes_(plan.hashes.size()) {}
+    : numbers_(plan.numbers.size()), hashes_(plan.hashes.size()) {
+  sketches_.reserve(plan.sketches.size());
+  for (const CollectionSpec& spec : plan.sketches) sketches_.emplace_back(spec);
+}
 
 uint64_t BaseSummary::bytes() const {
   uint64_t out = sizeof(BaseSummary) + numbers_.capacity() * sizeof(Summary) +
                  hashes_.capacity() * sizeof(std::vector<uint64_t>) +
-                 kept_.capacity() * sizeof(void*);
+                 sketches_.capacity() * sizeof(Sketch) + kept_.capacity() * sizeof(void*);
   for (const Summary& summary : numbers_) out += summary.heap_bytes();
   for (const auto& set : hashes_) out += set.capacity() * sizeof(uint64_t);
+  for (const Sketch& sketch : sketches_) out += sketch.heap_bytes();
   return out;
 }
 
@@ -164,6 +184,9 @@ void BaseSummary::fold(const BasePlan& plan, const ChunkLayout& layout, const Ch
   }
   for (size_t i = 0; i < hashes_.size(); ++i) {
     fold_hashes(layout, plan.hashes[i], rows, &hashes_[i]);
+  }
+  for (size_t i = 0; i < sketches_.size(); ++i) {
+    fold_sketch(layout, plan.sketches[i], rows, &sketches_[i]);
   }
   *bytes += this->bytes();
 }
@@ -224,6 +247,14 @@ void encode_base(const BasePlan& plan, const ChunkLayout& layout, const BaseSumm
     out->put(static_cast<uint32_t>(set.size()));
     for (const uint64_t hash : set) out->put(hash);
   }
+  for (size_t i = 0; i < plan.sketches.size(); ++i) {
+    const CollectionSpec& spec = plan.sketches[i];
+    Sketch sketch(spec);
+    if (base != nullptr) sketch.merge(base->sketch(i));
+    for (const ChunkRows& r : rows) fold_sketch(layout, spec, r, &sketch);
+    sketch.finish();
+    sketch.encode(layout.type(static_cast<size_t>(spec.column)), out);
+  }
   if (plan.lists.empty()) return;
   std::vector<RowRef> kept;
   if (base != nullptr) base->kept_rows(&kept);
@@ -252,6 +283,10 @@ bool BaseImage::decode(const BasePlan& plan, const TableSchema& schema, ByteRead
       hashes[i].push_back(hash);
     }
   }
+  for (const CollectionSpec& spec : plan.sketches) {
+    sketches.emplace_back(spec);
+    if (!sketches.back().decode(schema.columns[static_cast<size_t>(spec.column)], in)) return false;
+  }
   return plan.lists.empty() ? in->ok() : rows.decode(schema, in).ok();
 }
 
@@ -259,6 +294,7 @@ BaseSummary BaseImage::restore(const BasePlan& plan, const ChunkLayout& layout, 
   BaseSummary out(plan);
   out.numbers_ = std::move(numbers);
   out.hashes_ = std::move(hashes);
+  out.sketches_ = std::move(sketches);
   for (auto& set : out.hashes_) set.shrink_to_fit();
   for (uint32_t r = 0; r < rows.rows(); ++r) {
     if (out.kept_.empty() || out.kept_.back()->rows == kChunkRows ||

@@ -1,6 +1,6 @@
 // BaseSummary: what lifetime windows need to know of the rows of one key that have left it:
-// numbers, hashes of distinct values, and the rows that some list may still show. BasePlan says
-// which.
+// numbers, hashes of distinct values, sketches, and the rows that some list may still show.
+// BasePlan says which.
 //
 // A function of the multiset of rows folded: in which order and how many at a time does not show in
 // any answer, nor in the bytes of encode_base(). Its size is bounded by the plan's features.
@@ -12,6 +12,7 @@
 #include "shared/base/bytes.h"
 #include "shared/window/collection.h"
 #include "shared/window/row_codec.h"
+#include "shared/window/sketch.h"
 #include "shared/window/summary.h"
 
 namespace tidemill {
@@ -28,13 +29,17 @@ struct BasePlan {
   };
 
   explicit BasePlan(const TableSchema& schema);
-  bool empty() const { return numbers.empty() && hashes.empty() && lists.empty(); }
+  bool empty() const {
+    return numbers.empty() && hashes.empty() && sketches.empty() && lists.empty();
+  }
   // Their indexes; the input must be one of a lifetime window of the table.
   size_t numbers_of(const SummaryInput& input) const;
   size_t hashes_of(const SummaryInput& input) const;
+  size_t sketch_of(const CollectionSpec& spec) const;
 
   std::vector<Numbers> numbers;
   std::vector<Hashes> hashes;
+  std::vector<CollectionSpec> sketches;
   std::vector<CollectionSpec> lists;
 };
 
@@ -52,6 +57,7 @@ class BaseSummary {
 
   const Summary& numbers(size_t at) const { return numbers_[at]; }
   std::span<const uint64_t> hashes(size_t at) const { return hashes_[at]; }
+  const Sketch& sketch(size_t at) const { return sketches_[at]; }
   // Appends the rows kept, in no order. At least those that a list may need.
   void kept_rows(std::vector<RowRef>* out) const;
   uint64_t bytes() const;  // of this and all it has allocated, without chunks
@@ -63,6 +69,7 @@ class BaseSummary {
 
   std::vector<Summary> numbers_;
   std::vector<std::vector<uint64_t>> hashes_;  // rising, up to n + 1 each
+  std::vector<Sketch> sketches_;
   std::vector<Chunk*> kept_;
   uint32_t kept_rows_ = 0;
   uint32_t needed_rows_ = 0;  // that the last trim() left
@@ -81,6 +88,7 @@ struct BaseImage {
   bool any = false;  // a row was folded
   std::vector<Summary> numbers;
   std::vector<std::vector<uint64_t>> hashes;
+  std::vector<Sketch> sketches;
   RowsImage rows;
 
   // False if the bytes are not what encode_base() writes.

@@ -25,6 +25,14 @@ void divide_for_bits(BigUnsigned* value, int* exponent, uint64_t a, uint64_t b, 
   if (b != 1) *sticky |= value->divide(b) != 0;
 }
 
+void divide_for_bits(BigUnsigned* value, int* exponent, const BigUnsigned& divisor, int least_bits,
+                     bool* sticky) {
+  const int shift = std::max(0, least_bits + divisor.bits() - value->bits());
+  value->shift_left(shift);
+  *exponent -= shift;
+  *sticky = value->divide(divisor);
+}
+
 // floor(sqrt(q)) for q >= 2^126: a floating-point estimate, one Newton step, then exact steps.
 uint64_t integer_sqrt(uint128 q) {
   const double estimate = std::sqrt(static_cast<double>(q));
@@ -34,6 +42,18 @@ uint64_t integer_sqrt(uint128 q) {
   while (root * root > q) --root;
   while (root < ~uint64_t{0} && (root + 1) * (root + 1) <= q) ++root;
   return static_cast<uint64_t>(root);
+}
+
+// The double nearest to the root of a number of at least 130 bits, and a little more if `sticky`.
+double round_root(const BigUnsigned& value, int exponent, bool sticky, bool negative) {
+  // Keep 127 or 128 bits over an even exponent: the root then has 64 bits.
+  int drop = value.bits() - 128;
+  if ((exponent + drop) % 2 != 0) ++drop;
+  sticky |= value.any_bit_below(drop);
+  const uint128 square = static_cast<uint128>(value.word_at(drop + 64)) << 64 | value.word_at(drop);
+  const uint64_t root = integer_sqrt(square);
+  sticky |= static_cast<uint128>(root) * root != square;
+  return round_to_double(BigUnsigned({&root, 1}), sticky, (exponent + drop) / 2, negative);
 }
 
 }  // namespace
@@ -153,6 +173,86 @@ uint64_t BigUnsigned::divide(uint64_t divisor) {
   return remainder;
 }
 
+int BigUnsigned::strip() {
+  if (size_ == 0) return 0;
+  int limb = 0;
+  while (limbs_[limb] == 0) ++limb;
+  const int zeros = 64 * limb + std::countr_zero(limbs_[limb]);
+  const int words = (bits() - zeros + 63) / 64;
+  for (int i = 0; i < words; ++i) limbs_[i] = word_at(zeros + 64 * i);
+  size_ = words;
+  return zeros;
+}
+
+void BigUnsigned::add(const BigUnsigned& other) {
+  const int longest = std::max(size_, other.size_);
+  ASSERT(longest < kLimbs);
+  uint64_t carry = 0;
+  for (int i = 0; i < longest; ++i) {
+    const uint128 t = static_cast<uint128>(i < size_ ? limbs_[i] : 0) +
+                      (i < other.size_ ? other.limbs_[i] : 0) + carry;
+    limbs_[i] = static_cast<uint64_t>(t);
+    carry = static_cast<uint64_t>(t >> 64);
+  }
+  limbs_[longest] = carry;
+  size_ = longest + 1;
+  trim();
+}
+
+// Knuth, The Art of Computer Programming, volume 2, algorithm D.
+bool BigUnsigned::divide(BigUnsigned divisor) {
+  ASSERT(!divisor.is_zero());
+  if (divisor.size_ == 1) return divide(divisor.limbs_[0]) != 0;
+  if (less_than(divisor)) {
+    const bool rest = !is_zero();
+    size_ = 0;
+    return rest;
+  }
+  const int shift = std::countl_zero(divisor.limbs_[divisor.size_ - 1]);
+  divisor.shift_left(shift);
+  shift_left(shift);
+  ASSERT(size_ < kLimbs);
+  limbs_[size_] = 0;
+  BigUnsigned quotient;
+  quotient.size_ = size_ - divisor.size_ + 1;
+  for (int at = quotient.size_ - 1; at >= 0; --at) quotient.limbs_[at] = next_digit(divisor, at);
+  const bool rest = std::any_of(limbs_, limbs_ + divisor.size_, [](uint64_t l) { return l != 0; });
+  quotient.trim();
+  *this = quotient;
+  return rest;
+}
+
+// The digit of the quotient with weight 2^(64 × at); takes it times the divisor away.
+uint64_t BigUnsigned::next_digit(const BigUnsigned& divisor, int at) {
+  const int n = divisor.size_;
+  uint64_t* const part = limbs_ + at;
+  const uint64_t first = divisor.limbs_[n - 1];
+  const uint128 top = static_cast<uint128>(part[n]) << 64 | part[n - 1];
+  uint128 digit = top / first;
+  uint128 rest = top % first;
+  while (digit >> 64 != 0 || digit * divisor.limbs_[n - 2] > (rest << 64 | part[n - 2])) {
+    --digit;
+    rest += first;
+    if (rest >> 64 != 0) break;
+  }
+  uint64_t carry = 0, borrow = 0;
+  for (int i = 0; i <= n; ++i) {
+    const uint128 product = digit * (i < n ? divisor.limbs_[i] : 0) + carry;
+    carry = static_cast<uint64_t>(product >> 64);
+    const uint128 t = static_cast<uint128>(part[i]) - static_cast<uint64_t>(product) - borrow;
+    part[i] = static_cast<uint64_t>(t);
+    borrow = static_cast<uint64_t>(t >> 64) & 1;
+  }
+  if (borrow == 0) return static_cast<uint64_t>(digit);
+  carry = 0;  // one too many
+  for (int i = 0; i <= n; ++i) {
+    const uint128 t = static_cast<uint128>(part[i]) + (i < n ? divisor.limbs_[i] : 0) + carry;
+    part[i] = static_cast<uint64_t>(t);
+    carry = static_cast<uint64_t>(t >> 64);
+  }
+  return static_cast<uint64_t>(digit) - 1;
+}
+
 double round_to_double(const BigUnsigned& value, bool sticky, int exponent, bool negative) {
   const int bits = value.bits();
   // The weight of the last bit kept: 53 bits, fewer among the subnormals.
@@ -181,14 +281,21 @@ double round_sqrt_quotient(BigUnsigned value, int exponent, uint64_t a, uint64_t
   if (value.is_zero()) return 0.0;
   bool sticky = false;
   divide_for_bits(&value, &exponent, a, b, 130, &sticky);
-  // Keep 127 or 128 bits over an even exponent: the root then has 64 bits.
-  int drop = value.bits() - 128;
-  if ((exponent + drop) % 2 != 0) ++drop;
-  sticky |= value.any_bit_below(drop);
-  const uint128 square = static_cast<uint128>(value.word_at(drop + 64)) << 64 | value.word_at(drop);
-  const uint64_t root = integer_sqrt(square);
-  sticky |= static_cast<uint128>(root) * root != square;
-  return round_to_double(BigUnsigned({&root, 1}), sticky, (exponent + drop) / 2, false);
+  return round_root(value, exponent, sticky, false);
+}
+
+double round_ratio(BigUnsigned value, const BigUnsigned& divisor, int exponent, bool negative) {
+  bool sticky = false;
+  divide_for_bits(&value, &exponent, divisor, 66, &sticky);
+  return round_to_double(value, sticky, exponent, negative);
+}
+
+double round_sqrt_ratio(BigUnsigned value, const BigUnsigned& divisor, int exponent,
+                        bool negative) {
+  if (value.is_zero()) return 0.0;
+  bool sticky = false;
+  divide_for_bits(&value, &exponent, divisor, 130, &sticky);
+  return round_root(value, exponent, sticky, negative);
 }
 
 }  // namespace tidemill

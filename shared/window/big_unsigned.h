@@ -1,8 +1,9 @@
-// BigUnsigned: an unsigned integer of up to 5120 bits on the stack, with just the operations that
-// rounding an exact sum, mean, variance or standard deviation needs, and those roundings.
+// BigUnsigned: an unsigned integer of up to 14336 bits on the stack, with just the operations that
+// rounding an exact sum, mean, variance, standard deviation, skewness or kurtosis needs, and those
+// roundings.
 //
 // Only the limbs in use are ever touched, so small numbers are cheap. Exceeding the capacity is a
-// programmer's error: sums of doubles and of their squares, multiplied out, stay well below it.
+// programmer's error: what is made of sums of powers of doubles stays below it.
 #pragma once
 
 #include <algorithm>
@@ -13,7 +14,7 @@ namespace tidemill {
 
 class BigUnsigned {
  public:
-  static constexpr int kLimbs = 80;
+  static constexpr int kLimbs = 224;
 
   BigUnsigned() = default;
   BigUnsigned(const BigUnsigned& other) { *this = other; }
@@ -35,12 +36,17 @@ class BigUnsigned {
   bool less_than(const BigUnsigned& other) const;
 
   void shift_left(int by);
+  int strip();  // shifts out the zeros below the lowest set bit; their number
+  void add(const BigUnsigned& other);
   void multiply(uint64_t factor);
   void subtract(const BigUnsigned& other);  // other <= *this
   uint64_t divide(uint64_t divisor);        // leaves the quotient, returns the remainder
+  // Leaves the quotient; whether something remained. `divisor` is not 0.
+  bool divide(BigUnsigned divisor);
 
  private:
   void trim();
+  uint64_t next_digit(const BigUnsigned& divisor, int at);
 
   int size_ = 0;
   uint64_t limbs_[kLimbs];  // NOLINT: only [0, size_) is ever read
@@ -52,6 +58,10 @@ double round_to_double(const BigUnsigned& value, bool sticky, int exponent, bool
 
 // The double nearest to ±(value × 2^exponent / (a × b)); a and b are not 0.
 double round_quotient(BigUnsigned value, int exponent, uint64_t a, uint64_t b, bool negative);
+
+// The double nearest to ±(value × 2^exponent / divisor), which is not 0; and to ±√ of that.
+double round_ratio(BigUnsigned value, const BigUnsigned& divisor, int exponent, bool negative);
+double round_sqrt_ratio(BigUnsigned value, const BigUnsigned& divisor, int exponent, bool negative);
 
 // The double nearest to the square root of value × 2^exponent / (a × b).
 double round_sqrt_quotient(BigUnsigned value, int exponent, uint64_t a, uint64_t b);

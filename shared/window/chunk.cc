@@ -57,6 +57,8 @@ ChunkLayout::ChunkLayout(const TableSchema& schema)
         ++plain_bitmaps_;
         break;
       case ColumnType::kString:
+      case ColumnType::kBytes:
+      case ColumnType::kJson:
         has_strings_ = true;
         row_bytes_ += 4;
         break;
@@ -118,7 +120,7 @@ Chunk* ChunkLayout::reshape(Chunk* old, const Shape& shape, uint64_t* bytes) con
   for (uint32_t c = 0; c < types_.size(); ++c) {
     if (types_[c] == ColumnType::kBool) continue;
     const size_t width =
-        types_[c] == ColumnType::kInt32 || types_[c] == ColumnType::kString ? 4 : 8;
+        types_[c] == ColumnType::kInt32 || storage_of(types_[c]) == Storage::kStrings ? 4 : 8;
     std::memcpy(out->at(value_offset(*out, c)), old->at(value_offset(*old, c)), old->rows * width);
   }
   for (uint32_t b = 0; b < bitmaps(old->flags); ++b) {
@@ -159,6 +161,8 @@ void ChunkLayout::push(Chunk** chunk, const RowInput& row, uint64_t* bytes) cons
         c->store(offset + 4 * at, null ? 0 : static_cast<int32_t>(in.ints[row.row]));
         break;
       case ColumnType::kString:
+      case ColumnType::kBytes:
+      case ColumnType::kJson:
         c->store(offset + 4 * at, intern(c, i, null ? std::string_view() : in.string_at(row.row)));
         break;
       default:
@@ -176,7 +180,7 @@ void ChunkLayout::make_room(Chunk** chunk, const RowInput& row, uint64_t* bytes)
   for (uint32_t i = 0; i < types_.size(); ++i) {
     const bool null = row.columns[i].is_null(row.row);
     nulls |= null;
-    if (types_[i] == ColumnType::kString) {
+    if (storage_of(types_[i]) == Storage::kStrings) {
       text += 4 + (null ? 0 : row.columns[i].string_at(row.row).size());
     }
   }
@@ -293,7 +297,7 @@ Chunk* ChunkLayout::build(std::span<const RowRef> rows, uint64_t* bytes) const {
       shape.code = unit_for(shape.code, delta);
     }
     for (uint32_t c = 0; has_strings_ && c < types_.size(); ++c) {
-      if (types_[c] == ColumnType::kString) {
+      if (storage_of(types_[c]) == Storage::kStrings) {
         text += 4 + string_at(*rows[i].chunk, c, rows[i].row).size();
       }
     }
@@ -336,6 +340,8 @@ void ChunkLayout::build_column(std::span<const RowRef> rows, uint32_t column, Ch
         out->store(offset + 4 * i, from.load<uint32_t>(value_offset(from, column) + 4 * at));
         break;
       case ColumnType::kString:
+      case ColumnType::kBytes:
+      case ColumnType::kJson:
         out->rows = static_cast<uint8_t>(i);  // intern() looks at the rows before this one
         out->store(offset + 4 * i, intern(out, column, string_at(from, column, at)));
         break;
@@ -389,6 +395,8 @@ int ChunkLayout::compare_values(const RowRef& a, const RowRef& b, uint32_t colum
     case ColumnType::kBool:
       return static_cast<int>(bool_bits(*a.chunk, column) >> a.row & 1) -
              static_cast<int>(bool_bits(*b.chunk, column) >> b.row & 1);
+    case ColumnType::kBytes:
+    case ColumnType::kJson:
     case ColumnType::kString: {
       const int order =
           string_at(*a.chunk, column, a.row).compare(string_at(*b.chunk, column, b.row));

@@ -4,11 +4,34 @@
 #include <bit>
 
 #include "shared/base/assert.h"
+#include "shared/base/bytes_text.h"
+#include "shared/base/calendar.h"
 #include "shared/window/distinct_hashes.h"
+#include "shared/window/percentile_sketch.h"
 
 namespace tidemill {
 
-bool is_collection(Function function) { return function >= Function::kFirst; }
+bool is_collection(Function function) {
+  switch (function) {
+    case Function::kFirst:
+    case Function::kLast:
+    case Function::kFirstN:
+    case Function::kLastN:
+    case Function::kFirstDistinctN:
+    case Function::kLastDistinctN:
+    case Function::kCountDistinct:
+    case Function::kTopK:
+    case Function::kBottomK:
+    case Function::kApproxCountDistinct:
+    case Function::kApproxPercentile:
+    case Function::kTopKByFrequency:
+    case Function::kBottomKByFrequency:
+    case Function::kHistogram:
+      return true;
+    default:
+      return false;
+  }
+}
 
 CollectionSpec collection_of(const FeatureSpec& feature) {
   CollectionSpec out;
@@ -40,9 +63,23 @@ CollectionSpec collection_of(const FeatureSpec& feature) {
     case Function::kBottomK:
       out.kind = CollectionKind::kLeast;
       break;
-    default:
-      ASSERT(feature.function == Function::kCountDistinct);
+    case Function::kCountDistinct:
       out.kind = CollectionKind::kHashes;
+      break;
+    case Function::kApproxCountDistinct:
+      out.kind = CollectionKind::kRegisters;
+      break;
+    case Function::kApproxPercentile:
+      out.kind = CollectionKind::kBuckets;
+      out.n = feature.bound;
+      out.per_octave = buckets_per_octave(feature.relative_accuracy);
+      break;
+    default:
+      ASSERT(feature.function == Function::kHistogram ||
+             feature.function == Function::kTopKByFrequency ||
+             feature.function == Function::kBottomKByFrequency);
+      out.kind = CollectionKind::kCounts;
+      out.n = feature.bound;
   }
   if (out.by_time()) out.order = feature.order;
   return out;
@@ -58,7 +95,12 @@ uint64_t input_rows(const ChunkLayout& layout, const Chunk& chunk, int32_t colum
 ScalarValue scalar_at(const ChunkLayout& layout, const RowRef& row, uint32_t column) {
   switch (layout.type(column)) {
     case ColumnType::kString:
+    case ColumnType::kJson:
       return std::string(layout.string_at(*row.chunk, column, row.row));
+    case ColumnType::kBytes:
+      return bytes_text(layout.string_at(*row.chunk, column, row.row));
+    case ColumnType::kDate:
+      return date_text(layout.int_at(*row.chunk, column, row.row));
     case ColumnType::kDouble:
       return double_of_key(layout.number_at(*row.chunk, column, row.row));
     case ColumnType::kBool:
@@ -111,7 +153,7 @@ void ExtremeRows::reset(const ChunkLayout* layout, const CollectionSpec& spec) {
 }
 
 void ExtremeRows::add(const Chunk& chunk, uint64_t mask) {
-  if (layout_->type(column_) == ColumnType::kString) {
+  if (storage_of(layout_->type(column_)) == Storage::kStrings) {
     add_texts(chunk, mask);
   } else {
     add_numbers(chunk, mask);

@@ -1,5 +1,6 @@
-// What first, last, the lists and count_distinct ask of a set of rows; and the parts they are
-// answered with: rows in an order, the greatest or least values, the smallest distinct hashes.
+// What first, last, the lists, distinct counts, histograms and the approximate functions ask of a
+// set of rows; and the parts they are answered with: rows in an order, the greatest or least
+// values, the smallest distinct hashes.
 //
 // Every answer is a function of the multiset of rows. Rows that are equal in event time and in all
 // columns of `order` are told apart by the table's own order (ChunkLayout::compare), so which of
@@ -22,15 +23,22 @@ enum class CollectionKind : uint8_t {
   kGreatest,       // rows by value, greatest first
   kLeast,          // rows by value, least first
   kHashes,         // of distinct values
+  kCounts,         // of each value: ValueCounts
+  kRegisters,      // HyperLogLog
+  kBuckets,        // PercentileSketch
 };
 
 struct CollectionSpec {
   CollectionKind kind{};
   int32_t column = -1;
   int32_t filter = -1;  // -1: every row
-  uint32_t n = 1;       // the most rows; of kHashes the largest exact count
+  // The most rows; of kHashes the largest exact count, of kCounts the most values, of kRegisters
+  // the precision, of kBuckets the most of them.
+  uint32_t n = 1;
+  uint32_t per_octave = 0;  // of kBuckets
   std::vector<uint32_t> order;
 
+  bool is_sketch() const { return kind >= CollectionKind::kCounts; }
   bool by_time() const { return kind <= CollectionKind::kLastDistinct; }
   bool latest_first() const {
     return kind == CollectionKind::kLast || kind == CollectionKind::kLastDistinct;

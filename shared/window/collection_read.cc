@@ -52,11 +52,13 @@ const std::vector<RowRef>& CollectionReader::folded_rows() {
 
 FeatureValue CollectionReader::value(const FeatureSpec& feature, const TimeRange* range) {
   const CollectionSpec spec = collection_of(feature);
-  const bool counts = spec.kind == CollectionKind::kHashes;
+  const bool counts =
+      spec.kind == CollectionKind::kHashes || spec.kind == CollectionKind::kRegisters;
   if (log_ == nullptr || range == nullptr || spec.column < 0) {
     if (counts) return int64_t{0};
     return std::monostate();
   }
+  if (spec.is_sketch()) return sketch_value(feature, spec, *range);
   if (counts) return count_hashes(spec, *range, feature.lifetime);
   if (spec.by_time()) {
     take_by_time(spec, *range, feature.lifetime);
@@ -165,6 +167,21 @@ int64_t CollectionReader::count_hashes(const CollectionSpec& spec, const TimeRan
   return hashes_.count();
 }
 
+FeatureValue CollectionReader::sketch_value(const FeatureSpec& feature, const CollectionSpec& spec,
+                                            const TimeRange& range) {
+  Sketch sketch(spec);
+  const auto column = static_cast<uint32_t>(spec.column);
+  each_part(
+      spec, range,
+      [&](const Chunk& chunk, uint64_t mask) { sketch.add_rows(*layout_, chunk, mask, column); },
+      [&](const GroupCollection& group) { sketch.merge(*group.sketch); });
+  if (feature.lifetime && log_->base() != nullptr) {
+    sketch.merge(log_->base()->sketch(plan_->sketch_of(spec)));
+  }
+  sketch.finish();
+  return sketch.value(feature, layout_->type(column));
+}
+
 // What the group contributes; null: its rows are to be read.
 const GroupCollection* CollectionReader::cached(const ChunkGroup& group,
                                                 const CollectionSpec& spec) {
@@ -190,7 +207,15 @@ void CollectionReader::fill(const ChunkGroup& group, const CollectionSpec& spec,
   const auto column = static_cast<uint32_t>(spec.column);
   std::vector<RowRef> rows;
   std::vector<uint64_t> hashes;
-  if (spec.by_time()) {
+  std::unique_ptr<Sketch> sketch;
+  if (spec.is_sketch()) {
+    sketch = std::make_unique<Sketch>(spec);
+    for (const SealedChunk& sealed : group.chunks) {
+      const uint64_t mask = input_rows(*layout_, *sealed.chunk, spec.column, spec.filter);
+      sketch->add_rows(*layout_, *sealed.chunk, mask, column);
+    }
+    sketch->finish();
+  } else if (spec.by_time()) {
     RowStream stream;
     ValueSet seen;
     std::vector<RowRef> run;
@@ -215,10 +240,12 @@ void CollectionReader::fill(const ChunkGroup& group, const CollectionSpec& spec,
     extremes.finish(&rows);
   }
   out->known = true;
-  out->rows_instead = (rows.size() + hashes.size()) * 4 > row_count(group);
+  const size_t entries = rows.size() + hashes.size() + (sketch == nullptr ? 0 : sketch->size());
+  out->rows_instead = entries * 4 > row_count(group);
   if (out->rows_instead) return;
   out->rows.assign(rows.begin(), rows.end());
   out->hashes.assign(hashes.begin(), hashes.end());
+  out->sketch = std::move(sketch);
 }
 
 }  // namespace tidemill

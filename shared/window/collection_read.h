@@ -1,4 +1,5 @@
-// CollectionReader: first, last, lists and count_distinct of one key over one window after another.
+// CollectionReader: first, last, lists, distinct counts, histograms and approximate functions of
+// one key over one window after another.
 //
 // Rows in an order are walked from their end of the window, and no further than needed. What has to
 // look at every row (values, distinct values) takes groups of chunks that lie in the window as a
@@ -28,6 +29,8 @@ class CollectionReader {
   const std::vector<RowRef>& folded_rows();
   void take_by_time(const CollectionSpec& spec, const TimeRange& range, bool lifetime);
   void take_extremes(const CollectionSpec& spec, const TimeRange& range, bool lifetime);
+  FeatureValue sketch_value(const FeatureSpec& feature, const CollectionSpec& spec,
+                            const TimeRange& range);
   int64_t count_hashes(const CollectionSpec& spec, const TimeRange& range, bool lifetime);
   FeatureValue list_value(const FeatureSpec& feature, const CollectionSpec& spec) const;
   template <typename AddRows, typename AddGroup>

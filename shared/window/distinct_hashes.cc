@@ -13,8 +13,11 @@ namespace {
 constexpr size_t kLeastSlots = 64;
 constexpr int kBucketBits = 11;
 
-// The finalizer of MurmurHash3: a bijection.
-uint64_t mix_number(uint64_t x) {
+}  // namespace
+
+// The finalizer of MurmurHash3.
+uint64_t hash_of_number(int64_t number) {
+  auto x = static_cast<uint64_t>(number);
   x ^= x >> 33;
   x *= 0xff51afd7ed558ccdu;
   x ^= x >> 33;
@@ -22,13 +25,13 @@ uint64_t mix_number(uint64_t x) {
   return x ^ x >> 33;
 }
 
-}  // namespace
+uint64_t hash_of_text(std::string_view text) { return hash_bytes(text, 0); }
 
 uint64_t value_hash(const ChunkLayout& layout, const RowRef& row, uint32_t column) {
-  if (layout.type(column) == ColumnType::kString) {
-    return hash_bytes(layout.string_at(*row.chunk, column, row.row), 0);
+  if (storage_of(layout.type(column)) == Storage::kStrings) {
+    return hash_of_text(layout.string_at(*row.chunk, column, row.row));
   }
-  return mix_number(static_cast<uint64_t>(layout.number_at(*row.chunk, column, row.row)));
+  return hash_of_number(layout.number_at(*row.chunk, column, row.row));
 }
 
 void DistinctHashes::reset(uint32_t n) {
@@ -65,8 +68,7 @@ void DistinctHashes::add_rows(const ChunkLayout& layout, const Chunk& chunk, uin
                               uint32_t column) {
   if (layout.type(column) == ColumnType::kDouble) {
     const double* values = layout.doubles(chunk, column);
-    each_row(mask,
-             [&](uint32_t i) { add(mix_number(static_cast<uint64_t>(order_key(values[i])))); });
+    each_row(mask, [&](uint32_t i) { add(hash_of_number(order_key(values[i]))); });
   } else {
     each_row(mask, [&](uint32_t i) { add(value_hash(layout, {&chunk, i}, column)); });
   }

@@ -12,7 +12,10 @@
 
 namespace tidemill {
 
-// 64 bits of a value that is not null. Numbers are mixed bijectively, so only strings can collide.
+// 64 bits of a value that is not null: of a number (ChunkLayout::number_at()) or of a text. Numbers
+// are mixed bijectively, so only texts can collide.
+uint64_t hash_of_number(int64_t number);
+uint64_t hash_of_text(std::string_view text);
 uint64_t value_hash(const ChunkLayout& layout, const RowRef& row, uint32_t column);
 
 class DistinctHashes {

@@ -7,30 +7,14 @@
 #include <limits>
 
 #include "shared/base/mutation.h"
+#include "shared/window/double_parts.h"
 
 namespace tidemill {
 namespace {
 
 using uint128 = unsigned __int128;
 
-constexpr uint64_t kFractionMask = (uint64_t{1} << 52) - 1;
 constexpr int kRoomBits = 190;  // a magnitude of so many bits fits 192 signed bits with room to add
-
-// A finite double as ±mantissa × 2^exponent.
-struct Parts {
-  uint64_t mantissa;
-  int exponent;
-  bool negative;
-  bool finite;
-};
-
-Parts parts_of(double x) {
-  const auto bits = std::bit_cast<uint64_t>(x);
-  const int biased = static_cast<int>(bits >> 52 & 0x7ff);
-  const uint64_t fraction = bits & kFractionMask;
-  return {biased == 0 ? fraction : fraction | (uint64_t{1} << 52), std::max(biased, 1) - 1075,
-          (bits >> 63) != 0, biased != 0x7ff};
-}
 
 int bits_of(uint64_t l0, uint64_t l1, uint64_t l2) {
   if (l2 != 0) return 192 - std::countl_zero(l2);
@@ -107,7 +91,7 @@ ExactSum::~ExactSum() {
 
 void ExactSum::add(double x) {
   if (mutated(Mutation::kOrderDependentSum)) return add_plain(x);
-  const Parts p = parts_of(x);
+  const DoubleParts p = parts_of(x);
   flags_ |= kAnyAddend;
   if (!p.finite) {
     flags_ |= std::isnan(x) ? kNan : p.negative ? kMinusInfinity : kPlusInfinity;
@@ -119,7 +103,7 @@ void ExactSum::add(double x) {
 
 void ExactSum::add_square(double x) {
   if (mutated(Mutation::kOrderDependentSum)) return add_plain(x * x);
-  const Parts p = parts_of(x);
+  const DoubleParts p = parts_of(x);
   flags_ |= kAnyAddend | kNotMinusZero;
   if (!p.finite) {
     flags_ |= std::isnan(x) ? kNan : kPlusInfinity;

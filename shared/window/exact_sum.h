@@ -34,6 +34,13 @@ class ExactSum {
   double rounded() const;
   double mean(uint64_t count) const;        // sum / count, rounded once; count is not 0
   std::optional<int64_t> as_int64() const;  // of a sum of integers; none if out of range
+  // ±value × 2^exponent, of a finite sum.
+  struct Magnitude {
+    BigUnsigned value;
+    int exponent = 0;
+    bool negative = false;
+  };
+  Magnitude magnitude() const;
   size_t heap_bytes() const { return wide() ? kWideLimbs * sizeof(uint64_t) : 0; }
 
   // As bytes (docs/formats/image.md): equal sums make equal bytes, however they were added up.
@@ -70,12 +77,6 @@ class ExactSum {
   // 2^62 doubles, or squares of doubles, are below 2 to this power.
   static constexpr int kMostBits = 1024 + 62;
   static constexpr int kMostSquareBits = 2048 + 62;
-  struct Magnitude {
-    BigUnsigned value;
-    int exponent = 0;
-    bool negative = false;
-  };
-
   bool wide() const { return (flags_ & kWide) != 0; }
   uint64_t* wide_limbs() const { return reinterpret_cast<uint64_t*>(limbs_[0]); }
   bool is_zero() const { return (limbs_[0] | limbs_[1] | limbs_[2]) == 0; }
@@ -86,7 +87,6 @@ class ExactSum {
   bool rescale(int exponent);
   void widen();
   void add_wide(bool negative, uint64_t l0, uint64_t l1, uint64_t l2, int exponent);
-  Magnitude magnitude() const;
   static void align(Magnitude* scaled_squares, const Magnitude& sum, BigUnsigned* square);
   static bool spread(const ExactSum& sum, const ExactSum& squares, uint64_t count,
                      Magnitude* numerator);

@@ -15,23 +15,16 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
 #include "shared/base/bytes.h"
 #include "shared/base/result.h"
+#include "shared/window/feature_value.h"
 #include "shared/window/table_schema.h"
 
 namespace tidemill {
 
 class RowBlockView;
-
-// One value of a column: never null within a list.
-using ScalarValue = std::variant<int64_t, double, bool, std::string>;
-using ListValue = std::vector<ScalarValue>;
-
-// A feature's value: null, or the type the feature declares, or a list of that.
-using FeatureValue = std::variant<std::monostate, int64_t, double, bool, std::string, ListValue>;
 
 struct WindowStats {
   uint64_t rows = 0;          // held in memory now

@@ -88,6 +88,8 @@ void put_column(const ChunkLayout& layout, std::span<const RowRef> rows, uint32_
       for (const RowRef& row : rows) out->put(layout.doubles(*row.chunk, column)[row.row]);
       break;
     case ColumnType::kString:
+    case ColumnType::kBytes:
+    case ColumnType::kJson:
       put_strings(layout, rows, column, out);
       break;
     case ColumnType::kInt32:
@@ -153,6 +155,8 @@ bool RowsImage::decode_column(ByteReader* in, ColumnType type, Storage* storage)
       column.doubles = storage->doubles.data();
       break;
     }
+    case ColumnType::kBytes:
+    case ColumnType::kJson:
     case ColumnType::kString: {
       uint32_t end = 0;
       for (size_t i = 0; i < rows && in->ok(); ++i) {

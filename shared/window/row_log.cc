@@ -57,6 +57,7 @@ uint64_t cache_bytes(const CollectionCache& cache) {
   for (const GroupCollection& collection : *cache) {
     bytes += collection.rows.capacity() * sizeof(RowRef);
     bytes += collection.hashes.capacity() * sizeof(uint64_t);
+    if (collection.sketch != nullptr) bytes += sizeof(Sketch) + collection.sketch->heap_bytes();
   }
   return bytes;
 }

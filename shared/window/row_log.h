@@ -19,6 +19,7 @@
 #include "shared/window/base_summary.h"
 #include "shared/window/chunk.h"
 #include "shared/window/partition_state.h"
+#include "shared/window/sketch.h"
 #include "shared/window/summary.h"
 
 namespace tidemill {
@@ -39,6 +40,7 @@ struct GroupCollection {
   bool rows_instead = false;  // it would hardly be smaller than the rows themselves
   std::vector<RowRef> rows;   // in the order of the list
   std::vector<uint64_t> hashes;
+  std::unique_ptr<const Sketch> sketch;
 };
 
 // By number of the collection; null until the first read.

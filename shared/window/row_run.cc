@@ -74,7 +74,7 @@ uint8_t* RowRunWriter::put_columns(const RowBlockView& block, uint32_t row, uint
     if (column.type == ColumnType::kDouble) {
       std::memcpy(at, &column.doubles[row], sizeof(double));
       at += sizeof(double);
-    } else if (column.type == ColumnType::kString) {
+    } else if (storage_of(column.type) == Storage::kStrings) {
       const std::string_view text = column.string_at(row);
       at = put_varint(text.size(), at);
       if (!text.empty()) std::memcpy(at, text.data(), text.size());
@@ -92,7 +92,7 @@ void RowRunWriter::add(const RowBlockView& block, uint32_t row) {
       kVarintBytes + sizeof(TimeUs) + layout_.null_bit_bytes + kVarintBytes * layout_.types.size();
   for (const RowBlockColumn& column : block.columns()) {
     nulls |= column.is_null(row);
-    if (column.type == ColumnType::kString) room += column.string_at(row).size();
+    if (storage_of(column.type) == Storage::kStrings) room += column.string_at(row).size();
   }
   if (bytes_.size() < size_ + room) bytes_.resize(2 * (size_ + room));
   uint8_t* at = bytes_.data() + size_;
@@ -188,7 +188,7 @@ bool RowRunReader::take_columns() {
     }
     uint64_t coded;
     if (!take_varint(&coded)) return false;
-    if (type != ColumnType::kString) {
+    if (storage_of(type) != Storage::kStrings) {
       cell.number = unzigzag(coded);
       if (type == ColumnType::kInt32 && cell.number != static_cast<int32_t>(cell.number)) {
         return fail();

@@ -4,11 +4,105 @@
 #include <bit>
 
 #include "shared/base/assert.h"
+#include "shared/base/calendar.h"
+#include "shared/window/decay.h"
+#include "shared/window/double_parts.h"
+#include "shared/window/moments.h"
 
 namespace tidemill {
 namespace {
 
 constexpr uint64_t kMostFoldedRows = uint64_t{1} << 62;  // room to add any number of live ones
+
+using uint128 = unsigned __int128;
+
+// Adds the third and fourth power of ±magnitude × 2^exponent.
+void add_powers(bool negative, uint64_t magnitude, int exponent, Families families, WideSums* out) {
+  const uint128 square = static_cast<uint128>(magnitude) * magnitude;
+  const auto low = static_cast<uint64_t>(square);
+  const auto high = static_cast<uint64_t>(square >> 64);
+  if ((families & kCubes) != 0) {
+    const uint128 first = static_cast<uint128>(low) * magnitude;
+    const uint128 second = static_cast<uint128>(high) * magnitude + (first >> 64);
+    const uint64_t cube[] = {static_cast<uint64_t>(first), static_cast<uint64_t>(second),
+                             static_cast<uint64_t>(second >> 64)};
+    out->cubes.add(negative, cube, int64_t{3} * exponent);
+  }
+  if ((families & kFourths) == 0) return;
+  const uint128 mixed = static_cast<uint128>(low) * high;
+  const uint128 lowest = static_cast<uint128>(low) * low;
+  const uint128 middle = (lowest >> 64) + 2 * static_cast<uint128>(static_cast<uint64_t>(mixed));
+  const uint128 top = static_cast<uint128>(high) * high + 2 * (mixed >> 64) + (middle >> 64);
+  const uint64_t fourth[] = {static_cast<uint64_t>(lowest), static_cast<uint64_t>(middle),
+                             static_cast<uint64_t>(top), static_cast<uint64_t>(top >> 64)};
+  out->fourths.add(false, fourth, int64_t{4} * exponent);
+}
+
+// Adds ±magnitude × 2^exponent × growth.
+void add_decayed(bool negative, uint64_t magnitude, int exponent, const Growth& growth,
+                 WideSum* out) {
+  const uint128 product = static_cast<uint128>(magnitude) * growth.factor;
+  const uint64_t words[] = {static_cast<uint64_t>(product), static_cast<uint64_t>(product >> 64)};
+  out->add(negative, words, exponent + growth.exponent);
+}
+
+// Of the row's value in the families of wide sums; `time` is the row's.
+void add_wide(double x, TimeUs time, DurationUs half_life, Families families, WideSums* out) {
+  const DoubleParts p = parts_of(x);
+  if ((families & kDecayed) != 0) out->decayed.note(x);
+  if (!p.finite || p.mantissa == 0) return;
+  if ((families & (kCubes | kFourths)) != 0) {
+    add_powers(p.negative, p.mantissa, p.exponent, families, out);
+  }
+  if ((families & kDecayed) != 0) {
+    add_decayed(p.negative, p.mantissa, p.exponent, growth_at(time, half_life), &out->decayed);
+  }
+}
+
+void add_wide(int64_t x, TimeUs time, DurationUs half_life, Families families, WideSums* out) {
+  const uint64_t magnitude = x < 0 ? -static_cast<uint64_t>(x) : static_cast<uint64_t>(x);
+  if ((families & kDecayed) != 0) out->decayed.note_integer();
+  if (x == 0) return;
+  if ((families & (kCubes | kFourths)) != 0) add_powers(x < 0, magnitude, 0, families, out);
+  if ((families & kDecayed) != 0) {
+    add_decayed(x < 0, magnitude, 0, growth_at(time, half_life), &out->decayed);
+  }
+}
+
+WideSums& wide_of(Summary* summary) {
+  if (summary->wide == nullptr) summary->wide = std::make_unique<WideSums>();
+  return *summary->wide;
+}
+
+const WideSums& wide_of(const Summary& summary) {
+  static const WideSums kZero;
+  return summary.wide == nullptr ? kZero : *summary.wide;
+}
+
+// Calls add(row number, value) for rows in `mask`; without a column, or with one that is not for
+// arithmetic, the value is 1.
+template <typename Add>
+void each_number(const ChunkLayout& layout, const Chunk& chunk, uint64_t mask, int32_t column,
+                 bool ones, Add&& add) {
+  const auto at = static_cast<uint32_t>(column);
+  if (ones) {
+    each_row(mask, [&](uint32_t i) { add(i, int64_t{1}); });
+  } else if (layout.type(at) == ColumnType::kDouble) {
+    const double* values = layout.doubles(chunk, at);
+    each_row(mask, [&](uint32_t i) { add(i, values[i]); });
+  } else {
+    each_row(mask, [&](uint32_t i) { add(i, layout.number_at(chunk, at, i)); });
+  }
+}
+
+void accumulate_wide(const ChunkLayout& layout, const Chunk& chunk, uint64_t mask,
+                     const SummaryInput& input, Families families, Summary* out) {
+  if (mask == 0) return;
+  WideSums& wide = wide_of(out);
+  each_number(layout, chunk, mask, input.column, input.ones, [&](uint32_t i, auto x) {
+    add_wide(x, chunk.time(i), input.half_life, families, &wide);
+  });
+}
 
 void accumulate_doubles(const double* values, uint64_t mask, Families families, Summary* out) {
   if ((families & kSums) != 0) each_row(mask, [&](uint32_t i) { out->sum.add(values[i]); });
@@ -44,13 +138,42 @@ FeatureValue sum_value(const FeatureSpec& feature, ColumnType type, const ExactS
   return *whole;
 }
 
+FeatureValue shape_value(const FeatureSpec& feature, const Summary& summary) {
+  const Function function = feature.function;
+  const uint64_t n = summary.count;
+  const bool sample = function == Function::kSkew || function == Function::kKurtosis;
+  const PowerSums sums{n, summary.sum, summary.squares, wide_of(summary).cubes};
+  if (function == Function::kSkew || function == Function::kSkewPop) {
+    if (sample && n < 3) return std::monostate();
+    return skewness(sums, sample);
+  }
+  if (sample && n < 4) return std::monostate();
+  return kurtosis(sums, wide_of(summary).fourths, sample);
+}
+
+FeatureValue decayed_value(const FeatureSpec& feature, const Summary& summary, __int128 end) {
+  const Growth back = shrinking_at(end, feature.half_life);
+  return wide_of(summary).decayed.scaled(back.factor, -back.exponent);
+}
+
 FeatureValue extreme_value(ColumnType type, int64_t extreme) {
   if (type == ColumnType::kDouble) return double_of_key(extreme);
   if (type == ColumnType::kBool) return extreme != 0;
+  if (type == ColumnType::kDate) return date_text(extreme);
   return extreme;
 }
 
 }  // namespace
+
+SummaryInput summary_input_of(const FeatureSpec& feature) {
+  SummaryInput out{std::max(feature.column, -1), std::max(feature.filter, -1)};
+  if (feature.function == Function::kDecayedSum) out.half_life = feature.half_life;
+  if (feature.function == Function::kDecayedCount) {
+    out.half_life = feature.half_life;
+    out.ones = true;
+  }
+  return out;
+}
 
 void Summary::merge(const Summary& other, Families families) {
   if ((families & kCounts) != 0) count += other.count;
@@ -61,6 +184,11 @@ void Summary::merge(const Summary& other, Families families) {
     greatest = std::max(greatest, other.greatest);
   }
   have |= families;
+  if ((families & kWide) == 0 || other.wide == nullptr) return;
+  WideSums& sums = wide_of(this);
+  if ((families & kCubes) != 0) sums.cubes.merge(other.wide->cubes);
+  if ((families & kFourths) != 0) sums.fourths.merge(other.wide->fourths);
+  if ((families & kDecayed) != 0) sums.decayed.merge(other.wide->decayed);
 }
 
 void encode_summary(const Summary& summary, Families families, ByteWriter* out) {
@@ -71,6 +199,8 @@ void encode_summary(const Summary& summary, Families families, ByteWriter* out) 
     out->put(summary.least);
     out->put(summary.greatest);
   }
+  if ((families & kCubes) != 0) wide_of(summary).cubes.encode(out);
+  if ((families & kFourths) != 0) wide_of(summary).fourths.encode(out);
 }
 
 bool decode_summary(ByteReader* in, Families families, Summary* out) {
@@ -84,6 +214,8 @@ bool decode_summary(ByteReader* in, Families families, Summary* out) {
     out->least = in->get<int64_t>();
     out->greatest = in->get<int64_t>();
   }
+  if ((families & kCubes) != 0 && !WideSum::decode(in, 3, &wide_of(out).cubes)) return false;
+  if ((families & kFourths) != 0 && !WideSum::decode(in, 4, &wide_of(out).fourths)) return false;
   if (!in->ok()) return false;
   return (families & kSquares) == 0 || ExactSum::possible(out->sum, out->squares, out->count);
 }
@@ -103,6 +235,15 @@ Families families_of(Function function) {
     case Function::kStddevPop:
     case Function::kStddevSamp:
       return kCounts | kSums | kSquares;
+    case Function::kSkew:
+    case Function::kSkewPop:
+      return kCounts | kSums | kSquares | kCubes;
+    case Function::kKurtosis:
+    case Function::kKurtosisPop:
+      return kCounts | kSums | kSquares | kCubes | kFourths;
+    case Function::kDecayedSum:
+    case Function::kDecayedCount:
+      return kCounts | kDecayed;
     default:  // collections (collection.h)
       ASSERT(false);
   }
@@ -115,10 +256,13 @@ void accumulate(const ChunkLayout& layout, const Chunk& chunk, uint64_t mask,
   const auto column = static_cast<uint32_t>(input.column);
   if (input.column >= 0) mask &= layout.valid_bits(chunk, column);
   if ((families & kCounts) != 0) out->count += static_cast<uint64_t>(std::popcount(mask));
-  if (input.column < 0 || (families & ~kCounts) == 0) return;
+  if ((families & ~kCounts) == 0) return;
+  const bool numbers = input.column >= 0 && storage_of(layout.type(column)) != Storage::kStrings;
+  if ((families & kWide) != 0 && (numbers || input.ones)) {
+    accumulate_wide(layout, chunk, mask, input, families, out);
+  }
+  if (!numbers || (families & ~(kCounts | kWide)) == 0) return;
   switch (layout.type(column)) {
-    case ColumnType::kString:
-      return;
     case ColumnType::kDouble:
       return accumulate_doubles(layout.doubles(chunk, column), mask, families, out);
     case ColumnType::kBool: {
@@ -132,10 +276,17 @@ void accumulate(const ChunkLayout& layout, const Chunk& chunk, uint64_t mask,
   }
 }
 
-FeatureValue feature_value(const FeatureSpec& feature, ColumnType type, const Summary& summary) {
+FeatureValue feature_value(const FeatureSpec& feature, ColumnType type, const Summary& summary,
+                           __int128 end) {
   const uint64_t n = summary.count;
   if (feature.function == Function::kCount) return static_cast<int64_t>(n);
-  if (n == 0 || feature.column < 0 || type == ColumnType::kString) return std::monostate();
+  if (feature.function == Function::kDecayedCount) {
+    if (n == 0) return 0.0;
+    return decayed_value(feature, summary, end);
+  }
+  if (n == 0 || feature.column < 0 || storage_of(type) == Storage::kStrings) {
+    return std::monostate();
+  }
   const bool sample =
       feature.function == Function::kVarSamp || feature.function == Function::kStddevSamp;
   if (sample && n == 1) return std::monostate();
@@ -152,6 +303,13 @@ FeatureValue feature_value(const FeatureSpec& feature, ColumnType type, const Su
     case Function::kVarPop:
     case Function::kVarSamp:
       return ExactSum::variance(summary.sum, summary.squares, n, divisor);
+    case Function::kSkew:
+    case Function::kSkewPop:
+    case Function::kKurtosis:
+    case Function::kKurtosisPop:
+      return shape_value(feature, summary);
+    case Function::kDecayedSum:
+      return decayed_value(feature, summary, end);
     default:
       return ExactSum::stddev(summary.sum, summary.squares, n, divisor);
   }

@@ -1,13 +1,15 @@
-// Summary: what the aggregate functions need to know of a set of rows for one input, a (column,
-// filter) pair. Merging is exact and commutative. Kept of full chunks and groups of chunks, and
-// computed on the fly at the edges of a window.
+// Summary: what the aggregate functions need to know of a set of rows for one input: a (column,
+// filter) pair, and a half-life for values that decay. Merging is exact and commutative. Kept of
+// full chunks and groups of chunks, and computed on the fly at the edges of a window.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 #include "shared/window/chunk.h"
 #include "shared/window/exact_sum.h"
 #include "shared/window/partition_state.h"
+#include "shared/window/wide_sum.h"
 
 namespace tidemill {
 
@@ -17,11 +19,30 @@ inline constexpr Families kCounts = 1;
 inline constexpr Families kSums = 2;
 inline constexpr Families kSquares = 4;
 inline constexpr Families kExtremes = 8;
+inline constexpr Families kCubes = 16;
+inline constexpr Families kFourths = 32;
+inline constexpr Families kDecayed = 64;
+inline constexpr Families kWide = kCubes | kFourths | kDecayed;
 
 struct SummaryInput {
-  int32_t column = -1;  // -1: the row itself
-  int32_t filter = -1;  // -1: every row
+  int32_t column = -1;       // -1: the row itself
+  int32_t filter = -1;       // -1: every row
+  DurationUs half_life = 0;  // over 0: only counts and decayed sums are asked for
+  bool ones = false;         // every value counts 1
   friend bool operator==(const SummaryInput&, const SummaryInput&) = default;
+};
+
+SummaryInput summary_input_of(const FeatureSpec& feature);
+
+// Sums that few ask for.
+struct WideSums {
+  WideSum cubes;
+  WideSum fourths;
+  WideSum decayed;  // to time 0 (decay.h)
+
+  size_t heap_bytes() const {
+    return sizeof(WideSums) + cubes.heap_bytes() + fourths.heap_bytes() + decayed.heap_bytes();
+  }
 };
 
 struct Summary {
@@ -30,10 +51,13 @@ struct Summary {
   int64_t greatest = INT64_MIN;
   ExactSum sum;
   ExactSum squares;
+  std::unique_ptr<WideSums> wide;  // null: all of them are 0
   Families have = 0;
 
   void merge(const Summary& other, Families families);
-  size_t heap_bytes() const { return sum.heap_bytes() + squares.heap_bytes(); }
+  size_t heap_bytes() const {
+    return sum.heap_bytes() + squares.heap_bytes() + (wide == nullptr ? 0 : wide->heap_bytes());
+  }
 };
 
 // The asked families as bytes, and back (docs/formats/image.md). A summary of outside bytes is
@@ -48,7 +72,9 @@ Families families_of(Function function);
 void accumulate(const ChunkLayout& layout, const Chunk& chunk, uint64_t mask,
                 const SummaryInput& input, Families families, Summary* out);
 
-// The value of `feature` over the rows summarised, whose input column has type `type`.
-FeatureValue feature_value(const FeatureSpec& feature, ColumnType type, const Summary& summary);
+// The value of `feature` over the rows summarised, whose input column has type `type`, in a window
+// that ends at `end`.
+FeatureValue feature_value(const FeatureSpec& feature, ColumnType type, const Summary& summary,
+                           __int128 end);
 
 }  // namespace tidemill

@@ -23,6 +23,8 @@ uint64_t schema_hash(const std::vector<TableSchema>& schemas) {
       out.put(feature.column);
       out.put(feature.filter);
       out.put(feature.n);
+      out.put(feature.bound);
+      out.put(feature.relative_accuracy);
       out.put(static_cast<uint32_t>(feature.order.size()));
       for (const uint32_t column : feature.order) out.put(column);
     }

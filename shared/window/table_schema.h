@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "shared/base/time.h"
+#include "shared/base/time_zone.h"
 #include "shared/columns/row_block.h"
+#include "shared/window/feature_value.h"
 
 namespace tidemill {
 
@@ -31,22 +33,59 @@ enum class Function : uint8_t {  // numbers as in proto/plan.proto
   kCountDistinct = 16,
   kTopK = 17,
   kBottomK = 18,
+  kSkew = 19,
+  kKurtosis = 20,
+  kApproxCountDistinct = 21,
+  kApproxPercentile = 22,
+  kTopKByFrequency = 23,
+  kBottomKByFrequency = 24,
+  kHistogram = 25,
+  kDecayedSum = 26,
+  kSkewPop = 27,
+  kKurtosisPop = 28,
+  kDecayedCount = 29,
 };
 
 enum class Closed : uint8_t { kRight = 1, kLeft = 2, kBoth = 3, kNeither = 4 };
+
+// Where tumbling and hopping windows end: at multiples of `every`.
+struct WindowSteps {
+  enum class Unit : uint8_t {  // numbers as in proto/plan.proto
+    kMicros = 1,               // since the epoch
+    kDays = 2,                 // from midnight in the zone, counted from 1970-01-01
+    kWeeks = 3,                // from Monday, counted from 1970-01-05
+    kMonths = 4,               // from the first, counted from 1970-01
+  };
+  Unit unit{};
+  int64_t every = 0;   // units
+  int64_t window = 0;  // units; of kWeeks days; 0 if lifetime
+  TimeZone zone;
+};
 
 struct FeatureSpec {
   std::string name;
   Function function{};
   int32_t column = -1;    // of the table; -1: the row itself
   int32_t filter = -1;    // of the table; -1: every row
-  DurationUs window = 0;  // 0 if lifetime
+  DurationUs window = 0;  // 0 if lifetime; of steps by days and months the longest
   DurationUs offset = 0;
   Closed closed = Closed::kRight;
   ColumnType type{};  // of the value, or of the list's elements
   bool list = false;
-  uint32_t n = 0;         // longest list; of kCountDistinct the largest exact count
-  bool lifetime = false;  // everything up to as_of - offset
+  bool map = false;  // a map of values of `type`
+  // Longest list; of kCountDistinct the largest exact count, of kApproxCountDistinct its precision.
+  uint32_t n = 0;
+  // Of kHistogram and k*ByFrequency the most values that are counted, of kApproxPercentile the most
+  // buckets.
+  uint32_t bound = 0;
+  uint32_t percentile = 0;         // of kApproxPercentile: in millionths
+  uint32_t relative_accuracy = 0;  // of kApproxPercentile: in millionths
+  DurationUs half_life = 0;        // of kDecayed*
+  bool lifetime = false;           // everything up to as_of - offset
+  DurationUs gap = 0;              // over 0: a session, of `window` at most
+  // Null: a window ends at as_of - offset. If not, at the last of these at or before that.
+  std::shared_ptr<const WindowSteps> steps;
+  FeatureValue otherwise;  // what it is instead of null
   // Columns of the table that order rows of one event time (docs/semantics.md).
   std::vector<uint32_t> order;
 };
@@ -55,7 +94,7 @@ struct FeatureSpec {
 // that arrives before horizon - retention is too late for the view.
 struct TableView {
   uint32_t view = 0;              // number in the plan
-  DurationUs retention = 0;       // its longest window + offset
+  DurationUs retention = 0;       // how far before as_of its features look, at most
   bool lifetime = false;          // it has a lifetime window: nothing is too late
   std::vector<uint32_t> filters;  // empty: every row
 };
@@ -66,7 +105,7 @@ struct TableSchema {
   std::vector<ColumnType> key_types;
   std::vector<ColumnType> columns;
   uint32_t filters = 0;
-  DurationUs retention = 0;  // longest window + offset of the table's features
+  DurationUs retention = 0;  // how far before as_of the table's features look, at most
   // Rows before horizon - retention are folded into the key's base summary if a feature needs them:
   std::vector<FeatureSpec> lifetime;  // those with a lifetime window
   std::vector<TableView> views;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "shared/base/assert.h"
+#include "shared/window/decay.h"
 
 namespace tidemill {
 
@@ -11,20 +12,25 @@ void WindowReader::read(const LogContext& context, const RowLog* log,
                         InputRegistry* registry, std::vector<FeatureValue>* out) {
   layout_ = &context.layout;
   stats_ = context.stats;
+  sessions_.begin(layout_, log, as_of);
   plan(features, as_of, registry);
   if (log != nullptr) summarise(*log, context.base);
   collections_.begin(context, log, registry);
   out->clear();
   for (size_t i = 0; i < features.size(); ++i) {
-    const FeatureSpec& feature = *features[i];
-    if (is_collection(feature.function)) {
-      out->push_back(collect(feature, as_of));
-      continue;
-    }
-    const ColumnType type = feature.column < 0 ? ColumnType::kInt64
-                                               : layout_->type(static_cast<size_t>(feature.column));
-    out->push_back(feature_value(feature, type, aggregates_[aggregate_of_[i]].summary));
+    out->push_back(value_of(*features[i], aggregate_of_[i], as_of));
+    const FeatureValue& otherwise = features[i]->otherwise;
+    if (!is_null(otherwise) && is_null(out->back())) out->back() = otherwise;
   }
+}
+
+FeatureValue WindowReader::value_of(const FeatureSpec& feature, size_t aggregate, TimeUs as_of) {
+  if (is_collection(feature.function)) return collect(feature, as_of);
+  const ColumnType type = feature.column < 0 ? ColumnType::kInt64
+                                             : layout_->type(static_cast<size_t>(feature.column));
+  const Aggregate& over = aggregates_[aggregate];
+  const Wide end = over.end - (includes_end(feature) ? 1 : 0);
+  return feature_value(feature, type, over.summary, end);
 }
 
 void WindowReader::summarise(const RowLog& log, const BasePlan* base) {
@@ -45,7 +51,7 @@ void WindowReader::summarise(const RowLog& log, const BasePlan* base) {
 FeatureValue WindowReader::collect(const FeatureSpec& feature, TimeUs as_of) {
   ASSERT(feature.column < static_cast<int32_t>(layout_->columns()));
   ASSERT(feature.filter < static_cast<int32_t>(layout_->filters()));
-  const Bounds bounds = bounds_of(feature, as_of);
+  const WindowBounds bounds = bounds_of(feature, as_of);
   const Wide first = std::max<Wide>(bounds.begin, kMinTime);
   const Wide last = std::min<Wide>(bounds.end - 1, kMaxTime);
   if (first > last) return collections_.value(feature, nullptr);
@@ -56,7 +62,7 @@ FeatureValue WindowReader::collect(const FeatureSpec& feature, TimeUs as_of) {
 size_t WindowReader::input_of(const FeatureSpec& feature, InputRegistry* registry) {
   ASSERT(feature.column < static_cast<int32_t>(layout_->columns()));
   ASSERT(feature.filter < static_cast<int32_t>(layout_->filters()));
-  const SummaryInput what{std::max(feature.column, -1), std::max(feature.filter, -1)};
+  const SummaryInput what = summary_input_of(feature);
   for (size_t i = 0; i < inputs_.size(); ++i) {
     if (inputs_[i].what == what) return i;
   }
@@ -64,13 +70,13 @@ size_t WindowReader::input_of(const FeatureSpec& feature, InputRegistry* registr
   return inputs_.size() - 1;
 }
 
-WindowReader::Bounds WindowReader::bounds_of(const FeatureSpec& feature, TimeUs as_of) {
-  const bool left_closed = feature.closed == Closed::kLeft || feature.closed == Closed::kBoth;
-  const bool right_closed = feature.closed == Closed::kRight || feature.closed == Closed::kBoth;
-  const Wide edge = static_cast<Wide>(as_of) - feature.offset;
-  const Wide begin =
-      feature.lifetime ? Wide{kMinTime} : edge - feature.window + (left_closed ? 0 : 1);
-  return {begin, std::max(begin, edge + (right_closed ? 1 : 0))};
+WindowBounds WindowReader::bounds_of(const FeatureSpec& feature, TimeUs as_of) {
+  WindowBounds out = feature.gap > 0 ? sessions_.bounds(feature) : window_bounds(feature, as_of);
+  if (feature.half_life > 0) {
+    const Wide end = out.end - (includes_end(feature) ? 1 : 0);
+    out.begin = std::min(out.end, std::max(out.begin, end - kMostHalfLives * feature.half_life));
+  }
+  return out;
 }
 
 void WindowReader::plan(std::span<const FeatureSpec* const> features, TimeUs as_of,
@@ -84,7 +90,7 @@ void WindowReader::plan(std::span<const FeatureSpec* const> features, TimeUs as_
       continue;
     }
     const size_t input = input_of(*feature, registry);
-    const Bounds window = bounds_of(*feature, as_of);
+    const WindowBounds window = bounds_of(*feature, as_of);
     size_t a = 0;
     const auto same = [&](const Aggregate& other) {
       return other.input == input && other.begin == window.begin && other.end == window.end &&

@@ -12,6 +12,7 @@
 #include "shared/window/collection_read.h"
 #include "shared/window/input_registry.h"
 #include "shared/window/row_log.h"
+#include "shared/window/session_read.h"
 
 namespace tidemill {
 
@@ -37,15 +38,13 @@ class WindowReader {
     Families families;
     Summary summary;
   };
-  struct Bounds {
-    Wide begin, end;  // half-open
-  };
   struct Segment {
     TimeUs first, last;  // inclusive
     bool empty;          // outside of int64
   };
 
-  static Bounds bounds_of(const FeatureSpec& feature, TimeUs as_of);
+  WindowBounds bounds_of(const FeatureSpec& feature, TimeUs as_of);
+  FeatureValue value_of(const FeatureSpec& feature, size_t aggregate, TimeUs as_of);
   void plan(std::span<const FeatureSpec* const> features, TimeUs as_of, InputRegistry* registry);
   size_t input_of(const FeatureSpec& feature, InputRegistry* registry);
   void summarise(const RowLog& log, const BasePlan* base);
@@ -68,6 +67,7 @@ class WindowReader {
   std::vector<Families> needs_;    // by segment and input
   std::vector<Summary> partials_;  // by segment and input
   CollectionReader collections_;
+  SessionReader sessions_;
 };
 
 }  // namespace tidemill

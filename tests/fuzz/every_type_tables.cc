@@ -9,6 +9,25 @@ namespace {
 
 constexpr TimeUs kStart = 1'522'540'800'000'000;  // 2018-04-01
 
+template <typename Add>
+void add_sketches(int32_t column, ColumnType type, const Add& add,
+                  std::vector<FeatureSpec>* features) {
+  add(Function::kApproxCountDistinct, column, ColumnType::kInt64);
+  features->back().n = 4;
+  add(Function::kHistogram, column, ColumnType::kInt64);
+  features->back().map = true;
+  features->back().bound = 2;
+  const Storage storage = storage_of(type);
+  if (storage == Storage::kBits || storage == Storage::kStrings) return;
+  add(Function::kSkew, column, ColumnType::kDouble);
+  add(Function::kKurtosis, column, ColumnType::kDouble);
+  if (type == ColumnType::kTimestamp || type == ColumnType::kDate) return;
+  add(Function::kApproxPercentile, column, ColumnType::kDouble);
+  features->back().bound = 16;
+  features->back().relative_accuracy = 10'000;
+  features->back().percentile = 500'000;
+}
+
 std::vector<FeatureSpec> features_of(const TableSchema& schema) {
   std::vector<FeatureSpec> features;
   const auto add = [&](Function function, int32_t column, ColumnType type) {
@@ -31,6 +50,7 @@ std::vector<FeatureSpec> features_of(const TableSchema& schema) {
       features.back().n = 3;
       features.back().order = {static_cast<uint32_t>(c)};
     }
+    add_sketches(column, type, add, &features);
     if (type == ColumnType::kBool || type == ColumnType::kString) continue;
     add(Function::kMin, column, type);
     add(Function::kMax, column, type);

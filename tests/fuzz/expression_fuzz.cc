@@ -7,10 +7,10 @@
 namespace tidemill::fuzz {
 namespace {
 
-const std::vector<NamedColumn> kSchema = {{"b", proto::BOOL},          {"i", proto::INT32},
-                                          {"n", proto::INT64},         {"x", proto::DOUBLE},
-                                          {"s", proto::STRING},        {"t", proto::TIMESTAMP},
-                                          {"Odd \"name", proto::INT64}};
+const std::vector<NamedColumn> kSchema = {
+    {"b", proto::BOOL},   {"i", proto::INT32},         {"n", proto::INT64}, {"x", proto::DOUBLE},
+    {"s", proto::STRING}, {"t", proto::TIMESTAMP},     {"d", proto::DATE},  {"z", proto::BYTES},
+    {"p", proto::JSON},   {"Odd \"name", proto::INT64}};
 
 Column column_of(ColumnType type, size_t at) {
   Column column;
@@ -26,8 +26,20 @@ Column column_of(ColumnType type, size_t at) {
     case ColumnType::kString:
       column.strings = {"12", "", "2018-04-01T00:00:00Z", ""};
       break;
+    case ColumnType::kBytes:
+      column.strings = {std::string_view("\0\xff", 2), "", "bytes", ""};
+      break;
+    case ColumnType::kJson:
+      column.strings = {R"({"a": [1, {"b": "x\u00e9"}], "s": "t"})", "[]", "null", ""};
+      break;
+    case ColumnType::kDate:
+      column.ints = {-2440588, 0, 2145031948, 0};
+      break;
     case ColumnType::kInt32:
       column.ints = {INT32_MIN, 0, 7, 0};
+      break;
+    case ColumnType::kTimestamp:
+      column.ints = {-62135596800000000, static_cast<int64_t>(at), 253402300799999999, 0};
       break;
     default:
       column.ints = {INT64_MIN, static_cast<int64_t>(at), INT64_MAX, 0};

@@ -109,6 +109,34 @@ class WithoutClusterTest(Case):
         run = self.run_and_expect(USAGE, "validate", "/no/such/job.yaml")
         self.assertIn("/no/such/job.yaml", run.stderr)
 
+    def test_a_training_set(self):
+        job = self.file("job.yaml", JOB)
+        Path(job.parent, "a.csv").write_text(EVENTS + "6,nonsense,7,1,4.0,0\n")
+        spine = self.file("spine.csv", "label,event_time,customer_id\nx,2018-04-01T12:00:00Z,7\n")
+        out = Path(spine.parent, "out.csv")
+        run = self.run_and_expect(OK, "training-set", "--job", job, "--spine", spine, "--out", out)
+        self.assertEqual(out.read_text().splitlines()[1], "x,2018-04-01T12:00:00Z,7,2,3,5.5")
+        self.assertIn("1 record was not used", run.stderr)
+        self.assertEqual(run.stdout, "")
+        report = json.loads(self.run_and_expect(
+            OK, "--json", "training-set", "--job", job, "--spine", spine, "--out", out,
+            "--service", "model").stdout)
+        self.assertEqual((report["rows"], report["unused"][0]["count"]), (1, 1))
+        spine.write_text("event_time,customer_id\nyesterday,7\n")
+        kept = out.read_text()
+        run = self.run_and_expect(USAGE, "training-set", "--job", job, "--spine", spine, "--out", out)
+        self.assertIn("spine.csv:2: column 'event_time'", run.stderr)
+        self.assertEqual(out.read_text(), kept)
+        self.assertEqual(sorted(p.name for p in out.parent.iterdir()), ["out.csv", "spine.csv"])
+
+    def test_sql(self):
+        job = self.file("job.yaml", JOB)
+        Path(job.parent, "a.csv").write_text(EVENTS)
+        for dialect in ("postgres", "duckdb", "spark"):
+            run = self.run_and_expect(OK, "sql", "--job", job, "--dialect", dialect, "--spine", "s")
+            self.assertIn("customer__amount_mean_1d", run.stdout)
+        self.run_and_expect(USAGE, "sql", "--job", job, "--dialect", "mysql", "--spine", "s")
+
     def test_down_without_a_cluster(self):
         with tempfile.TemporaryDirectory() as directory:
             run = self.run_and_expect(FAILED, "down", "--dir", directory)

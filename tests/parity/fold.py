@@ -13,10 +13,15 @@ rows of smaller offset count, no others.
 
 import bisect
 import datetime
+import functools
 import json
 import math
 import struct
+import zoneinfo
 from dataclasses import dataclass, field
+from fractions import Fraction
+
+import fold_values
 
 US_PER_SECOND = 1_000_000
 MINUTE = 60 * US_PER_SECOND
@@ -208,7 +213,10 @@ def _finite(value):
 @dataclass(frozen=True)
 class Feature:
     """One (aggregation, window). `column` None counts rows; `window` None is a lifetime window. `n`
-    is the parameter of the functions that have one: n, k, exact_up_to."""
+    is the parameter of the functions that have one: n, k, exact_up_to. `every` and `zone` (an IANA
+    name) make it a tumbling or hopping window: durations as a job writes them, `window` too. With
+    `gap` it is a session, of `window` at most. `default` is what it is instead of null.
+    `bound` is max_values or max_buckets; `percentile` and `accuracy` are fractions."""
 
     name: str
     function: str
@@ -217,13 +225,37 @@ class Feature:
     offset: int = 0
     closed: str = "right"
     n: int = 0
+    every: str = None
+    zone: str = "UTC"
+    gap: int = None
+    default: object = None
+    bound: int = 0
+    counts: bool = False
+    percentile: Fraction = None
+    accuracy: Fraction = None
+    half_life: int = None
 
 
-def aggregation(name, function, column, windows, offset="0s", closed="right", n=0):
+def stepped(name, function, column, windows, every, zone="UTC", offset="0s", closed="left", n=0,
+            default=None):
+    """Features of one aggregation with `every`, named as a job names them."""
+    return [Feature(f"{name}_{w}", function, column, None if w == "lifetime" else w,
+                    parse_duration(offset), closed, n, every, zone, default=default)
+            for w in windows]
+
+
+def session(name, function, column, gap, max_length, offset="0s", closed="right", n=0,
+            default=None):
+    """The session feature of one aggregation."""
+    return Feature(f"{name}_session", function, column, parse_duration(max_length),
+                   parse_duration(offset), closed, n, gap=parse_duration(gap), default=default)
+
+
+def aggregation(name, function, column, windows, offset="0s", closed="right", n=0, **others):
     """Features of one aggregation: named <name>_<window>, as a job names them."""
     return [Feature(f"{name}_{w}", function, column,
                     None if w == "lifetime" else parse_duration(w), parse_duration(offset), closed,
-                    n) for w in windows]
+                    n, **others) for w in windows]
 
 
 def order_of(features, order_by=()):
@@ -245,24 +277,110 @@ def window_bounds(times, feature, as_of):
     high = as_of - feature.offset
     include_low = feature.closed in ("left", "both")
     include_high = feature.closed in ("right", "both")
-    if feature.window is None:
-        begin = 0
-    else:
+    low = None
+    if feature.gap is not None:
+        return session_bounds(times, feature, high, include_high)
+    if feature.every is not None:
+        low, high = stepped_window(feature, high)
+    elif feature.window is not None:
         low = high - feature.window
+    begin = 0
+    if low is not None:
         begin = bisect.bisect_left(times, low) if include_low else bisect.bisect_right(times, low)
     end = bisect.bisect_right(times, high) if include_high else bisect.bisect_left(times, high)
     return begin, max(begin, end)
 
 
+def session_bounds(times, feature, high, include_high):
+    """Walks back from the last row at or before `high`, row by row."""
+    end = bisect.bisect_right(times, high) if include_high else bisect.bisect_left(times, high)
+    if end == 0 or high - times[end - 1] > feature.gap:
+        return end, end
+    last = times[end - 1]
+    begin = end - 1
+    while (begin > 0 and times[begin] - times[begin - 1] <= feature.gap
+           and last - times[begin - 1] <= feature.window):
+        begin -= 1
+    return begin, end
+
+
+def stepped_window(feature, time):
+    """The ends of the last window that is complete at `time`; the first None if it has none."""
+    count, unit = _split_duration(feature.every)
+    if unit not in ("d", "w", "mo"):
+        end = time - time % parse_duration(feature.every)
+        return (None if feature.window is None else end - parse_duration(feature.window)), end
+    zone = zoneinfo.ZoneInfo(feature.zone)
+    day = (EPOCH + time * ONE_US).astimezone(zone).date() + datetime.timedelta(days=1)
+    while not _is_boundary(day, count, unit) or start_of_day(day, zone) > time:
+        day -= datetime.timedelta(days=1)
+    if feature.window is None:
+        return None, start_of_day(day, zone)
+    length, length_unit = _split_duration(feature.window)
+    if length_unit == "mo":
+        months = day.year * 12 + day.month - 1 - length
+        first = datetime.date(months // 12, months % 12 + 1, 1)
+    else:
+        first = day - datetime.timedelta(days=length * (7 if length_unit == "w" else 1))
+    return start_of_day(first, zone), start_of_day(day, zone)
+
+
+def _split_duration(text):
+    digits = text.rstrip("abcdefghijklmnopqrstuvwxyz")
+    return int(digits), text[len(digits):]
+
+
+def _is_boundary(day, count, unit):
+    if unit == "d":
+        return (day - datetime.date(1970, 1, 1)).days % count == 0
+    if unit == "w":
+        return (day - datetime.date(1970, 1, 5)).days % (7 * count) == 0
+    return day.day == 1 and ((day.year - 1970) * 12 + day.month - 1) % count == 0
+
+
+@functools.lru_cache(maxsize=65536)
+def start_of_day(day, zone):
+    """The first instant at which clocks in the zone show midnight of the day, or something later."""
+    midnight = datetime.datetime(day.year, day.month, day.day)
+
+    def utc(fold):
+        local = midnight.replace(tzinfo=zone, fold=fold)
+        return (midnight - local.utcoffset()).replace(tzinfo=datetime.timezone.utc)
+
+    shown = [t for t in (utc(0), utc(1))
+             if t.astimezone(zone).replace(tzinfo=None) == midnight]
+    if shown:
+        return (min(shown) - EPOCH) // ONE_US
+    # Clocks were put forward over it: find when, to the microsecond.
+    low, high = sorted(((t - EPOCH) // ONE_US for t in (utc(0), utc(1))))
+    while low + 1 < high:
+        middle = (low + high) // 2
+        shows = (EPOCH + middle * ONE_US).astimezone(zone).replace(tzinfo=None)
+        low, high = (low, middle) if shows >= midnight else (middle, high)
+    return high
+
+
 def fold_feature(log, feature, scale, as_of, vector=None):
     """The feature's value, folded from its rows one by one."""
-    counts = feature.function in ("count", "count_distinct")
+    value = _fold(log, feature, scale, as_of, vector)
+    return feature.default if value is None else value
+
+
+def _fold(log, feature, scale, as_of, vector):
+    zero = ZEROS.get(feature.function)
     if log is None:
-        return 0 if counts else None
-    begin, end = window_bounds(log.times, feature, as_of)
-    rows = range(begin, end)
-    if vector is not None:
-        rows = [i for i in rows if log.offsets[i] < vector[log.partitions[i]]]
+        return zero
+    if vector is None or feature.gap is None:
+        begin, end = window_bounds(log.times, feature, as_of)
+        rows = range(begin, end)
+        if vector is not None:
+            rows = [i for i in rows if log.offsets[i] < vector[log.partitions[i]]]
+    else:  # where a session begins depends on the rows that count
+        known = [i for i, (s, o) in enumerate(zip(log.partitions, log.offsets)) if o < vector[s]]
+        begin, end = window_bounds([log.times[i] for i in known], feature, as_of)
+        rows = known[begin:end]
+    if feature.half_life is not None:
+        return _fold_decayed(log, feature, scale, window_end(feature, as_of), rows)
     if feature.column is None:
         return len(rows)
     # Functions that compute take integers, those that choose take the values themselves.
@@ -273,10 +391,48 @@ def fold_feature(log, feature, scale, as_of, vector=None):
         return len(values)
     if feature.function == "count_distinct":
         return count_distinct(values, feature.n)
+    if feature.function == "approx_count_distinct":
+        return fold_values.approx_count_distinct(values, feature.n)
     if not values:
         return None
+    if feature.function == "approx_percentile":
+        return fold_values.approx_percentile(values, feature.percentile, feature.accuracy,
+                                             feature.bound, order_key)
+    if feature.function in FREQUENCIES:
+        return fold_values.frequencies(values, feature.function, feature.n, feature.bound,
+                                       feature.counts, order_key)
     return FUNCTIONS[feature.function](values, scale) if computes else (
         CHOICES[feature.function](values, feature.n))
+
+
+# What is not null over an empty window.
+ZEROS = {"count": 0, "count_distinct": 0, "approx_count_distinct": 0, "decayed_count": 0.0}
+FREQUENCIES = ("histogram", "top_k_by_frequency", "bottom_k_by_frequency")
+
+
+def window_end(feature, as_of):
+    high = as_of - feature.offset
+    return high if feature.every is None else stepped_window(feature, high)[1]
+
+
+def _fold_decayed(log, feature, scale, end, rows):
+    oldest = end - fold_values.MOST_HALF_LIVES * feature.half_life
+    rows = [i for i in rows if log.times[i] >= oldest]
+    column = None
+    if feature.column is not None:
+        column = log.scaled[feature.column]
+        rows = [i for i in rows if column[i] is not None]
+    times = [log.times[i] for i in rows]
+    if feature.function == "decayed_count":
+        return fold_values.decayed(times, [1] * len(rows), end, feature.half_life)
+    if not rows:
+        return None
+    values = [column[i] for i in rows]
+    whole = total(values)
+    if isinstance(whole, float):  # as IEEE 754 says of a sum
+        return whole
+    exact = [Fraction(int(v), scale.denominator) for v in values]
+    return fold_values.decayed(times, exact, end, feature.half_life)
 
 
 def divide(numerator, denominator):
@@ -364,7 +520,21 @@ def _variance(sample, root):
     return fold
 
 
+def _shape(function, sample):
+    def fold(values, scale):
+        if not all(_finite(v) for v in values):
+            least = (3 if function is fold_values.skewness else 4) if sample else 1
+            return math.nan if len(values) >= least else None
+        return function([Fraction(int(v)) for v in values], sample)  # whatever the scale
+
+    return fold
+
+
 FUNCTIONS = {
+    "skew": _shape(fold_values.skewness, True),
+    "skew_pop": _shape(fold_values.skewness, False),
+    "kurtosis": _shape(fold_values.kurtosis, True),
+    "kurtosis_pop": _shape(fold_values.kurtosis, False),
     "sum": fold_sum,
     "mean": fold_mean,
     "min": _pick(min),
@@ -423,15 +593,26 @@ def bits(value):
     """A value as something that is equal only if it is equal bit for bit, type included."""
     if isinstance(value, list):
         return "list", *map(bits, value)
+    if isinstance(value, dict):
+        return "dict", *((bits(key), bits(of_key)) for key, of_key in value.items())
     if isinstance(value, float):
         return "nan" if math.isnan(value) else struct.pack("<d", value)
     return (type(value).__name__, value)
+
+
+def _as_key(key):
+    if isinstance(key, str):
+        return key
+    key = as_json(key)
+    return key if isinstance(key, str) else json.dumps(key)
 
 
 def as_json(value):
     """A value as a store answers it: NaN and infinities are strings."""
     if isinstance(value, list):
         return [as_json(element) for element in value]
+    if isinstance(value, dict):
+        return {_as_key(key): as_json(of_key) for key, of_key in value.items()}
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     return value

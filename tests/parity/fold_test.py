@@ -1,5 +1,6 @@
 """The fold against formulas of other people: the statistics module, fractions, high precision."""
 
+import datetime
 import decimal
 import fractions
 import math
@@ -7,6 +8,7 @@ import random
 import statistics
 import tempfile
 import unittest
+import zoneinfo
 from pathlib import Path
 
 import fold
@@ -90,6 +92,76 @@ class WindowTest(unittest.TestCase):
         [feature] = fold.aggregation("count", "count", None, ["lifetime"], "7d")
         self.assertEqual((feature.name, feature.window, feature.offset),
                          ("count_lifetime", None, 7 * fold.DAY))
+
+
+class WindowKindsTest(unittest.TestCase):
+    """The examples of docs/semantics.md, and changes of clocks that are on record."""
+
+    def value(self, rows, feature, as_of):
+        view = view_of([(fold.parse_time(t), "k", x) for t, x in rows])
+        return view.fold("k", [feature], fold.parse_time(as_of))[0]
+
+    def test_a_day_of_23_hours(self):
+        rows = [("2018-03-24T23:30:00Z", 1.0), ("2018-03-25T21:59:59Z", 2.0),
+                ("2018-03-25T22:00:00Z", 4.0)]
+        for closed, expected in (("left", [None, 3.0, 3.0, 4.0]),
+                                 ("right", [None, 7.0, 7.0, None])):
+            [day] = fold.stepped("s", "sum", "x", ["1d"], "1d", "Europe/Berlin", closed=closed)
+            self.assertEqual([self.value(rows, day, t) for t in (
+                "2018-03-25T21:59:59Z", "2018-03-25T22:00:00Z", "2018-03-26T21:59:59.999999Z",
+                "2018-03-26T22:00:00Z")], expected, closed)
+
+    def test_hours_weeks_and_months(self):
+        rows = [("2018-03-31T22:30:00Z", 1.0), ("2018-04-01T21:59:00Z", 2.0),
+                ("2018-04-02T00:00:00Z", 4.0)]
+        for every, window, zone, as_of, expected in (
+                ("1w", "1w", "Europe/Berlin", "2018-04-01T21:59:59Z", None),
+                ("1w", "7d", "Europe/Berlin", "2018-04-01T22:00:00Z", 3.0),
+                ("1w", "7d", "Europe/Berlin", "2018-04-08T22:00:00Z", 4.0),
+                ("1mo", "1mo", "Europe/Berlin", "2018-04-30T21:59:59Z", None),
+                ("1mo", "1mo", "Europe/Berlin", "2018-04-30T22:00:00Z", 7.0),
+                ("1mo", "2mo", "UTC", "2018-04-15T00:00:00Z", 1.0),
+                ("1h", "1h", "UTC", "2018-03-31T23:59:59Z", 1.0),
+                ("1h", "lifetime", "UTC", "2018-04-02T00:59:59Z", 3.0)):
+            [feature] = fold.stepped("s", "sum", "x", [window], every, zone)
+            self.assertEqual(self.value(rows, feature, as_of), expected, (every, window, as_of))
+
+    def test_days_without_and_with_two_midnights(self):
+        for day, zone, expected in (
+                ((2018, 11, 4), "America/Sao_Paulo", "2018-11-04T03:00:00Z"),
+                ((2018, 2, 18), "America/Sao_Paulo", "2018-02-18T03:00:00Z"),
+                ((2018, 11, 4), "America/Havana", "2018-11-04T04:00:00Z"),
+                ((2011, 12, 30), "Pacific/Apia", "2011-12-30T10:00:00Z"),
+                ((2011, 12, 31), "Pacific/Apia", "2011-12-30T10:00:00Z")):
+            start = fold.start_of_day(datetime.date(*day), zoneinfo.ZoneInfo(zone))
+            self.assertEqual(fold.format_time(start), expected, (day, zone))
+
+    def test_sessions(self):
+        rows = [(f"2018-04-01T{t}Z", 1.0) for t in ("10:00:00", "10:30:00", "11:00:00",
+                                                   "11:30:01")]
+        for longest, closed, as_of, expected in (
+                ("1d", "right", "11:00:00", 3), ("1d", "right", "11:30:00", 3),
+                ("1d", "right", "11:30:00.000001", 0), ("1d", "right", "11:30:01", 1),
+                ("45m", "right", "11:00:00", 2), ("30m", "right", "11:00:00", 2),
+                ("1d", "left", "11:00:00", 2), ("1d", "right", "09:00:00", 0)):
+            feature = fold.session("s", "count", None, "30m", longest, closed=closed)
+            self.assertEqual(self.value(rows, feature, f"2018-04-01T{as_of}Z"), expected,
+                             (longest, closed, as_of))
+
+    def test_a_session_is_of_the_rows_that_count(self):
+        view = view_of([(1, "k", 1.0), (2, "k", 1.0), (3, "k", 1.0)])
+        feature = fold.Feature("s", "count", None, 100, gap=1)
+        self.assertEqual(view.fold("k", [feature], 3), [3])
+        self.assertEqual(view.fold("k", [feature], 3, [2]), [2])
+        view = view_of([(1, "k", 1.0), (2, "k", 1.0), (3, "k", 1.0)], where=lambda i: i != 1)
+        self.assertEqual(view.fold("k", [feature], 3), [1])
+
+    def test_a_default_stands_for_null_alone(self):
+        rows = [("2018-04-01T10:00:00Z", 0.0)]
+        feature = fold.Feature("d", "sum", "x", fold.HOUR, default=-1.0)
+        self.assertEqual(self.value(rows, feature, "2018-04-01T10:30:00Z"), 0.0)
+        self.assertEqual(self.value(rows, feature, "2018-04-01T11:30:00Z"), -1.0)
+        self.assertEqual(view_of([]).fold("nobody", [feature], 0), [-1.0])
 
 
 class ChoosingTest(unittest.TestCase):

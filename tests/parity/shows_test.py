@@ -8,6 +8,8 @@ import show_generated_days
 import show_kafka
 import show_savepoint
 import show_source_changed
+import show_training_set
+import show_window_kinds
 from cluster import QUICK
 
 
@@ -31,8 +33,17 @@ class ShowsTest(unittest.TestCase):
     def test_savepoint(self):
         self.assertEqual(show_savepoint.main(["--quick"] if QUICK else []), 0)
 
+    def test_window_kinds(self):
+        arguments = ["--events=3000", "--customers=15", "--moments=20"] if QUICK else []
+        self.assertEqual(show_window_kinds.main(arguments), 0)
+
     def test_source_changed(self):
         self.assertEqual(show_source_changed.main([]), 0)
+
+    def test_training_set(self):
+        # All rows, in minutes: tests/parity/show_training_set.py --rows 0
+        rows = 20_000 if QUICK else 40_000
+        self.assertEqual(show_training_set.main([f"--rows={rows}"]), 0)
 
 
 if __name__ == "__main__":

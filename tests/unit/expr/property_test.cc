@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "shared/expr/casts.h"
 #include "shared/expr/check.h"
 #include "shared/expr/evaluator.h"
 #include "shared/expr/parser.h"

@@ -186,6 +186,7 @@ TEST(House, TheNetworkAndTheLogAreFenced) {
   expect_no_include("^librdkafka/", all, {"shared/kafka/"}, "librdkafka is for shared/kafka");
   expect_no_include("^(curl/|pugixml)", all, {"shared/snapshot/s3_"}, "S3 is for shared/snapshot");
   expect_no_include("^(spdlog|fmt)/", all, {"shared/obs/"}, "log with shared/obs/log.h");
+  expect_no_include("^absl/time", all, {"shared/base/time_zone.cc"}, "use TimeZone");
   expect_no_include("^zlib", all, {"shared/source/gzip_text.cc"}, "read with FileText");
 }
 

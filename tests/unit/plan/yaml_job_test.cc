@@ -4,6 +4,7 @@
 #include <rapidcheck/gtest.h>
 
 #include "shared/base/time.h"
+#include "shared/plan/plan.h"
 #include "tests/unit/plan/job_files.h"
 
 namespace tidemill {
@@ -182,6 +183,50 @@ views:
   }
   EXPECT_EQ(features[6].function(), proto::Feature::VAR_SAMP);
   EXPECT_EQ(features[7].function(), proto::Feature::STDDEV_SAMP);
+}
+
+TEST(YamlJob, ReadsFunctionsWithSeveralParameters) {
+  const proto::JobPlan plan = compiled(with_views(R"(
+views:
+  v:
+    source: tx
+    entity: [customer_id]
+    aggregations:
+      - {function: skew, column: amount, windows: [1h]}
+      - {function: kurtosis_pop, column: transaction_id, windows: [1h]}
+      - {function: histogram, column: terminal_id, windows: [lifetime]}
+      - {function: top_k_by_frequency, k: 3, max_values: 50, column: is_fraud, windows: [1h]}
+      - {function: bottom_k_by_frequency, k: 3, counts: true, column: terminal_id, windows: [1h]}
+      - {function: approx_count_distinct, column: terminal_id, windows: [1h]}
+      - {function: approx_percentile, percentile: 0.99, column: amount, windows: [1h]}
+      - {function: decayed_sum, half_life: 7d, column: amount, windows: [30d]}
+      - {function: decayed_count, half_life: 90s, windows: [30d]}
+)"));
+  const auto& f = plan.views(0).features();
+  ASSERT_EQ(f.size(), 9);
+  EXPECT_EQ(f[0].function(), proto::Feature::SKEW);
+  EXPECT_EQ(f[0].type(), proto::DOUBLE);
+  EXPECT_EQ(f[1].type(), proto::DOUBLE);
+  EXPECT_TRUE(f[2].map() && !f[2].list());
+  EXPECT_EQ(f[2].key_type(), proto::STRING);
+  EXPECT_EQ(f[2].type(), proto::INT64);
+  EXPECT_EQ(f[2].bound(), 1000u);
+  EXPECT_TRUE(f[3].list() && !f[3].map());
+  EXPECT_EQ(f[3].type(), proto::BOOL);
+  EXPECT_EQ(f[3].n(), 3u);
+  EXPECT_EQ(f[3].bound(), 50u);
+  EXPECT_TRUE(f[4].map() && !f[4].list());
+  EXPECT_EQ(f[4].bound(), 10'000u);
+  EXPECT_EQ(f[5].n(), 12u);
+  EXPECT_EQ(f[6].percentile(), 990'000u);
+  EXPECT_EQ(f[6].relative_accuracy(), 10'000u);
+  EXPECT_EQ(f[6].bound(), 1024u);
+  EXPECT_EQ(f[7].half_life_us(), 7 * kMicrosPerDay);
+  EXPECT_EQ(f[8].column(), -1);
+  EXPECT_EQ(f[8].type(), proto::DOUBLE);
+  const auto checked = Plan::from_proto(plan);
+  ASSERT_TRUE(checked.ok()) << checked.error().message();
+  EXPECT_EQ((*checked)->views()[0].features[6].percentile, 990'000u);
 }
 
 TEST(YamlJob, ReadsFunctionsWithParameters) {

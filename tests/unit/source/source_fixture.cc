@@ -20,6 +20,8 @@ std::string value_text(const Column& column, size_t row) {
       std::snprintf(text, sizeof(text), "%.17g", column.doubles[row]);
       return text;
     case ColumnType::kString:
+    case ColumnType::kBytes:
+    case ColumnType::kJson:
       return "'" + std::string(column.strings[row]) + "'";
     case ColumnType::kTimestamp:
       return format_timestamp(column.ints[row]);

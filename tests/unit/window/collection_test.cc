@@ -196,7 +196,7 @@ RC_GTEST_PROP(CollectionCaches, ChangeNothing, ()) {
   for (int i = 0; i < 300; ++i) late.push_back(rows[random() % rows.size()]);
   const DurationUs longest = rows.back().time - kStart + 1;
   std::vector<FeatureSpec> features = random_features(30, schema, longest, &random);
-  std::erase_if(features, [](const FeatureSpec& f) { return f.function < Function::kFirst; });
+  std::erase_if(features, [](const FeatureSpec& f) { return !is_collection(f.function); });
   for (FeatureSpec& f : features) {
     if (random() % 2 == 0) f.window = longest + 1;
   }

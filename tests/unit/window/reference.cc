@@ -1,12 +1,15 @@
 #include "tests/unit/window/reference.h"
 
 #include <bit>
+#include <boost/multiprecision/cpp_bin_float.hpp>
 #include <boost/multiprecision/cpp_int.hpp>
 #include <cmath>
 #include <limits>
 #include <set>
 
 #include "shared/base/hash.h"
+#include "tests/unit/window/reference_sketches.h"
+#include "tests/unit/window/reference_windows.h"
 
 namespace tidemill::testing {
 namespace {
@@ -85,6 +88,64 @@ double variance_of(const std::vector<Big>& values, bool sample, bool root) {
   return root ? round_root(numerator, denominator) : round_square_ratio(numerator, denominator);
 }
 
+// Skewness and excess kurtosis from sums of powers of count × (x - mean).
+double shape_of(const std::vector<Big>& values, Function function) {
+  const Big n = values.size();
+  const Big sum = sum_of(values);
+  Big second = 0, third = 0, fourth = 0;
+  for (const Big& x : values) {
+    const Big d = n * x - sum;
+    second += d * d;
+    third += d * d * d;
+    fourth += d * d * d * d;
+  }
+  if (second == 0) return 0.0;
+  if (function == Function::kSkew || function == Function::kSkewPop) {
+    Big numerator = n * third * third, denominator = second * second * second;
+    if (function == Function::kSkew) {
+      numerator *= n * (n - 1);
+      denominator *= (n - 2) * (n - 2);
+    }
+    if (numerator == 0) return 0.0;
+    const double root = round_root(numerator << (2 * kScale), denominator);
+    return third < 0 ? -root : root;
+  }
+  Big denominator = second * second;
+  Big numerator = n * fourth - 3 * denominator;
+  if (function == Function::kKurtosis) {
+    numerator = (n - 1) * ((n + 1) * numerator + 6 * denominator);
+    denominator *= (n - 2) * (n - 3);
+  }
+  return numerator == 0 ? 0.0 : round_ratio(numerator << kScale, denominator);
+}
+
+// 2^(r / length) in units of 2^-63, to the nearest.
+Big growth_of(int64_t r, int64_t length) {
+  using Float = boost::multiprecision::number<boost::multiprecision::cpp_bin_float<100>>;
+  const Float factor = pow(Float(2), Float(r) / Float(length));
+  return Big(floor(factor * pow(Float(2), 63) + Float(0.5)));
+}
+
+// The sum of values, each in units of 2^-kScale, that have decayed from their times to `end`.
+double decayed_of(const std::vector<std::pair<TimeUs, Big>>& values, __int128 end, int64_t length) {
+  const auto split = [&](__int128 time, Big* factor) {
+    __int128 r = time % length;
+    if (r < 0) r += length;
+    *factor = growth_of(static_cast<int64_t>(r), length);
+    return static_cast<int64_t>((time - r) / length);
+  };
+  Big back;
+  const int64_t shrink = split(-end, &back);
+  Big sum = 0;
+  constexpr int kRoom = 200;  // beyond the most half-lives
+  for (const auto& [time, x] : values) {
+    Big factor;
+    const int64_t whole = split(time, &factor) + shrink;
+    sum += (x * factor) << (kRoom + static_cast<int>(whole));
+  }
+  return round_ratio(sum * back, Big(1) << (kRoom + 126));
+}
+
 // NaN or an infinity, if addition of the values gives one; 0 if not.
 double special_sum(const std::vector<double>& values) {
   double out = 0;
@@ -130,6 +191,14 @@ FeatureValue fold_doubles(const std::vector<double>& values, Function function) 
       return reference_variance(values, true);
     case Function::kStddevPop:
       return reference_stddev(values, false);
+    case Function::kSkew:
+    case Function::kSkewPop:
+    case Function::kKurtosis:
+    case Function::kKurtosisPop:
+      for (const double x : values) {
+        if (!std::isfinite(x)) return kNan;
+      }
+      return shape_of(scaled_all(values), function);
     default:
       return reference_stddev(values, true);
   }
@@ -160,6 +229,11 @@ FeatureValue fold_integers(const std::vector<int64_t>& values, const FeatureSpec
       if (is_bool) return extreme != 0;
       return extreme;
     }
+    case Function::kSkew:
+    case Function::kSkewPop:
+    case Function::kKurtosis:
+    case Function::kKurtosisPop:
+      return shape_of(scaled_values, feature.function);
     default: {
       const bool sample =
           feature.function == Function::kVarSamp || feature.function == Function::kStddevSamp;
@@ -170,24 +244,7 @@ FeatureValue fold_integers(const std::vector<int64_t>& values, const FeatureSpec
   }
 }
 
-bool in_window(TimeUs time, const FeatureSpec& feature, TimeUs as_of) {
-  const __int128 right = static_cast<__int128>(as_of) - feature.offset;
-  const __int128 left = right - feature.window;
-  if (feature.lifetime) {
-    const bool closed = feature.closed == Closed::kRight || feature.closed == Closed::kBoth;
-    return time < right || (closed && time == right);
-  }
-  switch (feature.closed) {
-    case Closed::kRight:
-      return left < time && time <= right;
-    case Closed::kLeft:
-      return left <= time && time < right;
-    case Closed::kBoth:
-      return left <= time && time <= right;
-    default:
-      return left < time && time < right;
-  }
-}
+}  // namespace
 
 bool cell_below(const Cell& a, const Cell& b) {  // nulls last
   if (std::holds_alternative<std::monostate>(a)) return false;
@@ -196,13 +253,16 @@ bool cell_below(const Cell& a, const Cell& b) {  // nulls last
   return a < b;
 }
 
+namespace {
+
 // The cells of a column that count, in the order of their rows: time, then the view's columns.
 std::vector<Cell> ordered_cells(const std::vector<Row>& rows, const FeatureSpec& feature,
                                 TimeUs as_of) {
   std::vector<const Row*> kept;
   const auto column = static_cast<size_t>(feature.column);
+  const ReferenceWindow window(rows, feature, as_of);
   for (const Row& row : rows) {
-    if (!in_window(row.time, feature, as_of)) continue;
+    if (!window.holds(row.time)) continue;
     if (feature.filter >= 0 && !row.filters[static_cast<size_t>(feature.filter)]) continue;
     if (!std::holds_alternative<std::monostate>(row.cells[column])) kept.push_back(&row);
   }
@@ -230,6 +290,8 @@ std::vector<Cell> distinct_cells(const std::vector<Cell>& cells, size_t n) {
   return out;
 }
 
+}  // namespace
+
 // MurmurHash3's finalizer over the bits of a number, in the order of doubles where it is one.
 uint64_t hash_of_cell(const Cell& cell) {
   if (const auto* text = std::get_if<std::string>(&cell)) return hash_bytes(*text, 0);
@@ -248,6 +310,8 @@ uint64_t hash_of_cell(const Cell& cell) {
   return x ^ (x >> 33);
 }
 
+namespace {
+
 int64_t distinct_count(const std::vector<Cell>& cells, uint32_t n) {
   std::set<uint64_t> hashes;
   for (const Cell& cell : cells) hashes.insert(hash_of_cell(cell));
@@ -258,6 +322,8 @@ int64_t distinct_count(const std::vector<Cell>& cells, uint32_t n) {
   return static_cast<int64_t>(std::max(Big(n), std::min(most, estimate)));
 }
 
+}  // namespace
+
 ScalarValue scalar_of(const Cell& cell) {
   if (const auto* d = std::get_if<double>(&cell)) return *d;
   if (const auto* i = std::get_if<int64_t>(&cell)) return *i;
@@ -265,12 +331,27 @@ ScalarValue scalar_of(const Cell& cell) {
   return std::get<std::string>(cell);
 }
 
+namespace {
+
 FeatureValue scalar_value(const Cell& cell) {
   return std::visit([](auto&& x) { return FeatureValue(x); }, scalar_of(cell));
 }
 
 FeatureValue fold_ordered(std::vector<Cell> cells, const FeatureSpec& feature) {
-  if (feature.function == Function::kCountDistinct) return distinct_count(cells, feature.n);
+  switch (feature.function) {
+    case Function::kCountDistinct:
+      return distinct_count(cells, feature.n);
+    case Function::kApproxCountDistinct:
+      return reference_approx_distinct(cells, feature.n);
+    case Function::kApproxPercentile:
+      return reference_approx_percentile(cells, feature);
+    case Function::kHistogram:
+    case Function::kTopKByFrequency:
+    case Function::kBottomKByFrequency:
+      return reference_frequencies(cells, feature);
+    default:
+      break;
+  }
   if (cells.empty()) return std::monostate();
   const size_t n = std::min<size_t>(feature.n, cells.size());
   bool backwards = false;
@@ -307,6 +388,21 @@ FeatureValue fold_ordered(std::vector<Cell> cells, const FeatureSpec& feature) {
   return out;
 }
 
+// Whether the function is of values in an order, and not of numbers.
+bool is_chosen(Function function) {
+  switch (function) {
+    case Function::kSkew:
+    case Function::kSkewPop:
+    case Function::kKurtosis:
+    case Function::kKurtosisPop:
+    case Function::kDecayedSum:
+    case Function::kDecayedCount:
+      return false;
+    default:
+      return function >= Function::kFirst;
+  }
+}
+
 }  // namespace
 
 double reference_sum(const std::vector<double>& values) {
@@ -339,14 +435,20 @@ double reference_stddev(const std::vector<double>& values, bool sample) {
 
 FeatureValue reference_value(const std::vector<Row>& rows, const TableSchema& schema,
                              const FeatureSpec& feature, TimeUs as_of) {
-  if (feature.function >= Function::kFirst) {
+  if (is_chosen(feature.function)) {
     return fold_ordered(ordered_cells(rows, feature, as_of), feature);
   }
   int64_t count = 0;
   std::vector<double> doubles;
   std::vector<int64_t> ints;
+  std::vector<std::pair<TimeUs, Big>> timed;
+  const ReferenceWindow window(rows, feature, as_of);
   for (const Row& row : rows) {
-    if (!in_window(row.time, feature, as_of)) continue;
+    if (!window.holds(row.time)) continue;
+    if (feature.half_life > 0 &&
+        window.end() - row.time > static_cast<__int128>(64) * feature.half_life) {
+      continue;
+    }
     if (feature.filter >= 0 && !row.filters[static_cast<size_t>(feature.filter)]) continue;
     if (feature.column >= 0) {
       const Cell& cell = row.cells[static_cast<size_t>(feature.column)];
@@ -356,26 +458,60 @@ FeatureValue reference_value(const std::vector<Row>& rows, const TableSchema& sc
       if (const auto* b = std::get_if<bool>(&cell)) ints.push_back(*b ? 1 : 0);
     }
     ++count;
+    if (feature.half_life == 0) continue;
+    Big x = Big(1) << kScale;
+    if (feature.function == Function::kDecayedSum && !doubles.empty()) {
+      x = std::isfinite(doubles.back()) ? scaled(doubles.back()) : Big(0);
+    } else if (feature.function == Function::kDecayedSum && !ints.empty()) {
+      x = Big(ints.back()) << kScale;
+    }
+    timed.emplace_back(row.time, x);
   }
   if (feature.function == Function::kCount) return count;
+  if (feature.function == Function::kDecayedCount) {
+    return decayed_of(timed, window.end(), feature.half_life);
+  }
+  if (count < (feature.function == Function::kSkew       ? 3
+               : feature.function == Function::kKurtosis ? 4
+                                                         : 1)) {
+    return std::monostate();
+  }
   const bool sample =
       feature.function == Function::kVarSamp || feature.function == Function::kStddevSamp;
   if (count == 0 || (sample && count == 1)) return std::monostate();
   const ColumnType type = schema.columns[static_cast<size_t>(feature.column)];
   if (type == ColumnType::kString) return std::monostate();
+  if (feature.function == Function::kDecayedSum) {
+    const double special = special_sum(doubles);
+    if (special != 0) return special;
+    if (all_minus_zero(doubles)) return -0.0;
+    return decayed_of(timed, window.end(), feature.half_life);
+  }
   if (type == ColumnType::kDouble) return fold_doubles(doubles, feature.function);
   return fold_integers(ints, feature, type == ColumnType::kBool);
+}
+
+bool same_scalar(const ScalarValue& a, const ScalarValue& b) {
+  const auto whole = [](const ScalarValue& scalar) {
+    return std::visit([](const auto& x) { return FeatureValue(x); }, scalar);
+  };
+  return same_value(whole(a), whole(b));
 }
 
 bool same_value(const FeatureValue& a, const FeatureValue& b) {
   if (a.index() != b.index()) return false;
   if (const auto* list = std::get_if<ListValue>(&a)) {
-    const auto whole = [](const ScalarValue& scalar) {
-      return std::visit([](const auto& x) { return FeatureValue(x); }, scalar);
-    };
-    return std::equal(list->begin(), list->end(), std::get<ListValue>(b).begin(),
-                      std::get<ListValue>(b).end(),
-                      [&](const auto& x, const auto& y) { return same_value(whole(x), whole(y)); });
+    return is_truncated(a) == is_truncated(b) &&
+           std::equal(list->begin(), list->end(), std::get<ListValue>(b).begin(),
+                      std::get<ListValue>(b).end(), same_scalar);
+  }
+  if (const auto* map = std::get_if<MapValue>(&a)) {
+    const auto& other = std::get<MapValue>(b);
+    return is_truncated(a) == is_truncated(b) &&
+           std::equal(map->entries.begin(), map->entries.end(), other.entries.begin(),
+                      other.entries.end(), [](const auto& x, const auto& y) {
+                        return same_scalar(x.first, y.first) && same_scalar(x.second, y.second);
+                      });
   }
   const auto* x = std::get_if<double>(&a);
   if (x == nullptr) return a == b;
@@ -398,7 +534,15 @@ std::string show(const FeatureValue& value) {
     for (const ScalarValue& scalar : *list) {
       out += std::visit([](const auto& x) { return show(FeatureValue(x)); }, scalar) + ", ";
     }
-    return out + "]";
+    return out + "]" + (is_truncated(value) ? " truncated" : "");
+  }
+  if (const auto* map = std::get_if<MapValue>(&value)) {
+    std::string out = "{";
+    const auto text = [](const ScalarValue& scalar) {
+      return std::visit([](const auto& x) { return show(FeatureValue(x)); }, scalar);
+    };
+    for (const auto& [key, of_key] : map->entries) out += text(key) + ": " + text(of_key) + ", ";
+    return out + "}" + (is_truncated(value) ? " truncated" : "");
   }
   return "null";
 }

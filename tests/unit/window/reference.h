@@ -28,6 +28,7 @@ double reference_mean(const std::vector<double>& values);
 double reference_variance(const std::vector<double>& values, bool sample);
 double reference_stddev(const std::vector<double>& values, bool sample);
 
+bool same_scalar(const ScalarValue& a, const ScalarValue& b);
 // Equal in kind and bits; any NaN equals any other.
 bool same_value(const FeatureValue& a, const FeatureValue& b);
 std::string show(const FeatureValue& value);

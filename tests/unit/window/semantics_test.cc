@@ -70,10 +70,19 @@ TEST_F(Semantics, EmptyWindowsAndUnknownKeys) {
   EXPECT_EQ(value(feature(Function::kCount, 10, -1), 500, "1", &found), FeatureValue(int64_t{0}));
   EXPECT_FALSE(found);
   for (int function = 2; function <= kFunctions; ++function) {
-    const auto expected = static_cast<Function>(function) == Function::kCountDistinct
-                              ? FeatureValue(int64_t{0})
-                              : FeatureValue();
-    EXPECT_EQ(value(feature(static_cast<Function>(function), 10), 500, "1"), expected);
+    FeatureSpec f = feature(static_cast<Function>(function), 10);
+    f.n = 4;
+    f.bound = 16;
+    f.relative_accuracy = 10'000;
+    FeatureValue expected;
+    if (f.function == Function::kCountDistinct || f.function == Function::kApproxCountDistinct) {
+      expected = int64_t{0};
+    }
+    if (f.function == Function::kDecayedSum || f.function == Function::kDecayedCount) {
+      f.half_life = kMicrosPerSecond;
+      if (f.function == Function::kDecayedCount) expected = 0.0;
+    }
+    EXPECT_EQ(value(f, 500, "1"), expected);
   }
 }
 

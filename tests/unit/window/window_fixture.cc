@@ -91,12 +91,70 @@ ColumnType value_type(Function function, ColumnType column) {
     case Function::kMax:
       return column;
     case Function::kCountDistinct:
+    case Function::kApproxCountDistinct:
+    case Function::kHistogram:
       return ColumnType::kInt64;
+    case Function::kSkew:
+    case Function::kSkewPop:
+    case Function::kKurtosis:
+    case Function::kKurtosisPop:
+    case Function::kApproxPercentile:
+    case Function::kDecayedSum:
+    case Function::kDecayedCount:
+      return ColumnType::kDouble;
     case Function::kSum:
       return column == ColumnType::kDouble ? column : ColumnType::kInt64;
     default:
       return function >= Function::kFirst ? column : ColumnType::kDouble;
   }
+}
+
+// Parameters that such a function may have.
+void set_parameters(Random* random, FeatureSpec* f) {
+  constexpr uint32_t kSizes[] = {1, 2, 5, 40, 1000};
+  constexpr uint32_t kAccuracies[] = {1'000, 10'000, 200'000};
+  constexpr uint32_t kPercentiles[] = {0, 10'000, 500'000, 999'999, 1'000'000};
+  constexpr DurationUs kHalfLives[] = {kMicrosPerSecond, 1'234'567, 3600 * kMicrosPerSecond,
+                                       7 * kMicrosPerDay + 1};
+  f->n = kSizes[below(random, std::size(kSizes))];
+  switch (f->function) {
+    case Function::kApproxCountDistinct:
+      f->n = 4 + static_cast<uint32_t>(below(random, 13));
+      break;
+    case Function::kApproxPercentile:
+      f->n = 0;
+      f->bound = static_cast<uint32_t>(below(random, 2) == 0 ? 16 : 1024);
+      f->relative_accuracy = kAccuracies[below(random, std::size(kAccuracies))];
+      f->percentile = kPercentiles[below(random, std::size(kPercentiles))];
+      break;
+    case Function::kHistogram:
+      f->map = true;
+      f->n = 0;
+      f->bound = 1 + static_cast<uint32_t>(below(random, 40));
+      break;
+    case Function::kTopKByFrequency:
+    case Function::kBottomKByFrequency:
+      f->map = below(random, 2) == 0;
+      f->bound = 1 + static_cast<uint32_t>(below(random, 1000));
+      break;
+    case Function::kDecayedSum:
+    case Function::kDecayedCount:
+      f->n = 0;
+      f->half_life = kHalfLives[below(random, std::size(kHalfLives))];
+      break;
+    default:
+      break;
+  }
+}
+
+// Only such columns have percentiles, as plans see to.
+bool has_percentiles(const TableSchema& schema, int32_t column) {
+  const ColumnType type = schema.columns[static_cast<size_t>(column)];
+  return type == ColumnType::kDouble || type == ColumnType::kInt64 || type == ColumnType::kInt32;
+}
+
+bool decays(const FeatureSpec& f) {
+  return f.function == Function::kDecayedSum || f.function == Function::kDecayedCount;
 }
 
 // Some columns in some order; the feature's own is among them, as in every plan.
@@ -212,12 +270,14 @@ std::vector<FeatureSpec> random_features(size_t count, const TableSchema& schema
     if (below(random, 3) == 0)
       f.offset = static_cast<int64_t>(below(random, 1 + static_cast<uint64_t>(longest) / 4));
     f.closed = static_cast<Closed>(1 + below(random, 4));
-    if (f.column < 0 && f.function != Function::kCount) continue;
+    if (f.column < 0 && f.function != Function::kCount && f.function != Function::kDecayedCount) {
+      continue;
+    }
+    if (f.function == Function::kApproxPercentile && !has_percentiles(schema, f.column)) continue;
     if (f.column >= 0)
       f.type = value_type(f.function, schema.columns[static_cast<size_t>(f.column)]);
     if (f.function >= Function::kFirst) f.order = random_order(schema, f.column, random);
-    constexpr uint32_t kSizes[] = {1, 2, 5, 40, 1000};
-    if (f.function > Function::kLast) f.n = kSizes[below(random, std::size(kSizes))];
+    if (f.function > Function::kLast) set_parameters(random, &f);
     out.push_back(f);
   }
   return out;
@@ -227,6 +287,9 @@ std::vector<FeatureSpec> random_lifetime_features(size_t count, const TableSchem
                                                   Random* random) {
   std::vector<FeatureSpec> out = random_features(count, schema, 1000, random);
   for (FeatureSpec& f : out) {
+    if (decays(f)) f.function = Function::kMax;  // has no lifetime windows
+    if (f.function == Function::kMax && f.column < 0) f.function = Function::kCount;
+    f.half_life = 0;
     f.lifetime = true;
     f.window = 0;
     f.offset = std::min(f.offset, schema.retention);
@@ -240,7 +303,12 @@ std::vector<FeatureSpec> all_features(const TableSchema& schema,
   std::vector<FeatureSpec> out;
   for (int function = 1; function <= kFunctions; ++function) {
     for (int32_t column = -1; column < static_cast<int32_t>(schema.columns.size()); ++column) {
-      if (column < 0 && function != 1) continue;
+      const bool rows = function == 1 || function == static_cast<int>(Function::kDecayedCount);
+      if (column < 0 && !rows) continue;
+      if (function == static_cast<int>(Function::kApproxPercentile) &&
+          !has_percentiles(schema, column)) {
+        continue;
+      }
       for (int32_t filter = -1; filter < static_cast<int32_t>(schema.filters); ++filter) {
         for (int closed = 1; closed <= 4; ++closed) {
           for (const DurationUs window : windows) {
@@ -253,6 +321,8 @@ std::vector<FeatureSpec> all_features(const TableSchema& schema,
               f.window = window;
               f.offset = offset;
               f.n = 2;
+              Random parameters(static_cast<uint64_t>(function + column + closed));
+              if (f.function > Function::kBottomK) set_parameters(&parameters, &f);
               if (column >= 0) f.order = {static_cast<uint32_t>(column)};
               f.type = column < 0
                            ? ColumnType::kInt64
@@ -284,7 +354,11 @@ std::string describe(const FeatureSpec& f) {
          std::to_string(f.column) + " filter " + std::to_string(f.filter) + " window " +
          std::to_string(f.window) + " offset " + std::to_string(f.offset) + " closed " +
          std::to_string(static_cast<int>(f.closed)) + " n " + std::to_string(f.n) +
-         (f.lifetime ? " lifetime" : "");
+         (f.lifetime ? " lifetime" : "") + (f.gap > 0 ? " gap " + std::to_string(f.gap) : "") +
+         (f.steps == nullptr ? ""
+                             : " every " + std::to_string(f.steps->every) + " of unit " +
+                                   std::to_string(static_cast<int>(f.steps->unit)) + " window " +
+                                   std::to_string(f.steps->window) + " " + f.steps->zone.name());
 }
 
 std::string difference(const std::vector<FeatureSpec>& features,
@@ -302,7 +376,10 @@ std::string difference(const std::vector<FeatureSpec>& features,
 std::vector<FeatureValue> reference_all(const std::vector<Row>& rows, const TableSchema& schema,
                                         const std::vector<FeatureSpec>& features, TimeUs as_of) {
   std::vector<FeatureValue> out;
-  for (const FeatureSpec& f : features) out.push_back(reference_value(rows, schema, f, as_of));
+  for (const FeatureSpec& f : features) {
+    out.push_back(reference_value(rows, schema, f, as_of));
+    if (is_null(out.back())) out.back() = f.otherwise;
+  }
   return out;
 }
 

@@ -15,7 +15,7 @@ inline constexpr TimeUs kStart = 1'522'540'800'000'000;  // 2018-04-01
 // Columns of table 0, in order; it has two filters.
 enum TestColumn : int32_t { kAmount, kCount64, kCount32, kFlag, kName, kStamp };
 
-inline constexpr int kFunctions = 18;
+inline constexpr int kFunctions = 29;
 
 TableSchema every_type_schema(DurationUs retention);
 TableSchema one_double_schema(DurationUs retention);  // table 1: a double, no filters

@@ -1,9 +1,10 @@
 // BatchLoader: one read position in a source partition: reads the next records, evaluates every
 // table's keys, columns and filters, and groups the rows by key partition. A pure function of the
-// log and the plan. Used on the blocking pool by one task at a time.
+// log and the plan. Blocking; used by one task at a time.
 #pragma once
 
 #include <array>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -58,6 +59,12 @@ struct LoadLimits {
   uint64_t until = SourceCursor::kNoEnd;  // the batch ends there, unless it begins there or behind
 };
 
+// What time it is for a load, and how its cost is measured.
+struct LoadClock {
+  TimeUs wall_us = 0;
+  std::function<int64_t()> thread_cpu_ns;
+};
+
 class BatchLoader {
  public:
   static Result<std::unique_ptr<BatchLoader>> open(std::shared_ptr<const Plan> plan,
@@ -66,7 +73,7 @@ class BatchLoader {
   // Replaces `batch` by the next records. `begin == end`: nothing new now. The batch is valid until
   // the second load() after this one or the loader's end, so that one can be sent while the next
   // is loaded. Its dead letters are durable when it returns, unless `letters` is null.
-  Status load(const Runtime& runtime, const LoadLimits& limits, DeadLetterWriter* letters,
+  Status load(const LoadClock& clock, const LoadLimits& limits, DeadLetterWriter* letters,
               LoadedBatch* batch);
 
   SourceCursor::LogInfo log_info() const { return cursor_->info(); }

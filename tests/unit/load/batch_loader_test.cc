@@ -1,4 +1,4 @@
-#include "worker/batch_loader.h"
+#include "shared/load/batch_loader.h"
 
 #include <gtest/gtest.h>
 #include <stdlib.h>
@@ -9,7 +9,6 @@
 
 #include "shared/base/hash.h"
 #include "shared/plan/entity_key.h"
-#include "shared/runtime/sim/simulation.h"
 #include "tests/unit/worker/data_plane_fixture.h"
 
 namespace tidemill {
@@ -26,7 +25,7 @@ constexpr const char* kRecords =
 
 class BatchLoaderTest : public testing::Test {
  protected:
-  BatchLoaderTest() : sim_(1) {
+  BatchLoaderTest() {
     std::string name = (std::filesystem::temp_directory_path() / "tidemill_loader_XXXXXX").string();
     directory_ = ::mkdtemp(name.data());
     std::ofstream(directory_ / "in.csv") << kRecords;
@@ -50,7 +49,6 @@ views:
     entity: [who, id]
     aggregations: [{function: count, windows: [1h]}]
 )");
-    process_ = sim_.add_process({"p", "sim://p", NodeId(1), 1}, [](ProcessHost&) {});
   }
   ~BatchLoaderTest() override { std::filesystem::remove_all(directory_); }
 
@@ -61,7 +59,7 @@ views:
   }
   void load(BatchLoader* loader, size_t records, LoadedBatch* batch) {
     const auto writer = std::move(*letters_.open("", {}, {}, {}));
-    const auto loaded = loader->load(sim_.runtime(process_), {records, 1 << 20}, &*writer, batch);
+    const auto loaded = loader->load(clock_, {records, 1 << 20}, &*writer, batch);
     ASSERT_TRUE(loaded.ok()) << loaded.error().message();
   }
   // "table:key" of every row of every key partition's blocks, each in the partition of its hash.
@@ -96,8 +94,7 @@ views:
   std::filesystem::path directory_;
   std::shared_ptr<const Plan> plan_;
   test::MemoryDeadLetters letters_;
-  Simulation sim_;
-  SimProcessId process_;
+  LoadClock clock_{0, [] { return int64_t{0}; }};
 };
 
 TEST_F(BatchLoaderTest, RoutesEveryRowThatItsTableKeeps) {
@@ -177,12 +174,10 @@ TEST_F(BatchLoaderTest, ALoadEndsWhereItIsTold) {
   load(whole_loader.get(), 100, &two);
   auto loader = open();
   LoadedBatch batch;
-  ASSERT_TRUE(
-      loader->load(sim_.runtime(process_), {100, 1 << 20, one.end.offset}, nullptr, &batch).ok());
+  ASSERT_TRUE(loader->load(clock_, {100, 1 << 20, one.end.offset}, nullptr, &batch).ok());
   EXPECT_EQ(batch.end, one.end);
   EXPECT_EQ(routed(batch), routed(one));
-  ASSERT_TRUE(
-      loader->load(sim_.runtime(process_), {100, 1 << 20, one.end.offset}, nullptr, &batch).ok());
+  ASSERT_TRUE(loader->load(clock_, {100, 1 << 20, one.end.offset}, nullptr, &batch).ok());
   EXPECT_EQ(batch.begin, one.end);
   EXPECT_EQ(batch.end, two.end);
 }
@@ -191,8 +186,7 @@ TEST_F(BatchLoaderTest, AMissingFileIsAnError) {
   std::filesystem::remove(directory_ / "in.csv");
   auto loader = BatchLoader::open(plan_, 0, {});
   LoadedBatch batch;
-  EXPECT_TRUE(!loader.ok() ||
-              !(*loader)->load(sim_.runtime(process_), {1, 1 << 20}, nullptr, &batch).ok());
+  EXPECT_TRUE(!loader.ok() || !(*loader)->load(clock_, {1, 1 << 20}, nullptr, &batch).ok());
 }
 
 }  // namespace

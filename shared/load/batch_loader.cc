@@ -1,9 +1,9 @@
-#include "worker/batch_loader.h"
+#include "shared/load/batch_loader.h"
 
 #include "shared/base/hash.h"
 #include "shared/base/mutation.h"
 #include "shared/columns/row_block_writer.h"
-#include "shared/plan/entity_key.h"
+#include "shared/load/key_builder.h"
 
 namespace tidemill {
 namespace {
@@ -14,44 +14,6 @@ std::vector<ColumnType> schema_types(const proto::Source& source) {
   std::vector<ColumnType> types;
   for (const proto::Field& f : source.schema()) types.push_back(static_cast<ColumnType>(f.type()));
   return types;
-}
-
-int64_t key_int(const Column& column, uint32_t row) {
-  return column.type == ColumnType::kBool ? column.bools[row] : column.ints[row];
-}
-
-// Fills rows->keys; a null in any part leaves `keep` false.
-void build_keys(const EventBatch& events, const std::vector<uint32_t>& fields,
-                const std::vector<ColumnType>& types, TableRows* rows, std::vector<uint8_t>* keep) {
-  const size_t n = events.rows();
-  rows->keys.resize(n);
-  for (const uint32_t field : fields) {
-    const Column& column = events.columns[field];
-    for (size_t i = 0; i < n; ++i) (*keep)[i] &= column.nulls[i] == 0;
-  }
-  if (is_plain_string_key(types)) {
-    const Column& column = events.columns[fields[0]];
-    for (size_t i = 0; i < n; ++i) rows->keys[i] = column.strings[i];
-    return;
-  }
-  rows->key_bytes.clear();
-  std::vector<size_t> ends(n);
-  for (uint32_t i = 0; i < n; ++i) {
-    for (const uint32_t field : fields) {
-      const Column& column = events.columns[field];
-      if (column.type == ColumnType::kString) {
-        append_key_string(column.strings[i], &rows->key_bytes);
-      } else {
-        append_key_int(key_int(column, i), &rows->key_bytes);
-      }
-    }
-    ends[i] = rows->key_bytes.size();
-  }
-  size_t begin = 0;
-  for (size_t i = 0; i < n; ++i) {
-    rows->keys[i] = std::string_view(rows->key_bytes).substr(begin, ends[i] - begin);
-    begin = ends[i];
-  }
 }
 
 // Groups the kept rows by key partition: a counting sort, stable in offset.
@@ -155,7 +117,7 @@ void BatchLoader::evaluate(TableProgram* program, LoadedBatch* batch, TableRows*
   const TableSchema& schema = (*plan_->tables())[program->table];
   std::vector<uint8_t> keep(n, 1);
   rows->table = program->table;
-  build_keys(events, program->key_fields, schema.key_types, rows, &keep);
+  build_keys(events, program->key_fields, schema.key_types, &rows->keys, &rows->key_bytes, &keep);
   for (const uint8_t k : keep) batch->null_keys += k == 0;
 
   errors_.clear();
@@ -236,7 +198,7 @@ Status BatchLoader::write_dead_letters(const LoadedBatch& batch, DeadLetterWrite
   return letters->append(out);
 }
 
-Status BatchLoader::load(const Runtime& runtime, const LoadLimits& limits,
+Status BatchLoader::load(const LoadClock& clock, const LoadLimits& limits,
                          DeadLetterWriter* letters, LoadedBatch* batch) {
   batch->begin = position_;
   batch->failed.clear();
@@ -245,13 +207,13 @@ Status BatchLoader::load(const Runtime& runtime, const LoadLimits& limits,
   batch->evaluate_cost = {};
   batch->event_time_field = event_time_field_;
   {
-    StageTimer timer(runtime, &batch->read_cost);
-    cursor_->set_wall_time(runtime.wall_us());
+    const StageTimer timer(clock, &batch->read_cost);
+    cursor_->set_wall_time(clock.wall_us);
     cursor_->read_until(limits.until);
     if (auto read = cursor_->read(limits.records, limits.bytes, &batch->events); !read) return read;
   }
   {
-    StageTimer timer(runtime, &batch->evaluate_cost);
+    const StageTimer timer(clock, &batch->evaluate_cost);
     advance(batch);
     batch->read_cost.rows = batch->evaluate_cost.rows = batch->records;
     std::vector<TableProgram>& programs = programs_[turn_];

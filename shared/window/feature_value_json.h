@@ -1,0 +1,16 @@
+// A feature's value as JSON: what the store answers and what training sets hold. thread-safe
+#pragma once
+
+#include <string>
+
+#include "shared/window/partition_state.h"
+
+namespace tidemill {
+
+// Null, a number, true or false, a string, an array of them, or an object of keys to them, its keys
+// in the map's order, numbers as strings. Doubles are the shortest decimals
+// that read back as the same bits, always with '.' or 'e'; NaN and the infinities are strings.
+// Timestamps are microseconds since 1970.
+void append_feature_value(const FeatureValue& value, std::string* out);
+
+}  // namespace tidemill
