@@ -10,6 +10,7 @@
 #include <limits>
 
 #include "shared/window/decay.h"
+#include "shared/window/distinct_hashes.h"
 #include "tests/unit/window/window_fixture.h"
 
 namespace tidemill::testing {
@@ -90,11 +91,17 @@ RC_GTEST_PROP(Sketches, DependOnTheValuesAlone, ()) {
   const ColumnType type = kTypes[random() % std::size(kTypes)];
   const Chunks chunks(type, 1 + random() % 700, &random);
   std::vector<CollectionSpec> specs;
-  specs.push_back({CollectionKind::kCounts, 0, -1, static_cast<uint32_t>(1 + random() % 200)});
-  specs.push_back({CollectionKind::kRegisters, 0, -1, static_cast<uint32_t>(4 + random() % 13)});
+  specs.push_back(
+      {CollectionKind::kCounts, 0, -1, static_cast<uint32_t>(1 + random() % 200), 0, {}});
+  specs.push_back(
+      {CollectionKind::kRegisters, 0, -1, static_cast<uint32_t>(4 + random() % 13), 0, {}});
   if (type != ColumnType::kString && type != ColumnType::kBool) {
-    specs.push_back({CollectionKind::kBuckets, 0, -1, static_cast<uint32_t>(16 + random() % 100),
-                     static_cast<uint32_t>(3 + random() % 498)});
+    specs.push_back({CollectionKind::kBuckets,
+                     0,
+                     -1,
+                     static_cast<uint32_t>(16 + random() % 100),
+                     static_cast<uint32_t>(3 + random() % 498),
+                     {}});
   }
   for (const CollectionSpec& spec : specs) {
     const auto expected = bytes_of(chunks.sketch(spec, &random), type);
