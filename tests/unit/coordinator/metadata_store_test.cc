@@ -193,7 +193,8 @@ TEST_F(MetadataOnDisk, ADamagedNameOfTheManifestIsMended) {
     ASSERT_TRUE(state.ok()) << how << ": " << state.error().message();
     EXPECT_EQ(state->generation, ++generation) << how;
   };
-  for (const char* text : {"", "MANIFEST-", "MANIFEST-999999\n", "LANIFEST-000005\n", "MANIFEST-000005 "}) {
+  for (const char* text :
+       {"", "MANIFEST-", "MANIFEST-999999\n", "LANIFEST-000005\n", "MANIFEST-000005 "}) {
     std::ofstream(current, std::ios::trunc) << text;
     expect_mended(text);
   }
