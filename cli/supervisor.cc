@@ -123,8 +123,8 @@ Status Supervisor::start_all() {
                "--snapshots", snapshots, "--data-dir", config_.dir + "/" + name});
   }
   add_child("store", "tidemill-store",
-            {"--coordinator", control, "--http", port(10), "--shards", shards, "--data-dir",
-             config_.dir + "/store"});
+            {"--coordinator", control, "--http", port(10), "--shards", shards, "--snapshots",
+             snapshots, "--data-dir", config_.dir + "/store"});
   for (size_t c = 1; c < children_.size(); ++c) {
     if (const Status status = launch(children_[c]); !status.ok()) return status;
   }

@@ -112,6 +112,7 @@ void add_counts(const proto::JobReport& report, JobStatus* out) {
   out->pending_bytes += report.pending_bytes();
   out->snapshot_failures += report.snapshot_failures();
   out->refused_snapshots += report.refused_snapshots();
+  out->states_from_stores += report.states_from_stores();
   out->image_bytes_sent += report.image_bytes_sent();
   out->session_gaps += report.session_gaps();
   const auto views = static_cast<size_t>(report.too_late_by_view_size());

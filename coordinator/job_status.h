@@ -65,11 +65,12 @@ struct JobStatus {
   // Sums over the workers.
   uint64_t rows_applied = 0;
   uint64_t too_late_rows = 0;
-  uint64_t restoring = 0;          // key partitions whose state is not there yet
-  uint64_t pending_bytes = 0;      // changes that no file on their disks holds yet
-  uint64_t snapshot_failures = 0;  // that could not be written or uploaded
-  uint64_t refused_snapshots = 0;  // that did not verify when they were to be restored
-  uint32_t standbys = 0;           // granted
+  uint64_t restoring = 0;           // key partitions whose state is not there yet
+  uint64_t pending_bytes = 0;       // changes that no file on their disks holds yet
+  uint64_t snapshot_failures = 0;   // that could not be written or uploaded
+  uint64_t refused_snapshots = 0;   // that did not verify when they were to be restored
+  uint64_t states_from_stores = 0;  // with which key partitions began without a snapshot
+  uint32_t standbys = 0;            // granted
   uint32_t standbys_caught_up = 0;
   uint64_t image_bytes_sent = 0;
   uint64_t session_gaps = 0;

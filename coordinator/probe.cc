@@ -2,6 +2,7 @@
 
 #include <functional>
 
+#include "coordinator/node_text.h"
 #include "coordinator/snapshot_metrics.h"
 #include "shared/dead_letter/dead_letter.h"
 
@@ -31,6 +32,18 @@ void add_dead_letters(const std::vector<Shown>& jobs, GaugeText* out) {
       out->sample({{"job", job->name}, {"source", what.first}, {"reason", what.second}},
                   static_cast<double>(records));
     }
+  }
+}
+
+// Of those alive: the text of a member that has died would stay for ever otherwise.
+void add_members(const MembershipTable& members, const char* name, const char* help,
+                 uint64_t (*value)(const proto::Heartbeat&), GaugeText* out) {
+  out->family(name, help);
+  for (const auto& [node, member] : members.entries()) {
+    if (!member.alive) continue;
+    const bool store = member.info.role == MemberRole::kStore;
+    out->sample({{"node", node_text(node)}, {"role", store ? "store" : "worker"}},
+                static_cast<double>(value(member.report)));
   }
 }
 
@@ -136,6 +149,13 @@ std::string CoordinatorProbe::render(const CoordinatorState& state, const Member
       jobs, "tidemill_coordinator_source_lag",
       "What of a source partition's log is still to be read, in its offsets",
       [](const SourceStatus& s) { return s.lag; }, &more);
+  add_members(
+      members, "tidemill_coordinator_member_resident_bytes", "Memory that a member's process takes",
+      [](const proto::Heartbeat& h) -> uint64_t { return h.resident_bytes(); }, &more);
+  add_members(
+      members, "tidemill_coordinator_member_memory_budget_bytes",
+      "Memory that a member's process keeps to; 0: no bound",
+      [](const proto::Heartbeat& h) -> uint64_t { return h.memory_budget_bytes(); }, &more);
   return registry_->render() + more.text() + snapshot_metrics(state, now);
 }
 
@@ -160,6 +180,9 @@ void CoordinatorProbe::set_job(const JobRecord& job, const JobStatus& status) {
       "Snapshots that the workers could not write or upload", status.snapshot_failures);
   set("tidemill_coordinator_job_refused_snapshots",
       "Snapshots that did not verify when they were to be restored", status.refused_snapshots);
+  set("tidemill_coordinator_job_states_from_stores",
+      "Key partitions that began with a store's state, without a snapshot",
+      status.states_from_stores);
   set("tidemill_coordinator_job_too_late_rows", "Rows that came too late for any read",
       status.too_late_rows);
   uint64_t bad = 0;

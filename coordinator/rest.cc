@@ -325,6 +325,8 @@ HttpResponse cluster_response(const CoordinatorState& state, const MembershipTab
                     {"alive", member.alive},
                     {"state", member_state(state, member, has)},
                     {"pid", member.pid},
+                    {"resident_bytes", member.report.resident_bytes()},
+                    {"memory_budget_bytes", member.report.memory_budget_bytes()},
                     {"last_heartbeat_ms", (now_us - member.last_heartbeat_us) / 1000},
                     {"key_partitions", has.key_partitions},
                     {"source_partitions", has.source_partitions},

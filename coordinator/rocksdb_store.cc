@@ -4,9 +4,13 @@
 #include <rocksdb/env.h>
 #include <rocksdb/write_batch.h>
 
+#include <algorithm>
 #include <charconv>
+#include <string_view>
 #include <utility>
+#include <vector>
 
+#include "shared/obs/log.h"
 #include "shared/state/env_files.h"
 
 namespace tidemill {
@@ -25,6 +29,42 @@ std::string parent_of(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
+bool is_manifest(const std::string& name) {
+  constexpr std::string_view kBegin = "MANIFEST-";
+  return name.starts_with(kBegin) && name.size() > kBegin.size() &&
+         name.find_first_not_of("0123456789", kBegin.size()) == std::string::npos;
+}
+
+// CURRENT is the name of RocksDB's manifest and a newline. Without it RocksDB would make an empty
+// database, and with another one none at all, though all data are there: it is written anew if just
+// one manifest can be meant.
+Status mend_current(rocksdb::Env* env, const std::string& db) {
+  std::vector<std::string> manifests;
+  std::vector<std::string> names;
+  if (const auto s = env->GetChildren(db, &names); !s.ok()) {
+    return is_missing(s) ? Status{} : Status{store_error("listing " + db, s)};
+  }
+  for (const std::string& name : names) {
+    if (is_manifest(name)) manifests.push_back(name);
+  }
+  std::string current;
+  const auto read = rocksdb::ReadFileToString(env, db + "/CURRENT", &current);
+  if (!read.ok() && !is_missing(read)) return store_error("reading " + db + "/CURRENT", read);
+  const auto is_current = [&](const std::string& name) { return current == name + "\n"; };
+  if (manifests.empty() || std::any_of(manifests.begin(), manifests.end(), is_current)) return {};
+  if (manifests.size() > 1) {
+    return corrupt_error(db + "/CURRENT should be the name of one of the " +
+                         std::to_string(manifests.size()) +
+                         " manifests there and a newline; restore the coordinator metadata from a "
+                         "copy");
+  }
+  log_event(LogLevel::kWarning, "metadata_current_mended",
+            {{"directory", db}, {"manifest", manifests[0]}});
+  const std::string text = manifests[0] + "\n";
+  return replace_file(env, db, "CURRENT",
+                      {reinterpret_cast<const uint8_t*>(text.data()), text.size()});
+}
+
 class RocksDbStore : public KeyValueStore {
  public:
   RocksDbStore(std::shared_ptr<Disk> disk, std::string directory)
@@ -34,6 +74,7 @@ class RocksDbStore : public KeyValueStore {
     if (Status made = create_directories(env_, directory_); !made) return made;
     // Also where it was there: whoever made it may have crashed before its name was durable.
     if (Status synced = sync_directory(env_, parent_of(directory_)); !synced) return synced;
+    if (Status mended = mend_current(env_, directory_ + "/db"); !mended) return mended;
     rocksdb::Options options;
     options.env = env_;
     options.create_if_missing = true;

@@ -3,11 +3,12 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 
 #include "serving/features_request.h"
+#include "shared/member/memory_watch.h"
+#include "shared/snapshot/snapshot_storage.h"
 #include "shared/state/disk.h"
 
 namespace tidemill {
@@ -24,10 +25,10 @@ struct StoreConfig {
 struct StoreResources {
   std::shared_ptr<Disk> disk;
   std::string data_dir;  // on `disk`, this process's alone
-  // What this process takes of memory; may block. None: what its shards account for.
-  std::function<uint64_t()> resident_bytes;
-  // Gives back to the system what this thread has freed. None: that happens by itself.
-  std::function<void()> release_memory = nullptr;
+  // That all workers and the coordinator share: where a state goes that an owner wants to begin
+  // with.
+  std::shared_ptr<SnapshotStorage> snapshots;
+  ProcessMemory memory = {};
   // Files that are open for reads of single keys, of all shards. None: each shard has its own.
   std::shared_ptr<SstReaders> readers = nullptr;
 };

@@ -1,13 +1,12 @@
 // tidemill-store: parses, constructs, wires, runs.
-#include <mimalloc.h>
 #include <unistd.h>
 
 #include <cstdio>
 
 #include "serving/options.h"
-#include "serving/process_memory.h"
 #include "serving/read_gateway.h"
 #include "serving/wiring.h"
+#include "shared/runtime/real/process_memory.h"
 #include "shared/runtime/real/real_process.h"
 #include "shared/state/state_directories.h"
 #include "shared/wire/actors.h"
@@ -28,8 +27,7 @@ int run(int argc, char** argv) {
   if (!outcome) return fail(outcome.error());
   if (*outcome == ProcessConfig::Outcome::kExit) return 0;
   if (Status sensible = check(options); !sensible) return fail(sensible.error());
-  // With a budget what is freed goes back to the system at once, not when it is not used for long.
-  if (options.memory_budget_bytes > 0) mi_option_set(mi_option_decommit_delay, 0);
+  if (options.memory_budget_bytes > 0) release_memory_at_once();
   auto http = http_config(options);
   if (!http) return fail(http.error());
 
@@ -63,8 +61,11 @@ int run(int argc, char** argv) {
   StoreResources resources;
   resources.disk = Disk::real();
   resources.data_dir = options.data_dir;
-  resources.resident_bytes = resident_bytes;
-  if (options.memory_budget_bytes > 0) resources.release_memory = [] { mi_collect(true); };
+  auto snapshots = open_snapshot_storage(options.snapshots);
+  if (!snapshots) return fail(snapshots.error());
+  resources.snapshots = std::move(*snapshots);
+  resources.memory.resident_bytes = resident_bytes;
+  if (options.memory_budget_bytes > 0) resources.memory.release = release_memory;
   resources.readers = open_files(options);
   auto locked = lock_data_directory(resources.disk, options.data_dir);
   if (!locked) return fail(locked.error());

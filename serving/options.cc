@@ -12,6 +12,8 @@ void add_options(ProcessConfig* config, StoreOptions* options) {
   config->number("shards", &options->shards, {"threads that hold replicas", "", 1, 256});
   config->text("data-dir", &options->data_dir,
                "directory of this process alone, for what it holds");
+  config->text("snapshots", &options->snapshots,
+               "snapshot storage: a directory or s3://..., the same as the workers'");
   config->number("snapshot-interval-ms", &options->snapshot_interval_ms,
                  {"between writes of one key partition to disk", "ms", 50, 86'400'000});
   config->number("log-limit-bytes", &options->log_limit_bytes,

@@ -14,6 +14,7 @@ struct StoreOptions {
   std::string listen = "tcp://127.0.0.1:0";
   std::string http = "127.0.0.1:7080";
   std::string data_dir = "store-data";
+  std::string snapshots = "snapshots";
   int64_t snapshot_interval_ms = 10'000;
   int64_t memory_budget_bytes = 0;
   int64_t log_limit_bytes = 16u << 20;

@@ -29,7 +29,8 @@ ReplicaSet::ReplicaSet(Runtime& runtime, ActorId actor, uint16_t shards, const S
       config_(config),
       resources_(std::move(resources)),
       readers_(resources_.readers),
-      limit_(static_cast<uint64_t>(config.memory_budget_bytes), shards) {
+      memory_(runtime, actor, static_cast<uint64_t>(config.memory_budget_bytes), shards,
+              resources_.memory) {
   if (readers_ == nullptr) readers_ = std::make_shared<SstReaders>();
 }
 
@@ -118,15 +119,7 @@ bool ReplicaSet::receive(LocalPayload* payload) {
     if (done->then) done->then(held);
     return true;
   }
-  if (const auto* read = dynamic_cast<MemoryRead*>(payload)) {
-    reading_memory_ = false;
-    limit_.observe(read->bytes, accounted_bytes());
-    if (resources_.release_memory && accounted_bytes() >= limit_.bytes()) {
-      resources_.release_memory();
-    }
-    return true;
-  }
-  return false;
+  return memory_.receive(payload, accounted_bytes());
 }
 
 void ReplicaSet::run(const HeldReplica& held, std::function<Then()> work) {
@@ -142,7 +135,7 @@ void ReplicaSet::run(const HeldReplica& held, std::function<Then()> work) {
 
 // Whatever was done with the disk, what it holds now is noted.
 void ReplicaSet::on_disk(const HeldReplica& held, Work work) {
-  run(held, [disk = held.disk, release = resources_.release_memory, work = std::move(work)] {
+  run(held, [disk = held.disk, release = resources_.memory.release, work = std::move(work)] {
     Then then = work(*disk);
     if (release) release();
     const uint64_t rows = rows_in(*disk);
@@ -163,8 +156,8 @@ void ReplicaSet::open(HeldReplica* held) {
   config.schemas = held->tables;
   config.log_limit_bytes = static_cast<uint64_t>(config_.log_limit_bytes);
   // Logs are read whole.
-  if (limit_.bounded()) {
-    config.log_limit_bytes = std::min(config.log_limit_bytes, limit_.share() / kLogsPerShare);
+  if (memory_.bounded()) {
+    config.log_limit_bytes = std::min(config.log_limit_bytes, memory_.share() / kLogsPerShare);
   }
   config.readers = readers_;
   run(*held, [this, config]() -> Then {

@@ -11,15 +11,18 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "serving/config.h"
-#include "serving/memory_limit.h"
 #include "serving/replica.h"
 #include "shared/member/cluster_view.h"
+#include "shared/member/memory_watch.h"
 #include "shared/runtime/runtime.h"
+#include "shared/snapshot/snapshots.h"
+#include "shared/wire/take_over.h"
 
 namespace tidemill {
 
@@ -27,6 +30,14 @@ struct ReplicaId {
   JobId job;
   KeyPartitionId key_partition;
   friend auto operator<=>(const ReplicaId&, const ReplicaId&) = default;
+};
+
+// An owner wants to begin with a replica's state.
+struct HandOver {
+  ActorAddress owner;
+  Epoch epoch;  // of its grant, which is registered
+  Stamp stamp;  // of the state that it wants
+  bool uploading = false;
 };
 
 // A replica with its disk.
@@ -41,6 +52,8 @@ struct HeldReplica {
   int64_t next_open_us = 0;
   int64_t next_write_us = 0;
   uint64_t disk_rows = 0;
+  std::optional<HandOver> hand_over;
+  BufferArena changes;  // those that are not on disk yet, if there is a memory budget
 };
 
 class ReplicaSet {
@@ -61,7 +74,7 @@ class ReplicaSet {
   const std::map<ReplicaId, HeldReplica>& all() const { return held_; }
   // Before a part of a message is applied. With a memory budget it gets bytes of its own, since a
   // slice keeps all of the message; and what it brings may have to stay out of memory.
-  void prepare(FramePart* part);
+  void prepare(HeldReplica* held, FramePart* part);
   // After a message: makes room if there is none.
   void applied();
 
@@ -72,6 +85,9 @@ class ReplicaSet {
   // Some keys of a table that are on disk.
   using Sampled = std::function<void(std::vector<std::string> keys)>;
   void sample(ReplicaId id, uint16_t table, size_t limit, Sampled done);
+
+  // An owner wants this replica's state in snapshot storage; it is answered as it goes on.
+  void hand_over(HeldReplica* held, const ActorAddress& owner, const StateWanted& wanted);
 
   // What came back from the blocking pool; false if it is not of here.
   bool receive(LocalPayload* payload);
@@ -84,13 +100,13 @@ class ReplicaSet {
   // More is accounted for than may be: what comes next has no room until increments are written.
   bool short_of_memory() const;
   uint64_t accounted_bytes() const;  // of states, of what is not on disk yet, of open files
+  const MemoryWatch& memory() const { return memory_; }
 
  private:
   using Then = std::function<void(HeldReplica* held)>;  // null: the replica is gone
   using Work = std::function<Then(PartitionDisk& disk)>;
   using Held = std::map<ReplicaId, HeldReplica>;
   struct Done;
-  struct MemoryRead;
   struct WarmUp;
 
   // replica_set.cc
@@ -107,13 +123,21 @@ class ReplicaSet {
   bool may_log(const std::string& cause);
   void failed(HeldReplica* held, const char* doing, const Error& error);
 
+  // replica_hand_over.cc
+  void go_on_handing_over();
+  void go_on_handing_over(HeldReplica* held);
+  void begin_upload(HeldReplica* held);
+  void end_upload(HeldReplica* held, const HandOver& of, const Result<TakenSnapshot>& taken);
+  void end_hand_over(HeldReplica* held, StateWritten::Outcome outcome, const std::string& text);
+  void answer(const HeldReplica& held, const HandOver& of, StateWritten::Outcome outcome,
+              const std::string& text);
+
   // replica_upkeep.cc
   bool may_write(const HeldReplica& held) const;
   void write(HeldReplica* held);
   void end_write(HeldReplica* held, const Status& written);
   void write_what_is_due(int64_t now_us);
   void write_largest();
-  void read_memory(int64_t now_us);
   uint64_t pending_bytes() const;
   bool relieve();
   void bound_growth();
@@ -131,7 +155,7 @@ class ReplicaSet {
   StoreConfig config_;
   StoreResources resources_;
   std::shared_ptr<SstReaders> readers_;  // of all shards
-  MemoryLimit limit_;
+  MemoryWatch memory_;
   Held held_;
   std::map<JobId, Counts> counts_;
   uint64_t next_generation_ = 1;
@@ -139,10 +163,9 @@ class ReplicaSet {
   bool ready_ = false;
   std::set<ReplicaId> awaited_;  // replicas of the first view that are not ready yet
   size_t writing_ = 0;
+  size_t uploading_ = 0;
   bool failing_ = false;                      // the last write has failed
   std::map<std::string, int64_t> logged_us_;  // by cause
-  int64_t next_memory_us_ = 0;
-  bool reading_memory_ = false;
   ReplicaId evicted_last_;
   std::shared_ptr<WarmUp> warm_up_;
   ReplicaId warmed_last_;

@@ -13,10 +13,6 @@ struct ReplicaSet::Done : LocalPayload {
   Then then;
 };
 
-struct ReplicaSet::MemoryRead : LocalPayload {
-  uint64_t bytes = 0;
-};
-
 // One walk over a replica's disk. The scan is used and dropped on the replica's lane, before the
 // disk is.
 struct ReplicaSet::WarmUp {

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "serving/replica_set_jobs.h"
+#include "shared/base/mutation.h"
 #include "shared/obs/log.h"
 #include "shared/state/sst_readers.h"
 
@@ -13,8 +14,6 @@ constexpr size_t kWritesForMemory = 3;  // while memory is short: writes wait fo
 constexpr int64_t kWriteAgainUs = 1'000'000;
 constexpr int64_t kTickUs = 50'000;
 constexpr int64_t kBusyTickUs = 5'000;
-constexpr int64_t kMemoryIntervalUs = 100'000;
-constexpr uint64_t kMemoryLane = UINT64_MAX - 1;
 constexpr size_t kEvictSlots = 8'192;  // looked at per turn
 constexpr size_t kPageBytes = 256 << 10;
 constexpr double kWarmUpBegins = 0.7;  // of the limit
@@ -37,7 +36,8 @@ int64_t ReplicaSet::tick() {
       open(&held);
     }
   }
-  read_memory(now_us);
+  memory_.tick(accounted_bytes());
+  go_on_handing_over();
   write_more();
   const bool busy = relieve();
   begin_warm_up();
@@ -53,8 +53,10 @@ bool ReplicaSet::may_write(const HeldReplica& held) const {
 
 void ReplicaSet::write(HeldReplica* held) {
   ++writing_;
-  const auto increment = std::make_shared<const Increment>(
-      held->replica->follower().begin_increment(runtime_.wall_us()));
+  const auto increment =
+      std::make_shared<Increment>(held->replica->follower().begin_increment(runtime_.wall_us()));
+  held->changes.cut();
+  if (held->hand_over && mutated(Mutation::kHandOverHeadOnly)) increment->changes.clear();
   on_disk(*held, [this, increment](PartitionDisk& disk) -> Then {
     return [this, written = disk.write(*increment)](HeldReplica* found) {
       --writing_;
@@ -80,13 +82,16 @@ void ReplicaSet::end_write(HeldReplica* held, const Status& written) {
     failing_ = true;
     held->next_write_us = now_us + std::min(kWriteAgainUs, config_.snapshot_interval_ms * 1'000);
     failed(held, "write", written.error());
+    if (held->hand_over) {
+      end_hand_over(held, StateWritten::Outcome::kFailed, written.error().message());
+    }
   }
 }
 
 // What is due, and more if memory is short. The disk is not left idle between writes.
 void ReplicaSet::write_more() {
   write_what_is_due(runtime_.monotonic_us());
-  if (limit_.bounded() && pending_bytes() > limit_.bytes() / kPendingPerLimit) write_largest();
+  if (memory_.bounded() && pending_bytes() > memory_.limit() / kPendingPerLimit) write_largest();
 }
 
 void ReplicaSet::write_what_is_due(int64_t now_us) {
@@ -131,20 +136,14 @@ uint64_t ReplicaSet::accounted_bytes() const {
   return bytes;
 }
 
-void ReplicaSet::prepare(FramePart* part) {
-  if (!limit_.bounded()) return;
+void ReplicaSet::prepare(HeldReplica* held, FramePart* part) {
+  if (!memory_.bounded()) return;
   if (part->kind == PartKind::kImagesClose) bound_growth();
-  if (part->payload.empty()) return;
-  std::vector<uint8_t> bytes;
-  bytes.reserve(part->payload_bytes());
-  for (const Buffer& piece : part->payload) {
-    bytes.insert(bytes.end(), piece.bytes().begin(), piece.bytes().end());
-  }
-  part->payload = {Buffer(std::move(bytes))};
+  part->own_payload(&held->changes);
 }
 
 void ReplicaSet::applied() {
-  if (!limit_.bounded() || accounted_bytes() <= limit_.bytes()) return;
+  if (!memory_.bounded() || accounted_bytes() <= memory_.limit()) return;
   write_more();
   relieve();
 }
@@ -155,34 +154,19 @@ void ReplicaSet::bound_growth() {
   uint64_t staged = 0;
   for (const auto& [id, held] : held_) staged += held.replica->follower().staged_bytes();
   const bool room = static_cast<double>(accounted_bytes() + staged) <
-                    kGrowthEnds * static_cast<double>(limit_.bytes());
+                    kGrowthEnds * static_cast<double>(memory_.limit());
   for (auto& [id, held] : held_) {
     if (held.disk != nullptr || room) held.replica->allow_growth(room);
   }
 }
 
-void ReplicaSet::read_memory(int64_t now_us) {
-  if (!limit_.bounded() || reading_memory_ || now_us < next_memory_us_) return;
-  next_memory_us_ = now_us + kMemoryIntervalUs;
-  if (!resources_.resident_bytes) {
-    const uint64_t accounted = accounted_bytes();
-    return limit_.observe(accounted * shards_, accounted);
-  }
-  reading_memory_ = true;
-  runtime_.run_blocking(actor_, kMemoryLane, [read = resources_.resident_bytes] {
-    auto out = std::make_unique<MemoryRead>();
-    out->bytes = read();
-    return out;
-  });
-}
-
 // Makes room: a bounded number of keys is looked at. True if there is more to be done at once.
 bool ReplicaSet::relieve() {
-  if (!limit_.bounded() || held_.empty()) return false;
+  if (!memory_.bounded() || held_.empty()) return false;
   bound_growth();
   const uint64_t accounted = accounted_bytes();
-  if (accounted <= limit_.bytes()) return false;
-  const uint64_t over = accounted - limit_.bytes() + limit_.bytes() / 50;
+  if (accounted <= memory_.limit()) return false;
+  const uint64_t over = accounted - memory_.limit() + memory_.limit() / 50;
   uint64_t freed = 0;
   size_t slots = kEvictSlots;
   for (size_t i = 0; i < held_.size() && freed < over && slots > 0; ++i) {
@@ -202,13 +186,13 @@ bool ReplicaSet::relieve() {
 // And writing is going to help: with little that is not on disk yet, or a disk that does not work,
 // waiting for it gains nothing.
 bool ReplicaSet::short_of_memory() const {
-  return limit_.bounded() && !failing_ && pending_bytes() > limit_.bytes() / 8 &&
-         accounted_bytes() > limit_.bytes();
+  return memory_.bounded() && !failing_ && pending_bytes() > memory_.limit() / 8 &&
+         accounted_bytes() > memory_.limit();
 }
 
 bool ReplicaSet::has_room(double share) const {
-  return !limit_.bounded() ||
-         static_cast<double>(accounted_bytes()) < share * static_cast<double>(limit_.bytes());
+  return !memory_.bounded() ||
+         static_cast<double>(accounted_bytes()) < share * static_cast<double>(memory_.limit());
 }
 
 void ReplicaSet::begin_warm_up() {

@@ -37,7 +37,8 @@ StoreShard::StoreShard(Runtime& runtime, uint16_t shards, const StoreConfig& con
                        StoreResources resources)
     : runtime_(runtime),
       self_{runtime.shard(), kStoreShardIndex},
-      replicas_(runtime, self_, shards, config, std::move(resources)) {}
+      replicas_(runtime, self_, shards, config, std::move(resources)),
+      acks_(runtime, self_, kAckIntervalUs) {}
 
 void StoreShard::start() {
   on_timer(kReportTimer);
@@ -51,7 +52,7 @@ void StoreShard::on_timer(uint64_t token) {
     return;
   }
   runtime_.start_timer(self_, replicas_.tick(), kUpkeepTimer);
-  send_acks();
+  acks_.send(replicas_.short_of_memory());
   tell_ready();
 }
 
@@ -62,6 +63,8 @@ void StoreShard::receive(Message message) {
     on_frames(message);
   } else if (message.type == kRegisterReplicas) {
     on_register(message);
+  } else if (message.type == kStateWanted) {
+    on_state_wanted(message);
   }
 }
 
@@ -102,6 +105,14 @@ void StoreShard::on_register(const Message& message) {
   runtime_.send(self_, message.from, kReplicaStates, answer.encode());
 }
 
+void StoreShard::on_state_wanted(const Message& message) {
+  auto wanted = StateWanted::decode(message.body);
+  if (!wanted) return refuse("StateWanted", wanted.error());
+  HeldReplica* held = replicas_.find({wanted->job, wanted->key_partition});
+  if (held == nullptr || !held->opened) return;  // the owner asks again
+  replicas_.hand_over(held, message.from, *wanted);
+}
+
 void StoreShard::on_frames(const Message& message) {
   auto frames = Frames::decode(message.body);
   if (!frames) return refuse("Frames", frames.error());
@@ -113,31 +124,14 @@ void StoreShard::on_frames(const Message& message) {
   for (FramePart& part : frames->parts) {
     HeldReplica* held = replicas_.find({frames->job, part.key_partition});
     if (held == nullptr || !held->opened) continue;
-    replicas_.prepare(&part);
+    replicas_.prepare(held, &part);
     apply(part, held, &ack, &refused);
   }
   replicas_.applied();
-  acks_[message.from].waiting.push_back(ack.encode());
-  send_acks();
+  acks_.add(message.from, frames->job.value, kFrameAck, ack.encode());
+  acks_.send(replicas_.short_of_memory());
   if (!refused.entries.empty()) {
     runtime_.send(self_, message.from, kReplicaStates, refused.encode());
-  }
-}
-
-// In their order. While memory is short one goes now and then, so that the link is not given up,
-// and so that without a working disk, when no memory can be had by waiting, the store goes on.
-void StoreShard::send_acks() {
-  const int64_t now_us = runtime_.monotonic_us();
-  const bool wait = replicas_.short_of_memory();
-  for (auto it = acks_.begin(); it != acks_.end();) {
-    Acks& acks = it->second;
-    while (!acks.waiting.empty() && (!wait || now_us - acks.sent_us >= kAckIntervalUs)) {
-      runtime_.send(self_, it->first, kFrameAck, std::move(acks.waiting.front()));
-      acks.waiting.pop_front();
-      acks.sent_us = now_us;
-    }
-    const bool over = acks.waiting.empty() && now_us - acks.sent_us >= kAckIntervalUs;
-    it = over ? acks_.erase(it) : std::next(it);
   }
 }
 
@@ -302,6 +296,8 @@ void StoreShard::report() {
   auto report = std::make_unique<ShardReport>();
   report->reporter = self_;
   report->view_version = view_version_;
+  report->resident_bytes = replicas_.memory().resident_bytes();
+  report->memory_budget_bytes = replicas_.memory().budget();
   for (const auto& [id, job] : jobs_) {
     proto::JobReport& out = report->jobs.emplace_back();
     out.set_job(id.value);

@@ -3,7 +3,6 @@
 // shard-affine
 #pragma once
 
-#include <deque>
 #include <map>
 #include <memory>
 #include <string>
@@ -13,6 +12,7 @@
 #include "shared/member/cluster_view.h"
 #include "shared/runtime/runtime.h"
 #include "shared/runtime/stage_cost.h"
+#include "shared/wire/held_acks.h"
 
 namespace tidemill {
 
@@ -101,9 +101,9 @@ class StoreShard : public Actor {
   void on_local(Message message);
   void on_view(const ClusterState& view);
   void on_register(const Message& message);
+  void on_state_wanted(const Message& message);
   void on_frames(const Message& message);
   void apply(const FramePart& part, HeldReplica* held, FrameAck* ack, ReplicaStates* refused);
-  void send_acks();
   void on_read(ActorId from, std::unique_ptr<ReadRequest> request);
   // The keys of one key partition, which are in memory or nowhere.
   void read_keys(WaitingRead* waiting, const std::vector<size_t>& keys, const HeldReplica* held);
@@ -121,13 +121,8 @@ class StoreShard : public Actor {
   ActorId self_;
   ReplicaSet replicas_;
   std::map<JobId, Job> jobs_;
-  // Acknowledgements return credit: while memory is short they wait, so that owners send no more
-  // than the disk takes.
-  struct Acks {
-    std::deque<Buffer> waiting;
-    int64_t sent_us = 0;
-  };
-  std::map<ActorAddress, Acks> acks_;
+  // While memory is short owners are to send no more than the disk takes.
+  HeldAcks acks_;
   uint64_t view_version_ = 0;
   bool told_ready_ = false;
 };

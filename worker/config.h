@@ -30,6 +30,8 @@ struct WorkerConfig {
   int64_t snapshot_interval_ms = 10'000;     // of one key partition
   int64_t pending_limit_bytes = 256u << 20;  // changes in no increment, per shard; beyond: sooner
   int64_t log_limit_bytes = 16u << 20;       // of a key partition on disk, not sorted by key
+  // Of the whole process; 0: no bound. Lowers the bounds above (worker/memory_bounds.h).
+  int64_t memory_budget_bytes = 0;
   // Links and reports.
   int64_t link_stall_ms = 2'000;  // without an acknowledgement: the link's sessions are closed
   int64_t report_interval_ms = 250;

@@ -120,7 +120,7 @@ DiskLane::DiskLane(Runtime& runtime, ActorId self, uint64_t id, const WorkerReso
 
 void DiskLane::close(bool remove) {
   runtime_.run_blocking(
-      self_, lane_,
+      self_, lane_, Urgency::kLater,
       [on_lane = std::move(on_lane_), remove]() mutable -> std::unique_ptr<LocalPayload> {
         on_lane->scans.clear();
         on_lane->disk.reset();
@@ -131,40 +131,46 @@ void DiskLane::close(bool remove) {
 }
 
 template <typename Answer, typename Work>
-void DiskLane::run(Work work) {
+void DiskLane::run(Urgency urgency, Work work) {
   auto answer = std::make_shared<std::unique_ptr<Answer>>(std::make_unique<Answer>());
   (*answer)->lane = id_;
   (*answer)->job = job_;
   (*answer)->key_partition = key_partition_;
-  runtime_.run_blocking(self_, lane_,
-                        [answer, on_lane = on_lane_,
-                         work = std::move(work)]() mutable -> std::unique_ptr<LocalPayload> {
-                          if (Status done = work(on_lane.get(), answer->get()); !done) {
-                            (*answer)->error = done.error().message();
-                            (*answer)->damaged = done.error().code() == ErrorCode::kCorrupt;
-                          }
-                          on_lane.reset();
-                          return std::move(*answer);
-                        });
+  runtime_.run_blocking(
+      self_, lane_, urgency,
+      [answer, on_lane = on_lane_,
+       work = std::optional<Work>(std::move(work))]() mutable -> std::unique_ptr<LocalPayload> {
+        if (Status done = (*work)(on_lane.get(), answer->get()); !done) {
+          (*answer)->error = done.error().message();
+          (*answer)->damaged = done.error().code() == ErrorCode::kCorrupt;
+        }
+        const auto release = on_lane->resources.memory.release;
+        on_lane.reset();
+        work.reset();
+        if (release) release();
+        return std::move(*answer);
+      });
 }
 
 void DiskLane::restore(std::vector<std::string> manifests, bool keep_local) {
+  // A standby is not yet needed.
   run<DiskRestored>(
+      keep_local ? Urgency::kLater : Urgency::kSoon,
       [manifests = std::move(manifests), keep_local](OnLane* lane, DiskRestored* out) {
         return lane->restore(manifests, keep_local, out);
       });
 }
 
 void DiskLane::write(std::optional<Increment> increment, bool upload, uint64_t trigger) {
-  run<DiskWritten>(
-      [increment = std::move(increment), upload, trigger](OnLane* lane, DiskWritten* out) {
-        out->trigger = trigger;
-        return lane->write(increment, upload, out);
-      });
+  run<DiskWritten>(Urgency::kLater, [increment = std::move(increment), upload, trigger](
+                                        OnLane* lane, DiskWritten* out) {
+    out->trigger = trigger;
+    return lane->write(increment, upload, out);
+  });
 }
 
 void DiskLane::scan(const ReplicaSession::ScanWanted& wanted, size_t page_bytes) {
-  run<DiskPage>([wanted, page_bytes](OnLane* lane, DiskPage* out) {
+  run<DiskPage>(Urgency::kSoon, [wanted, page_bytes](OnLane* lane, DiskPage* out) {
     Status done = lane->next_page(wanted, page_bytes, &out->page);
     if (!done) out->page.error = done.error().message();
     return done;
@@ -173,7 +179,7 @@ void DiskLane::scan(const ReplicaSession::ScanWanted& wanted, size_t page_bytes)
 
 void DiskLane::set_retained(Epoch own, std::vector<std::string> retained) {
   runtime_.run_blocking(
-      self_, lane_,
+      self_, lane_, Urgency::kLater,
       [on_lane = on_lane_, own,
        retained = std::move(retained)]() mutable -> std::unique_ptr<LocalPayload> {
         on_lane->own = own;
@@ -185,7 +191,7 @@ void DiskLane::set_retained(Epoch own, std::vector<std::string> retained) {
 
 void DiskLane::remove_unretained(Epoch own, std::vector<std::string> retained) {
   set_retained(own, retained);
-  runtime_.run_blocking(self_, lane_,
+  runtime_.run_blocking(self_, lane_, Urgency::kLater,
                         [on_lane = on_lane_, own, retained = std::move(retained), job = job_,
                          k = key_partition_]() mutable -> std::unique_ptr<LocalPayload> {
                           auto removed = tidemill::remove_unretained(
@@ -202,18 +208,19 @@ void DiskLane::remove_unretained(Epoch own, std::vector<std::string> retained) {
 }
 
 void find_directories(Runtime& runtime, ActorId self, const WorkerResources& resources) {
-  runtime.run_blocking(self, UINT64_MAX, [resources]() -> std::unique_ptr<LocalPayload> {
-    auto answer = std::make_unique<DirectoriesFound>();
-    if (auto found = held_directories(*resources.disk, resources.data_dir); found) {
-      answer->directories = std::move(*found);
-    }
-    return answer;
-  });
+  runtime.run_blocking(
+      self, UINT64_MAX, Urgency::kLater, [resources]() -> std::unique_ptr<LocalPayload> {
+        auto answer = std::make_unique<DirectoriesFound>();
+        if (auto found = held_directories(*resources.disk, resources.data_dir); found) {
+          answer->directories = std::move(*found);
+        }
+        return answer;
+      });
 }
 
 void remove_directory(Runtime& runtime, ActorId self, const WorkerResources& resources, JobId job,
                       KeyPartitionId k) {
-  runtime.run_blocking(self, lane_of(job, k),
+  runtime.run_blocking(self, lane_of(job, k), Urgency::kLater,
                        [resources, job, k]() -> std::unique_ptr<LocalPayload> {
                          removed(resources, partition_directory(resources.data_dir, job, k));
                          return nullptr;

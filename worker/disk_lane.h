@@ -74,7 +74,7 @@ class DiskLane {
  private:
   struct OnLane;
   template <typename Answer, typename Work>
-  void run(Work work);
+  void run(Urgency urgency, Work work);
 
   Runtime& runtime_;
   ActorId self_;

@@ -1,5 +1,6 @@
 // What one shard holds of a job: key partitions that it owns, and copies that follow the owner on
-// another worker. Both begin by asking the snapshot registry what there is, and have it restored.
+// another worker. Both begin by asking the snapshot registry what there is, and have it restored;
+// an owner for whom there is nothing then asks stores for the state of their replicas.
 //
 // shard-affine: part of the PartitionHost actor.
 #pragma once
@@ -7,15 +8,18 @@
 #include <map>
 #include <memory>
 
+#include "shared/base/buffer_arena.h"
 #include "shared/state/follower.h"
 #include "worker/disk_lane.h"
 #include "worker/key_partition.h"
+#include "worker/store_search.h"
 
 namespace tidemill {
 
 enum class HoldingPhase {
   kAsking,     // the snapshot registry
   kRestoring,  // the disk
+  kSearching,  // stores, for a state to begin with
   kActive,
 };
 
@@ -33,6 +37,7 @@ struct Holding {
 
 struct OwnedPartition : Holding {
   std::unique_ptr<KeyPartition> partition;  // null until it is restored
+  std::optional<StoreSearch> search;        // while it looks for a state in stores
   bool promoting = false;                   // becomes of the standby that writes an increment
   int64_t open_sessions_at_us = 0;          // replicas have until then to say where they stand
   uint64_t wanted_disk_version = 0;         // a replica waits for the disk to hold it
@@ -50,6 +55,7 @@ struct OwnedPartition : Holding {
 
 struct StandbyPartition : Holding {
   std::unique_ptr<Follower> follower;  // null until it is restored
+  BufferArena changes;                 // not on disk yet, if they have bytes of their own
 };
 
 using Owned = std::map<KeyPartitionId, OwnedPartition>;

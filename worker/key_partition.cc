@@ -104,7 +104,8 @@ Result<PartOutcome> KeyPartition::apply(const SourceBatch& batch, const SourceBa
       return PartOutcome::kGap;
     }
   }
-  const Buffer blocks = batch.blocks(part);
+  Buffer blocks = batch.blocks(part);
+  if (own_bytes_) blocks = arena_.copy(blocks.bytes());
   std::vector<RowBlockView> views;
   if (auto parsed = parse_blocks(blocks, *plan_->tables(), &views); !parsed) return parsed.error();
   session.next_seq = std::max(session.next_seq, part.seq + 1);
@@ -211,6 +212,7 @@ Increment KeyPartition::begin_increment(int64_t wall_us) {
   out.from_version = on_disk_.version;
   out.whole = on_disk_ == Stamp{};
   out.changes = pending_.begin_writing();
+  arena_.cut();
   out.taken_at_us = wall_us;
   writing_ = head_.stamp();
   return out;

@@ -14,6 +14,7 @@
 #include <optional>
 #include <vector>
 
+#include "shared/base/buffer_arena.h"
 #include "shared/plan/plan.h"
 #include "shared/state/partition_disk.h"
 #include "shared/state/pending_changes.h"
@@ -95,6 +96,10 @@ class KeyPartition {
     caught_up_sources_ = reached_main_.size();
   }
 
+  // Rows that come from now on get bytes of their own. Else they are slices of the messages that
+  // they came in, which have rows of others that are written later.
+  void set_own_bytes() { own_bytes_ = true; }
+
   // What it began with under this grant.
   const StateHead& first() const { return first_; }
   uint64_t first_version() const { return first_.stamp().version; }
@@ -147,6 +152,8 @@ class KeyPartition {
   Stamp on_disk_;  // without epoch: nothing
   uint64_t disk_version_ = 0;
   PendingChanges<Pending> pending_;
+  bool own_bytes_ = false;
+  BufferArena arena_;             // of changes
   std::optional<Stamp> writing_;  // of the state after the increment that is being written
 };
 

@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "shared/dead_letter/letter_storage.h"
+#include "shared/runtime/real/process_memory.h"
 #include "shared/runtime/real/real_process.h"
 #include "shared/state/state_directories.h"
 #include "worker/options.h"
@@ -25,6 +26,9 @@ int run(int argc, char** argv) {
   if (!outcome) return fail(outcome.error());
   if (*outcome == ProcessConfig::Outcome::kExit) return 0;
 
+  if (Status sensible = check(options); !sensible) return fail(sensible.error());
+  if (options.worker.memory_budget_bytes > 0) release_memory_at_once();
+
   RealProcessConfig process_config;
   process_config.listen = options.listen;
   process_config.shards = static_cast<uint16_t>(options.shards);
@@ -45,6 +49,8 @@ int run(int argc, char** argv) {
   auto snapshots = open_snapshot_storage(options.snapshots);
   if (!snapshots) return fail(snapshots.error());
   resources.snapshots = std::move(*snapshots);
+  resources.memory.resident_bytes = resident_bytes;
+  if (options.worker.memory_budget_bytes > 0) resources.memory.release = release_memory;
   auto locked = lock_data_directory(resources.disk, options.data_dir);
   if (!locked) return fail(locked.error());
   spawn_worker(**process, member, options.worker, resources);

@@ -1,5 +1,7 @@
 #include "worker/options.h"
 
+#include "worker/memory_bounds.h"
+
 namespace tidemill {
 namespace {
 
@@ -14,7 +16,7 @@ void add_options(ProcessConfig* config, WorkerOptions* options) {
   config->text("listen", &options->listen, "endpoint to listen at; port 0: any free one");
   config->number("shards", &options->shards, {"threads that hold partitions", "", 1, 256});
   config->number("blocking-threads", &options->blocking_threads,
-                 {"threads that read and parse sources", "", 1, 256});
+                 {"threads that read sources, and as many for states on disk", "", 1, 256});
   config->number("heartbeat-ms", &options->heartbeat_ms,
                  {"between reports to the coordinator", "ms", 10, 60'000});
   config->text(
@@ -56,13 +58,25 @@ void add_options(ProcessConfig* config, WorkerOptions* options) {
   config->number("pending-limit-bytes", &w.pending_limit_bytes,
                  {"changes in no snapshot, per shard; beyond it they are written sooner", "bytes",
                   4096, 64 * kGiB});
-  config->number("log-limit-bytes", &w.log_limit_bytes,
-                 {"changes of one key partition on disk that are not sorted by key yet", "bytes", 0,
-                  kGiB});
+  config->number(
+      "log-limit-bytes", &w.log_limit_bytes,
+      {"changes of one key partition on disk that are not sorted by key yet", "bytes", 0, kGiB});
+  config->number("memory-budget-bytes", &w.memory_budget_bytes,
+                 {"of the process; lowers the bounds in bytes of its parts; 0: no bound", "bytes",
+                  0, int64_t{1} << 50});
   config->number("link-stall-ms", &w.link_stall_ms,
                  {"a link without an acknowledgement is given up after", "ms", 100, 600'000});
   config->number("report-interval-ms", &w.report_interval_ms,
                  {"between reports to this worker's agent", "ms", 10, 60'000});
+}
+
+Status check(const WorkerOptions& options) {
+  const int64_t budget = options.worker.memory_budget_bytes;
+  const int64_t least = least_memory_budget(options.shards);
+  if (budget == 0 || budget >= least) return {};
+  return user_error("--memory-budget-bytes: " + std::to_string(budget) +
+                    " is too little; a worker of " + std::to_string(options.shards) +
+                    " shards needs " + std::to_string(least) + ", and 0 means no bound");
 }
 
 }  // namespace tidemill

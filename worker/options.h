@@ -21,5 +21,7 @@ struct WorkerOptions {
 };
 
 void add_options(ProcessConfig* config, WorkerOptions* options);
+// What one option alone cannot say.
+Status check(const WorkerOptions& options);
 
 }  // namespace tidemill

@@ -9,25 +9,22 @@
 namespace tidemill {
 namespace {
 
-// Writes under way at once, of all jobs of a shard: more would only wait for each other.
-constexpr size_t kWritesAtOnce = 2;
-// Pending changes may come to this many times their limit before nothing more is taken in: only a
-// disk that fails lets them.
-constexpr uint64_t kPendingBeyond = 2;
-
 void refuse(const char* what, const Error& error) {
   log_event(LogLevel::kWarning, "message_refused", {{"what", what}, {"reason", error.message()}});
 }
 
 }  // namespace
 
-PartitionHost::PartitionHost(Runtime& runtime, const WorkerConfig& config,
+PartitionHost::PartitionHost(Runtime& runtime, uint16_t shards, const WorkerConfig& config,
                              const WorkerResources& resources)
     : runtime_(runtime),
       config_(config),
       resources_(resources),
       self_{runtime.shard(), kPartitionHostIndex},
-      coordinator_(kCoordinatorNode) {
+      coordinator_(kCoordinatorNode),
+      memory_(runtime, self_, static_cast<uint64_t>(config.memory_budget_bytes), shards,
+              resources.memory),
+      acks_(runtime, self_, config.link_stall_ms * 1000 / 2) {
   // Key partitions may change shards; a directory belongs to one.
   resources_.data_dir += "/shard-" + std::to_string(runtime.shard());
 }
@@ -61,6 +58,8 @@ void PartitionHost::on_local(LocalPayload* payload) {
     on_restored(*restored);
   } else if (const auto* found = dynamic_cast<DirectoriesFound*>(payload)) {
     on_directories(*found);
+  } else {
+    memory_.receive(payload, accounted_bytes());
   }
 }
 
@@ -85,6 +84,8 @@ void PartitionHost::receive(Message message) {
       return on_snapshots_known(message);
     case kSnapshotRegistered:
       return on_registered(message);
+    case kStateWritten:
+      return on_state_written(message);
     case kReplicaStates: {
       auto states = ReplicaStates::decode(message.body);
       if (!states) return refuse("ReplicaStates", states.error());
@@ -112,7 +113,11 @@ void PartitionHost::receive(Message message) {
       auto frames = Frames::decode(std::move(message.body));
       if (!frames) return refuse("Frames", frames.error());
       Job* job = find(frames->job);
-      if (job != nullptr) apply_frames(runtime_, self_, message.from, *frames, &job->standbys);
+      if (job == nullptr) break;
+      acks_.add(message.from, frames->job.value, kFrameAck,
+                apply_frames(runtime_, self_, message.from, std::move(*frames), memory_.bounded(),
+                             &job->standbys));
+      acks_.send(short_of_memory_);
       break;
     }
     default:
@@ -132,7 +137,7 @@ void PartitionHost::on_batch(Message message) {
     const auto it = job->owned.find(part.key_partition);
     if (it == job->owned.end() || !it->second.partition) continue;
     KeyPartition& partition = *it->second.partition;
-    if (overloaded_) {
+    if (refusing_) {
       partition.close_session(batch->header.source.value);
       continue;
     }
@@ -145,10 +150,11 @@ void PartitionHost::on_batch(Message message) {
     partition.close_session(batch->header.source.value);
     ++job->session_gaps;
   }
-  runtime_.send(
-      self_, message.from, kBatchAck,
-      BatchAck{job->id, batch->header.source, batch->header.reader_epoch, batch->header.link_seq}
-          .encode());
+  const uint64_t link = uint64_t{job->id.value} << 32 | batch->header.source.value;
+  const BatchAck ack{job->id, batch->header.source, batch->header.reader_epoch,
+                     batch->header.link_seq};
+  acks_.add(message.from, link, kBatchAck, ack.encode());
+  acks_.send(short_of_memory_);
 }
 
 void PartitionHost::on_sessions_closed(const Message& message) {
@@ -196,7 +202,7 @@ void PartitionHost::open_sessions(Job* job) {
   const int64_t now = runtime_.monotonic_us();
   for (uint32_t s = 0; s < job->readers.size(); ++s) {
     const Grant& reader = job->readers[s];
-    if (reader.node == NodeId(0) || overloaded_) continue;
+    if (reader.node == NodeId(0) || refusing_) continue;
     OpenSessions message{job->id, SourcePartitionId(s), reader.epoch, {}};
     for (auto& [k, owner] : job->owned) {
       if (!owner.partition) continue;
@@ -210,40 +216,15 @@ void PartitionHost::open_sessions(Job* job) {
   }
 }
 
-uint64_t PartitionHost::pending_bytes() const {
-  uint64_t bytes = 0;
-  for (const auto& [id, job] : jobs_) {
-    for (const auto& [k, owner] : job.owned) {
-      if (owner.partition) bytes += owner.partition->pending_bytes();
-    }
-    for (const auto& [k, standby] : job.standbys) {
-      if (standby.follower) bytes += standby.follower->pending_bytes();
-    }
-  }
-  return bytes;
-}
-
-void PartitionHost::write_snapshots() {
-  const auto limit = static_cast<uint64_t>(config_.pending_limit_bytes);
-  const uint64_t pending = pending_bytes();
-  overloaded_ = pending > kPendingBeyond * limit;
-  size_t in_flight = 0;
-  for (const auto& [id, job] : jobs_) in_flight += job.snapshotter->in_flight();
-  for (auto& [id, job] : jobs_) {
-    const size_t budget = kWritesAtOnce - std::min(kWritesAtOnce, in_flight);
-    in_flight += job.snapshotter->begin_due(&job.owned, &job.standbys, job.snapshot_trigger,
-                                            pending > limit, budget);
-    job.snapshotter->tell_registry(coordinator_, &job.owned);
-  }
-}
-
 void PartitionHost::on_timer(uint64_t) {
   for (auto& [id, job] : jobs_) {
     ask_registry(&job);
+    search_stores(&job);
     open_sessions(&job);
     job.publisher->publish(job.owned);
   }
   write_snapshots();
+  memory_.tick(accounted_bytes());
   const int64_t now = runtime_.monotonic_us();
   if (now - last_report_us_ >= config_.report_interval_ms * 1000) report();
   if (look_at_directories_us_ != 0 && now >= look_at_directories_us_) {

@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "proto/control.pb.h"
+#include "shared/member/memory_watch.h"
+#include "shared/wire/held_acks.h"
 #include "worker/holdings.h"
 #include "worker/publisher.h"
 #include "worker/snapshotter.h"
@@ -17,7 +19,9 @@ namespace tidemill {
 
 class PartitionHost : public Actor {
  public:
-  PartitionHost(Runtime& runtime, const WorkerConfig& config, const WorkerResources& resources);
+  // `config`: the bounds of this shard, one of `shards`.
+  PartitionHost(Runtime& runtime, uint16_t shards, const WorkerConfig& config,
+                const WorkerResources& resources);
 
   void start() override;
   void receive(Message message) override;
@@ -39,6 +43,7 @@ class PartitionHost : public Actor {
     std::unique_ptr<Snapshotter> snapshotter;
     uint64_t session_gaps = 0;
     uint64_t refused_snapshots = 0;
+    uint64_t states_from_stores = 0;
     StageCost apply_cost;
   };
 
@@ -63,8 +68,15 @@ class PartitionHost : public Actor {
   void on_snapshots_known(const Message& message);
   void on_restored(const DiskRestored& restored);
   void on_restored(Job* job, OwnedPartition* owner, const DiskRestored& restored);
+  void begin(Job* job, OwnedPartition* owner, KeyPartitionId k, StateHead head);
   void on_registered(const Message& message);
   void on_written(const DiskWritten& written);
+
+  // partition_host_take_over.cc: without a snapshot, from a store's replica.
+  void search_stores(Job* job);
+  void on_state_written(const Message& message);
+  void on_taken_over(Job* job, OwnedPartition* owner, const DiskRestored& restored);
+  void end_search(Job* job, OwnedPartition* owner, KeyPartitionId k, StateHead head);
 
   // Sessions with readers.
   void on_batch(Message message);
@@ -72,8 +84,13 @@ class PartitionHost : public Actor {
   void open_sessions(Job* job);
   bool needs_opening(const Job& job, uint32_t source, OwnedPartition* owner,
                      OpenSessions::Session* out);
+
+  // partition_host_memory.cc
   void write_snapshots();
   uint64_t pending_bytes() const;
+  uint64_t accounted_bytes() const;
+  // Beyond it what is pending is written before its time.
+  uint64_t pending_limit(uint64_t pending) const;
 
   void report();  // partition_host_report.cc
   void report_owned(Job* job, proto::JobReport* out);
@@ -91,7 +108,10 @@ class PartitionHost : public Actor {
   int64_t last_report_us_ = 0;
   uint64_t view_version_ = 0;
   int64_t look_at_directories_us_ = 0;  // 0: not before the first view; INT64_MAX: done
-  bool overloaded_ = false;             // so much is pending that nothing more is taken in
+  MemoryWatch memory_;
+  HeldAcks acks_;
+  bool short_of_memory_ = false;  // so much is pending that senders get no more credit
+  bool refusing_ = false;         // so much is pending that nothing more is taken in
 };
 
 }  // namespace tidemill

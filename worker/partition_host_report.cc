@@ -87,6 +87,8 @@ void PartitionHost::report() {
   auto report = std::make_unique<ShardReport>();
   report->reporter = self_;
   report->view_version = view_version_;
+  report->resident_bytes = memory_.resident_bytes();
+  report->memory_budget_bytes = memory_.budget();
   for (auto& [id, job] : jobs_) {
     proto::JobReport& out = report->jobs.emplace_back();
     out.set_job(id.value);
@@ -94,6 +96,7 @@ void PartitionHost::report() {
     out.set_image_bytes_sent(job.publisher->image_bytes());
     out.set_session_gaps(job.session_gaps);
     out.set_refused_snapshots(job.refused_snapshots);
+    out.set_states_from_stores(job.states_from_stores);
     job.snapshotter->add_to(&out);
     report_owned(&job, &out);
     StageCost apply = job.apply_cost;

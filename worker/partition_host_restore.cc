@@ -101,11 +101,12 @@ void PartitionHost::on_restored(const DiskRestored& restored) {
 }
 
 void PartitionHost::on_restored(Job* job, OwnedPartition* owner, const DiskRestored& restored) {
+  if (owner->search) return on_taken_over(job, owner, restored);
   if (!restored.error.empty()) {
     log_event(LogLevel::kWarning, "restore_failed",
               {{"job", job->id.value},
                {"key_partition", restored.key_partition.value},
-               {"then", restored.damaged ? "the sources are read from their start" : "again"},
+               {"then", restored.damaged ? "a store's state is looked for" : "again"},
                {"reason", restored.error}});
     if (!restored.damaged) {
       owner->phase = HoldingPhase::kAsking;
@@ -113,17 +114,21 @@ void PartitionHost::on_restored(Job* job, OwnedPartition* owner, const DiskResto
       return;
     }
   }
-  if (!restored.manifest.empty()) {
-    log_event(LogLevel::kInfo, "key_partition_restored",
-              {{"job", job->id.value},
-               {"key_partition", restored.key_partition.value},
-               {"snapshot", restored.manifest}});
+  if (restored.manifest.empty()) {  // of all that there is in storage
+    owner->phase = HoldingPhase::kSearching;
+    owner->search.emplace(runtime_.monotonic_us(), restored.damaged);
+    return;
   }
-  StateHead head = restored.head;
+  log_event(LogLevel::kInfo, "key_partition_restored",
+            {{"job", job->id.value},
+             {"key_partition", restored.key_partition.value},
+             {"snapshot", restored.manifest}});
+  begin(job, owner, restored.key_partition, restored.head);
+}
+
+void PartitionHost::begin(Job* job, OwnedPartition* owner, KeyPartitionId k, StateHead head) {
   if (mutated(Mutation::kHorizonFallsOnRecovery)) head.horizon = kMinTime;
-  activate(job, owner,
-           std::make_unique<KeyPartition>(job->plan, restored.key_partition, owner->epoch,
-                                          std::move(head)));
+  activate(job, owner, std::make_unique<KeyPartition>(job->plan, k, owner->epoch, std::move(head)));
 }
 
 void PartitionHost::activate(Job* job, OwnedPartition* owner,
@@ -131,6 +136,7 @@ void PartitionHost::activate(Job* job, OwnedPartition* owner,
   const int64_t now = runtime_.monotonic_us();
   owner->phase = HoldingPhase::kActive;
   owner->partition = std::move(partition);
+  if (memory_.bounded()) owner->partition->set_own_bytes();
   owner->open_sessions_at_us = now + kReplicasWaitUs;
   // Turns are spread over the interval.
   const int64_t interval_us = config_.snapshot_interval_ms * 1000;

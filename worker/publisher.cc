@@ -224,6 +224,16 @@ bool Publisher::all_answered(KeyPartitionId k) const {
   });
 }
 
+std::vector<StoreReplica> Publisher::store_replicas(KeyPartitionId k) const {
+  std::vector<StoreReplica> out;
+  for (const auto& [address, link] : links_) {
+    const auto session = link.sessions.find(k);
+    if (!link.store || session == link.sessions.end()) continue;
+    out.push_back({address, session->second.answered(), session->second.registered_state()});
+  }
+  return out;
+}
+
 std::vector<uint64_t> Publisher::cuts(KeyPartitionId k, uint32_t source, uint64_t from) const {
   std::set<uint64_t> offsets;
   for (const auto& [address, link] : links_) {

@@ -36,6 +36,8 @@ class Publisher {
   // Every store's replica has said where it stands, or was told of by nobody. A standby that was
   // chosen when its owner was lost has a state to restore first, which is not waited for.
   bool all_answered(KeyPartitionId k) const;
+  // What every store's replica of it has said to its registration under this grant.
+  std::vector<StoreReplica> store_replicas(KeyPartitionId k) const;
   // Offsets of a source behind `from` at which replicas of a key partition stand that are ahead of
   // it: rising, each once.
   std::vector<uint64_t> cuts(KeyPartitionId k, uint32_t source, uint64_t from) const;

@@ -89,7 +89,7 @@ void ReaderHost::on_view(const ClusterState& view) {
   for (const auto& [node, endpoint] : view.endpoints) reachable_.insert(node);
   size_t readers = 0;
   for (const auto& [id, job] : view.jobs) readers += job.sources.size();
-  link_credit_bytes_ = credit_share(config_.batch_credit_bytes, readers);
+  const int64_t credit_bytes = credit_share(config_.batch_credit_bytes, readers);
   // Readers whose grant is another's, or newer, end; what they had in flight is fenced.
   for (auto it = readers_.begin(); it != readers_.end();) {
     const auto job = view.jobs.find(it->first.first);
@@ -119,7 +119,8 @@ void ReaderHost::on_view(const ClusterState& view) {
                                               SourcePartitionId(s), grant.epoch, dead_letters_);
     }
   }
-  for (auto& [key, reader] : readers_) reader->on_view(view, link_credit_bytes_);
+  const ReadBounds bounds = read_bounds(config_, readers_.size());
+  for (auto& [key, reader] : readers_) reader->on_view(view, credit_bytes, bounds);
   try_early_openings();
 }
 

@@ -44,7 +44,6 @@ class ReaderHost : public Actor {
   std::map<ReaderKey, std::unique_ptr<SourceReader>> readers_;
   int64_t last_report_us_ = 0;
   uint64_t view_version_ = 0;
-  int64_t link_credit_bytes_ = 0;
   std::set<NodeId> reachable_;  // as of the view
   std::vector<EarlyOpening> early_;
 };

@@ -86,6 +86,7 @@ void Snapshotter::begin(StandbyPartition* standby) {
   standby->write_at_us = runtime_.monotonic_us() + config_.snapshot_interval_ms * 1000;
   ++in_flight_;
   standby->disk->write(standby->follower->begin_increment(runtime_.wall_us()), false, 0);
+  standby->changes.cut();
 }
 
 // Once for each cause: it is tried again and again.
@@ -102,6 +103,7 @@ void Snapshotter::on_written(const DiskWritten& written, OwnedPartition* owner) 
   --in_flight_;
   owner->writing = false;
   const bool wrote = written.error.empty();
+  writes_fail_ = !wrote;
   if (written.wrote) owner->partition->end_increment(wrote);
   if (!wrote || !written.uploaded) {
     owner->failed_at_us = runtime_.monotonic_us();
@@ -126,6 +128,7 @@ void Snapshotter::on_written(const DiskWritten& written, StandbyPartition* stand
   --in_flight_;
   standby->writing = false;
   const bool wrote = written.error.empty();
+  writes_fail_ = !wrote;
   standby->follower->end_increment(wrote);
   standby->failed_at_us = wrote ? 0 : runtime_.monotonic_us();
   if (!wrote) log_failure(written, written.error);

@@ -30,6 +30,8 @@ class Snapshotter {
 
   size_t in_flight() const { return in_flight_; }
   void forget_in_flight() { --in_flight_; }
+  // The last increment could not be written to disk.
+  bool writes_fail() const { return writes_fail_; }
   void add_to(proto::JobReport* report) const;
 
  private:
@@ -54,6 +56,7 @@ class Snapshotter {
   uint64_t registered_ = 0;
   uint64_t uploaded_bytes_ = 0;
   uint64_t failures_ = 0;
+  bool writes_fail_ = false;
   std::string last_failure_;
 };
 

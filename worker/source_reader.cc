@@ -38,6 +38,7 @@ SourceReader::SourceReader(Runtime& runtime, ActorId self, const WorkerConfig& c
       plan_(std::move(plan)),
       source_(source),
       epoch_(epoch),
+      bounds_(read_bounds(config, 1)),
       registered_(plan_->key_partitions()),
       last_opened_(plan_->key_partitions()),
       dead_letters_(std::make_shared<ReaderDeadLetters>()) {
@@ -201,7 +202,7 @@ void SourceReader::load(Read* read) {
   if (!changed_.empty() || (catch_up && read->position.finished)) return;
   if (runtime_.monotonic_us() < read->retry_at_us) return;
   // A message may exceed the credit by itself: with little credit, batches are small too.
-  size_t records = std::min(config_.read_records, credit_bytes_ / kBytesPerRow + 1);
+  size_t records = std::min(bounds_.records, credit_bytes_ / kBytesPerRow + 1);
   if (!catch_up && replay_speed_ > 0) records = std::min(records, paced_records_);
   // At the main position the sessions join the main read.
   if (catch_up && read->position.offset >= main_.position.offset) return;
@@ -209,7 +210,7 @@ void SourceReader::load(Read* read) {
   auto load = std::make_shared<SourceLoad>();
   load->plan = plan_;
   load->from = read->position;
-  load->limits = {records, static_cast<size_t>(config_.read_bytes), load_until(*read)};
+  load->limits = {records, static_cast<size_t>(bounds_.bytes), load_until(*read)};
   load->follow = follow_;
   load->letters = catch_up ? nullptr : dead_letters_;
   load->applied = catch_up ? 0 : applied_offset();
@@ -222,14 +223,17 @@ void SourceReader::load(Read* read) {
   done->loader = std::move(read->loader);
   done->batch = read->spare ? std::move(read->spare) : std::make_unique<LoadedBatch>();
   load->done = std::move(done);
-  runtime_.run_blocking(self_, load->done->lane(), [load, runtime = &runtime_] {
+  const uint64_t lane = load->done->lane();
+  const auto run = [load, runtime = &runtime_] {
     if (Status loaded = load->run(*runtime); !loaded) {
       load->done->loader.reset();
       load->done->error = loaded.error().message();
       load->done->source_changed = loaded.error().code() == ErrorCode::kSourceChanged;
     }
     return std::move(load->done);
-  });
+  };
+  // What is new does not wait for what is caught up.
+  runtime_.run_blocking(self_, lane, catch_up ? Urgency::kSoon : Urgency::kNow, run);
 }
 
 void SourceReader::on_loaded(std::unique_ptr<BatchLoaded> loaded) {
@@ -333,7 +337,7 @@ void SourceReader::adapt_pace(const LoadedBatch& batch) {
   if (span <= 0) return;
   const double wall_us = static_cast<double>(span) / replay_speed_;
   const double records = static_cast<double>(batch.records) * kPacedBatchUs / wall_us;
-  const double limit = static_cast<double>(config_.read_records);
+  const double limit = static_cast<double>(bounds_.records);
   paced_records_ = static_cast<size_t>(std::clamp(records, 1.0, limit));
 }
 
@@ -513,8 +517,10 @@ void SourceReader::on_tick() {
   pump();
 }
 
-void SourceReader::on_view(const ClusterState& view, int64_t credit_bytes) {
+void SourceReader::on_view(const ClusterState& view, int64_t credit_bytes,
+                           const ReadBounds& bounds) {
   credit_bytes_ = credit_bytes;
+  bounds_ = bounds;
   for (auto& [host, link] : links_) link.set_credit(static_cast<uint64_t>(credit_bytes));
   owners_.assign(plan_->key_partitions(), NodeId{});
   if (const auto job = view.jobs.find(job_); job != view.jobs.end()) {

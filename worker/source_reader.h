@@ -30,6 +30,7 @@
 #include "shared/wire/source_batch.h"
 #include "worker/applied_offset.h"
 #include "worker/config.h"
+#include "worker/memory_bounds.h"
 #include "worker/reader_session.h"
 #include "worker/source_load.h"
 
@@ -50,8 +51,9 @@ class SourceReader {
   void on_tick();
   // The plan has grown, or knows more of its files.
   void set_plan(std::shared_ptr<const Plan> plan) { plan_ = std::move(plan); }
-  // Closes what went to nodes that are gone. `credit_bytes`: of each link, from now on.
-  void on_view(const ClusterState& view, int64_t credit_bytes);
+  // Closes what went to nodes that are gone. `credit_bytes`: of each link, from now on. `bounds`:
+  // of each batch.
+  void on_view(const ClusterState& view, int64_t credit_bytes, const ReadBounds& bounds);
 
   Epoch epoch() const { return epoch_; }
   proto::ReaderReport report() const;
@@ -109,6 +111,7 @@ class SourceReader {
   std::shared_ptr<const Plan> plan_;
   SourcePartitionId source_;
   Epoch epoch_;
+  ReadBounds bounds_;
   double replay_speed_ = 0;
   bool follow_ = false;  // a finished file is looked at now and then: it may have grown
 

@@ -5,9 +5,9 @@
 namespace tidemill {
 namespace {
 
-Follower* follower_of(Standbys* standbys, KeyPartitionId k) {
+StandbyPartition* find(Standbys* standbys, KeyPartitionId k) {
   const auto it = standbys->find(k);
-  return it == standbys->end() ? nullptr : it->second.follower.get();
+  return it == standbys->end() || !it->second.follower ? nullptr : &it->second;
 }
 
 }  // namespace
@@ -16,19 +16,22 @@ void answer_registration(Runtime& runtime, ActorId self, const ActorAddress& own
                          const RegisterReplicas& message, Standbys* standbys) {
   ReplicaStates answer{message.job, {}};
   for (const RegisterReplicas::Entry& entry : message.entries) {
-    Follower* follower = follower_of(standbys, entry.key_partition);
-    if (follower != nullptr) answer.entries.push_back(follower->register_owner(entry));
+    StandbyPartition* standby = find(standbys, entry.key_partition);
+    if (standby == nullptr) continue;
+    answer.entries.push_back(standby->follower->register_owner(entry));
   }
   if (!answer.entries.empty()) runtime.send(self, owner, kReplicaStates, answer.encode());
 }
 
-void apply_frames(Runtime& runtime, ActorId self, const ActorAddress& owner, const Frames& message,
-                  Standbys* standbys) {
+Buffer apply_frames(Runtime& runtime, ActorId self, const ActorAddress& owner, Frames message,
+                    bool own_bytes, Standbys* standbys) {
   FrameAck ack{message.job, message.link_seq, {}};
   ReplicaStates refused{message.job, {}};
-  for (const FramePart& part : message.parts) {
-    Follower* follower = follower_of(standbys, part.key_partition);
-    if (follower == nullptr) continue;
+  for (FramePart& part : message.parts) {
+    StandbyPartition* standby = find(standbys, part.key_partition);
+    if (standby == nullptr) continue;
+    if (own_bytes) part.own_payload(&standby->changes);
+    Follower* const follower = standby->follower.get();
     switch (follower->apply(part)) {
       case Follower::Outcome::kApplied: {
         // While images come in, what is held may be a former owner's, whose versions are others.
@@ -45,8 +48,8 @@ void apply_frames(Runtime& runtime, ActorId self, const ActorAddress& owner, con
         break;
     }
   }
-  runtime.send(self, owner, kFrameAck, ack.encode());
   if (!refused.entries.empty()) runtime.send(self, owner, kReplicaStates, refused.encode());
+  return ack.encode();
 }
 
 }  // namespace tidemill

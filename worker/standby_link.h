@@ -12,7 +12,8 @@ namespace tidemill {
 // again.
 void answer_registration(Runtime& runtime, ActorId self, const ActorAddress& owner,
                          const RegisterReplicas& message, Standbys* standbys);
-void apply_frames(Runtime& runtime, ActorId self, const ActorAddress& owner, const Frames& message,
-                  Standbys* standbys);
+// Gives the acknowledgement (FrameAck). `own_bytes`: what is kept gets bytes of its own.
+Buffer apply_frames(Runtime& runtime, ActorId self, const ActorAddress& owner, Frames message,
+                    bool own_bytes, Standbys* standbys);
 
 }  // namespace tidemill

@@ -6,6 +6,7 @@
 
 #include "shared/dead_letter/dead_letter.h"
 #include "shared/member/member_agent.h"
+#include "shared/member/memory_watch.h"
 #include "shared/runtime/host.h"
 #include "shared/snapshot/snapshot_storage.h"
 #include "worker/config.h"
@@ -17,6 +18,7 @@ struct WorkerResources {
   std::shared_ptr<Disk> disk;
   std::string data_dir;                        // on `disk`, this process's alone
   std::shared_ptr<SnapshotStorage> snapshots;  // that all workers and the coordinator share
+  ProcessMemory memory = {};
 };
 
 // `member.role` and `member.shards` are set here.

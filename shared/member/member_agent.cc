@@ -89,6 +89,7 @@ void merge_report(const proto::JobReport& part, proto::JobReport* sum) {
   sum->set_snapshot_bytes(sum->snapshot_bytes() + part.snapshot_bytes());
   sum->set_snapshot_failures(sum->snapshot_failures() + part.snapshot_failures());
   sum->set_refused_snapshots(sum->refused_snapshots() + part.refused_snapshots());
+  sum->set_states_from_stores(sum->states_from_stores() + part.states_from_stores());
   sum->set_evicted_keys(sum->evicted_keys() + part.evicted_keys());
   sum->set_cold_reads(sum->cold_reads() + part.cold_reads());
   sum->set_disk_rows(sum->disk_rows() + part.disk_rows());
@@ -153,6 +154,11 @@ void MemberAgent::send_heartbeat() {
   beat.set_coordinator_instance(coordinator_instance_);
   beat.set_view_version(applied_view_version());
   beat.set_leaving(!leaving_.empty());
+  for (const auto& [reporter, report] : reports_) {
+    beat.set_resident_bytes(std::max<uint64_t>(beat.resident_bytes(), report.resident_bytes));
+    beat.set_memory_budget_bytes(
+        std::max<uint64_t>(beat.memory_budget_bytes(), report.memory_budget_bytes));
+  }
   last_heartbeat_us_ = runtime_.monotonic_us();
   if (view_) {
     for (const auto& [id, job] : view_->jobs) *beat.add_jobs() = merged_report(id.value);

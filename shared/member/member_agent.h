@@ -39,6 +39,9 @@ struct ViewWanted : LocalPayload {};
 struct ShardReport : LocalPayload {
   ActorId reporter;
   uint64_t view_version = 0;  // of the view that the reporter has applied
+  // Of the whole process; 0: the reporter does not know, or there is no budget.
+  uint64_t resident_bytes = 0;
+  uint64_t memory_budget_bytes = 0;
   std::vector<proto::JobReport> jobs;
 };
 

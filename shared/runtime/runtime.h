@@ -72,6 +72,15 @@ class Actor {
 
 using TimerId = uint64_t;
 
+// Of blocking work, the most urgent first. A lane is as urgent as the most urgent work in it.
+enum class Urgency {
+  kNow,    // what is fresh, or a reader, waits for it
+  kSoon,   // something stands still until it is done: restoring, catching up
+  kLater,  // nothing does: increments, copies, clearing away
+};
+
+using BlockingWork = std::function<std::unique_ptr<LocalPayload>()>;
+
 class Runtime {
  public:
   virtual ~Runtime() = default;
@@ -107,8 +116,10 @@ class Runtime {
 
   // Runs `work` on the blocking pool and posts what it returns to `actor` (on this shard). Work
   // given for one `lane` (any number an actor chooses) runs in order, one at a time.
-  virtual void run_blocking(ActorId actor, uint64_t lane,
-                            std::function<std::unique_ptr<LocalPayload>()> work) = 0;
+  virtual void run_blocking(ActorId actor, uint64_t lane, Urgency urgency, BlockingWork work) = 0;
+  void run_blocking(ActorId actor, uint64_t lane, BlockingWork work) {
+    run_blocking(actor, lane, Urgency::kNow, std::move(work));
+  }
 
   // `actor` (on this shard) gets StopAsked when the process is to end (SIGTERM, SIGINT), and calls
   // stop() in its own time, which is short: after a second the process is stopped anyway. Without

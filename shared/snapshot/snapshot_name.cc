@@ -45,6 +45,16 @@ bool take_suffix(std::string_view* text, std::string_view suffix) {
   return true;
 }
 
+// "<owner>", or "<owner>-<node>" with the store's.
+bool parse_writer(std::string_view writer, SnapshotObjectName* out) {
+  const std::string_view owner = writer.substr(0, kHexDigits);
+  if (owner.size() != kHexDigits || !parse_number(owner, 16, &out->owner.value)) return false;
+  if (writer.size() == kHexDigits) return true;
+  const std::string_view store = writer.substr(kHexDigits + 1);
+  return writer[kHexDigits] == '-' && store.size() == kHexDigits &&
+         parse_number(store, 16, &out->store.value) && out->store != NodeId(0);
+}
+
 }  // namespace
 
 std::string snapshot_prefix(JobId job, KeyPartitionId k) {
@@ -57,6 +67,10 @@ std::string owner_prefix(JobId job, KeyPartitionId k, Epoch owner) {
   return snapshot_prefix(job, k) + hex16(owner.value) + "/";
 }
 
+std::string store_prefix(JobId job, KeyPartitionId k, Epoch owner, NodeId store) {
+  return snapshot_prefix(job, k) + hex16(owner.value) + "-" + hex16(store.value) + "/";
+}
+
 std::string manifest_name(Epoch owner, uint64_t version) {
   return "manifest-" + hex16(owner.value) + "-" + hex16(version);
 }
@@ -66,10 +80,10 @@ std::optional<SnapshotObjectName> parse_snapshot_object(std::string_view name) {
   name = without_partial_suffix(name);
   std::string_view job = take_part(&name);
   std::string_view k = take_part(&name);
-  const std::string_view owner = take_part(&name);
+  const std::string_view writer = take_part(&name);
   if (!take_prefix(&job, "job-") || !parse_number(job, 16, &out.job.value) ||
       !take_prefix(&k, "k-") || !parse_number(k, 10, &out.key_partition.value) ||
-      owner.size() != kHexDigits || !parse_number(owner, 16, &out.owner.value)) {
+      !parse_writer(writer, &out)) {
     return {};
   }
   out.manifest = name.starts_with("manifest-");

@@ -4,8 +4,10 @@
 //   job-00000001/k-00017/<owner>/base-<epoch>-<version>.sst       as the file is called on disk
 //   job-00000001/k-00017/<owner>/rows-<epoch>-<from>-<to>.sst or .log
 //
-// <owner> is the epoch of the grant under which the object was written. The numbers are 16 hex
-// digits but for the job's, 8 hex digits, and the key partition's, which is decimal.
+// <owner> is the epoch of the grant under which the object was written. What a store has written
+// for that owner, of its replica, is below <owner>-<node> instead, with the store's node. The
+// numbers are 16 hex digits but for the job's, 8 hex digits, and the key partition's, which is
+// decimal.
 #pragma once
 
 #include <cstdint>
@@ -19,6 +21,8 @@ namespace tidemill {
 
 // Where the owner of that epoch writes; ends in "/".
 std::string owner_prefix(JobId job, KeyPartitionId k, Epoch owner);
+// Where that store writes for the owner of that epoch; likewise.
+std::string store_prefix(JobId job, KeyPartitionId k, Epoch owner, NodeId store);
 // Below it.
 std::string manifest_name(Epoch owner, uint64_t version);
 
@@ -26,6 +30,7 @@ struct SnapshotObjectName {
   JobId job;
   KeyPartitionId key_partition;
   Epoch owner;
+  NodeId store;          // that wrote it; 0: the owner itself
   uint64_t version = 0;  // of the state that it ends at
   bool manifest = false;
 };

@@ -16,11 +16,13 @@ std::string path_of(const PartitionDisk& disk, const proto::StateFile& file) {
 // One upload: which of the files that `manifest` names are in storage, and bringing the rest there.
 class Upload {
  public:
-  Upload(PartitionDisk* disk, SnapshotStorage* storage, Epoch own,
+  // `store`: that writes for the owner; 0: the owner itself does.
+  Upload(PartitionDisk* disk, SnapshotStorage* storage, Epoch own, NodeId store,
          std::span<const std::string> retained)
       : disk_(disk),
         storage_(storage),
         own_(own),
+        store_(store),
         retained_(retained),
         manifest_(*disk->manifest()) {}
 
@@ -49,7 +51,10 @@ class Upload {
  private:
   JobId job() const { return disk_->config().job; }
   KeyPartitionId key_partition() const { return disk_->config().key_partition; }
-  std::string prefix() const { return owner_prefix(job(), key_partition(), own_); }
+  std::string prefix() const {
+    if (store_ == NodeId(0)) return owner_prefix(job(), key_partition(), own_);
+    return store_prefix(job(), key_partition(), own_, store_);
+  }
 
   Status upload_files() {
     for (proto::StateFile& file : *manifest_.mutable_files()) {
@@ -70,8 +75,15 @@ class Upload {
     return {};
   }
 
+  // The owner goes on from what a store has written for it.
+  bool is_written_under_own(const proto::StateFile& file) const {
+    const auto object = parse_snapshot_object(file.object());
+    return object && object->job == job() && object->key_partition == key_partition() &&
+           object->owner == own_ && (store_ == NodeId(0) || object->store == store_);
+  }
+
   Result<bool> is_in_storage(const proto::StateFile& file) {
-    if (file.object().starts_with(prefix())) return true;
+    if (is_written_under_own(file)) return true;
     if (!file.object().starts_with(snapshot_prefix(job(), key_partition()))) return false;
     while (!retained_objects_.contains(file.object()) && !retained_.empty()) {
       const auto manifest = read_manifest(storage_, retained_.front());
@@ -89,6 +101,7 @@ class Upload {
   PartitionDisk* disk_;
   SnapshotStorage* storage_;
   Epoch own_;
+  NodeId store_;
   std::span<const std::string> retained_;  // those that were not read yet
   std::set<std::string> retained_objects_;
   proto::StateManifest manifest_;
@@ -132,7 +145,13 @@ Status restore_one(PartitionDisk* disk, SnapshotStorage* storage, const std::str
 Result<TakenSnapshot> upload_snapshot(PartitionDisk* disk, SnapshotStorage* storage, Epoch own,
                                       std::span<const std::string> retained) {
   ASSERT(disk->manifest() != nullptr);
-  return Upload(disk, storage, own, retained).run();
+  return Upload(disk, storage, own, NodeId(0), retained).run();
+}
+
+Result<TakenSnapshot> upload_snapshot_of_store(PartitionDisk* disk, SnapshotStorage* storage,
+                                               Epoch owner, NodeId store) {
+  ASSERT(disk->manifest() != nullptr && store != NodeId(0));
+  return Upload(disk, storage, owner, store, {}).run();
 }
 
 Result<RestoredSnapshot> restore_snapshot(PartitionDisk* disk, SnapshotStorage* storage,

@@ -9,6 +9,9 @@
 //    of which the registry told it under its own epoch. The earlier owner has heard of them too
 //    before it removed anything, and of others it may still remove some.
 //  - It builds on no objects of another job, whose savepoint may be deleted one day.
+//  - A store that writes its replica's state for a new owner does so below that owner's epoch and
+//    its own node. No other process writes there, and nobody but that owner and later ones removes
+//    anything there.
 // docs/formats/snapshot.md.
 //
 // blocking
@@ -39,9 +42,14 @@ struct TakenSnapshot {
 // Uploads what `disk` holds, which is not nothing, and what is not in storage yet, then its
 // manifest. `own` is the epoch of the owner's grant, `retained` what the registry last answered to
 // it under that epoch (SnapshotsKnown or SnapshotRegistered): a file counts as in storage if it is
-// below `own`, or named by one of those. kCorrupt: a file on disk is damaged.
+// below `own`, by whomever it was written for it, or named by one of those. kCorrupt: a file on
+// disk is damaged.
 Result<TakenSnapshot> upload_snapshot(PartitionDisk* disk, SnapshotStorage* storage, Epoch own,
                                       std::span<const std::string> retained);
+
+// Likewise, of a store's copy, for the owner of that epoch to begin with.
+Result<TakenSnapshot> upload_snapshot_of_store(PartitionDisk* disk, SnapshotStorage* storage,
+                                               Epoch owner, NodeId store);
 
 struct RestoredSnapshot {
   std::string manifest;              // that was used; empty: `candidates` was empty

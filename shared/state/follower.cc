@@ -208,6 +208,7 @@ void Follower::forget_changes() {
 void Follower::forget_all() {
   forget_changes();
   holds_state_ = false;
+  if (current()) reached_ = head_.offsets;
   current_ = false;
   head_ = {};
   if (rows_ != nullptr) rows_->clear();

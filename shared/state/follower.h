@@ -63,8 +63,9 @@ class Follower {
   ReplicaState state() const;
   bool holds_state() const { return holds_state_; }
   // An owner that had caught up with its sources has brought the copy to where it was itself, since
-  // the copy was made or restored. Until then nothing may be answered from it.
-  bool current() const { return current_; }
+  // the copy was made or restored, and to where it was when it was last forgotten. Until then
+  // nothing may be answered from it.
+  bool current() const { return current_ && covers(head_.offsets, reached_); }
   const StateHead& head() const { return head_; }
   Epoch registered() const { return registered_; }
   TimeUs max_event_time() const;  // applied; kMinTime if there is none
@@ -121,6 +122,7 @@ class Follower {
   std::optional<Staging> staging_;
   bool holds_state_ = false;
   bool current_ = false;
+  OffsetVector reached_;  // V of what was forgotten: a newer owner may not be there yet
   StateHead head_;
   Stamp on_disk_;
   uint64_t changes_ = 0;

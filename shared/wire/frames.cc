@@ -80,6 +80,10 @@ bool get_part(ByteReader* in, const Buffer& bytes, FramePart* part) {
 
 }  // namespace
 
+void FramePart::own_payload(BufferArena* arena) {
+  for (Buffer& piece : payload) piece = arena->copy(piece.bytes());
+}
+
 size_t FramePart::payload_bytes() const {
   size_t bytes = 0;
   for (const Buffer& b : payload) bytes += b.size();

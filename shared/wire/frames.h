@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "shared/base/buffer.h"
+#include "shared/base/buffer_arena.h"
 #include "shared/base/ids.h"
 #include "shared/base/result.h"
 #include "shared/wire/offset_vector.h"
@@ -79,6 +80,8 @@ struct FramePart {
   std::vector<Advance> advances;  // kRows, kImagesClose: components of V that changed
   std::vector<Buffer> payload;    // each a multiple of 8 bytes for kRows
   size_t payload_bytes() const;
+  // The payload gets bytes of its own: a slice keeps all of the message.
+  void own_payload(BufferArena* arena);
 };
 
 struct Frames {

@@ -6,9 +6,9 @@
 namespace tidemill {
 
 // Control plane: the body is a Protobuf message of proto/control.proto.
-inline constexpr uint16_t kHeartbeat = 1;    // member -> coordinator
-inline constexpr uint16_t kClusterView = 2;  // coordinator -> member
-inline constexpr uint16_t kFenced = 3;       // coordinator -> member
+inline constexpr uint16_t kHeartbeat = 1;     // member -> coordinator
+inline constexpr uint16_t kClusterView = 2;   // coordinator -> member
+inline constexpr uint16_t kFenced = 3;        // coordinator -> member
 inline constexpr uint16_t kHeartbeatAck = 8;  // coordinator -> member
 
 // Snapshot registry, likewise.
@@ -29,5 +29,8 @@ inline constexpr uint16_t kRegisterReplicas = 20;  // partition host -> replica
 inline constexpr uint16_t kReplicaStates = 21;     // replica -> partition host
 inline constexpr uint16_t kFrames = 22;            // partition host -> replica
 inline constexpr uint16_t kFrameAck = 23;          // replica -> partition host
+// A state that is taken from a store's replica (shared/wire/take_over.h).
+inline constexpr uint16_t kStateWanted = 24;   // partition host -> store
+inline constexpr uint16_t kStateWritten = 25;  // store -> partition host
 
 }  // namespace tidemill

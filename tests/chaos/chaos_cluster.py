@@ -176,8 +176,8 @@ class ChaosCluster(tidemill.Cluster):
         if kind == "store":
             options += ["--http", f"{node.address}:{STORE_HTTP}"]
         else:
-            options += ["--dead-letters", self.directory / "dead-letters", "--snapshots",
-                        self.snapshots]
+            options += ["--dead-letters", self.directory / "dead-letters"]
+        options += ["--snapshots", self.snapshots]
         return Process(kind, node, directory, options)
 
     # --- supervision ------------------------------------------------------------------------------

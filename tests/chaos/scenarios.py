@@ -225,6 +225,20 @@ def snapshot_manifest_damaged(run):
 
 
 @scenario()
+def coordinator_current_damaged(run):
+    """CURRENT, the file that says which of RocksDB's manifests counts: the coordinator's metadata alone
+    have one."""
+    coordinator = run.pick("coordinator")
+    run.note(f"kill -9 of {coordinator.name}")
+    run.fault()
+    coordinator.kill()
+    run.note("CURRENT: " + faults.damage(coordinator.data / "db" / "CURRENT", run.rng))
+    run.sleep(1)
+    coordinator.start()
+    run.healed()
+
+
+@scenario()
 def worker_fsync_slow(run):
     worker = run.pick("worker")
     run.note(f"every fsync of {worker.name} takes 0.5 s longer")

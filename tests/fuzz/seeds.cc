@@ -8,6 +8,7 @@
 #include "shared/wire/frames.h"
 #include "shared/wire/messages.h"
 #include "shared/wire/source_batch.h"
+#include "shared/wire/take_over.h"
 #include "tests/fuzz/every_type_tables.h"
 
 namespace tidemill::fuzz {
@@ -98,6 +99,12 @@ void add_replica_messages(Corpus* corpus) {
   FrameAck ack;
   ack.entries.push_back({KeyPartitionId(3), 5, 1});
   corpus->add_message(kFrameAck, "frame_ack", ack.encode());
+  const StateWanted wanted{JobId(1), KeyPartitionId(3), Epoch(4), {Epoch(2), 6}};
+  corpus->add_message(kStateWanted, "state_wanted", wanted.encode());
+  const StateWritten written{
+      JobId(1), KeyPartitionId(3), Epoch(4), {Epoch(2), 6}, StateWritten::Outcome::kWritten,
+      "job-1"};
+  corpus->add_message(kStateWritten, "state_written", written.encode());
 }
 
 void add_state(Corpus* corpus) {

@@ -2,6 +2,7 @@
 #include "shared/wire/frames.h"
 #include "shared/wire/messages.h"
 #include "shared/wire/source_batch.h"
+#include "shared/wire/take_over.h"
 #include "tests/fuzz/input.h"
 
 namespace tidemill::fuzz {
@@ -67,6 +68,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       break;
     case kFrameAck:
       fuzz::round_trip<FrameAck>(body);
+      break;
+    case kStateWanted:
+      fuzz::round_trip<StateWanted>(body);
+      break;
+    case kStateWritten:
+      fuzz::round_trip<StateWritten>(body);
       break;
     default:
       return -1;  // no message: not worth keeping

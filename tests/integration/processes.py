@@ -127,7 +127,7 @@ class ProcessCluster(Cluster):
         workers = [self._new_worker(()) for _ in range(self.workers)]
         self.store_process = self._add(
             "store", "tidemill-store", *self._member("store"), "--http", "127.0.0.1:0",
-            *self._options["store"])
+            "--snapshots", "snapshots", *self._options["store"])
         for process in (*workers, self.store_process):
             self._wait_joined(process)
 

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """State that is ten times the store's memory budget: the card transactions job still equals the
 independent fold, bit for bit, for a random sample of keys, and no process takes more memory than it
-was given.
+was given, but for a tenth.
 
-The store has a budget. A worker keeps no state in memory; what it has under way is bounded by its
-options, and with what a process needs anyway that makes WORKER_BUDGET. Memory is what the kernel says
-that a process had resident at most (VmHWM), from its start to the end of the reads. The size of the
-state is that of its newest snapshots: the rows as files, not as they would be in memory.
+A store has a budget for what it holds, and a worker one for what it has under way; each worker's part
+of the state is several times its budget too. Memory is what the kernel says that a process had
+resident at most (VmHWM), from its start to the end of the reads. The size of the state is that of
+its newest snapshots: the rows as files, not as they would be in memory.
 """
 
 import argparse
@@ -27,17 +27,13 @@ JOB = "large_state"
 DAYS = 20  # within the longest window: no row is ever freed
 MB = 1_000_000
 TOLERANCE = 1.1
-WORKER_OPTIONS = ["--read-bytes", 1 * MB, "--read-records", 8_192, "--batch-credit-bytes", 8 * MB,
-                  "--frame-credit-bytes", 4 * MB, "--unsent-limit-bytes", 16 * MB,
-                  "--pending-limit-bytes", 32 * MB, "--snapshot-interval-ms", 5_000,
-                  "--log-limit-bytes", 1 * MB]
-WORKER_BUDGET = 160 * MB
 
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--events", type=int, default=10_000_000)
     parser.add_argument("--budget", type=int, default=64 * MB, help="the store's, in bytes")
+    parser.add_argument("--worker-budget", type=int, default=96 * MB, help="each worker's, in bytes")
     parser.add_argument("--times", type=float, default=10, help="the state is at least so many of it")
     parser.add_argument("--customers", type=int, default=200_000)
     parser.add_argument("--terminals", type=int, default=100_000)
@@ -60,9 +56,10 @@ def show(directory, options):
                            customers=options.customers, terminals=options.terminals,
                            zipf_exponent=0.5, late_share=0.02, late_by="1h")
     views, keys, end_offsets = sampled(paths, directory, options)
-    store_options = ["--memory-budget-bytes", options.budget, "--snapshot-interval-ms", 5_000]
-    with ProcessCluster(workers=options.workers, worker_options=WORKER_OPTIONS,
-                        store_options=store_options) as cluster:
+    interval = ["--snapshot-interval-ms", 5_000]
+    with ProcessCluster(workers=options.workers,
+                        worker_options=["--memory-budget-bytes", options.worker_budget, *interval],
+                        store_options=["--memory-budget-bytes", options.budget, *interval]) as cluster:
         began = time.monotonic()
         yaml = cards.job_yaml(JOB, "transactions-*.csv", out_of_orderness="1h",
                               replay=options.replay)
@@ -141,7 +138,9 @@ def check_evicted(cluster):
 
 def check_state(cluster, options):
     size = cluster.get(f"/v1/jobs/{JOB}/snapshots")["totals"]["total_bytes"]
-    print(f"the state is {size / MB:,.0f} MB, {size / options.budget:.1f} times the store's budget")
+    of_each = size / options.workers / options.worker_budget
+    print(f"the state is {size / MB:,.0f} MB, {size / options.budget:.1f} times the store's budget; "
+          f"each worker's part is {of_each:.1f} times its budget")
     assert size >= options.times * options.budget, "it is too small for this show"
 
 
@@ -154,7 +153,7 @@ def peak_bytes(pid):
 def check_memory(cluster, options):
     over = []
     for process in (cluster.store_process, *cluster.running_workers()):
-        budget = options.budget if process is cluster.store_process else WORKER_BUDGET
+        budget = options.budget if process is cluster.store_process else options.worker_budget
         peak = peak_bytes(process.pid)
         print(f"{process.name}: at most {peak / MB:.1f} MB resident, of {budget / MB:.0f}")
         if peak > TOLERANCE * budget:

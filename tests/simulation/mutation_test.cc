@@ -119,7 +119,8 @@ INSTANTIATE_TEST_SUITE_P(
         Bug{Mutation::kHorizonFallsOnRecovery, "horizon_falls_on_recovery", 2, kHorizons},
         Bug{Mutation::kIgnoreCuts, "ignore_cuts", 2, kAnswers},
         Bug{Mutation::kTrustDamagedManifest, "trust_damaged_manifest", 3, kSnapshots},
-        Bug{Mutation::kDropPendingOnSnapshot, "drop_pending_on_snapshot", 1, kAnswers}),
+        Bug{Mutation::kDropPendingOnSnapshot, "drop_pending_on_snapshot", 1, kAnswers},
+        Bug{Mutation::kHandOverHeadOnly, "hand_over_head_only", 17, kAnswers}),
     [](const testing::TestParamInfo<Bug>& bug) { return std::string(bug.param.name); });
 
 }  // namespace

@@ -36,6 +36,8 @@ void SimInvariants::sent(const SimSent& message) {
       return on_opening(message);
     case kSnapshotTaken:
       return on_snapshot(message);
+    case kStateWanted:
+      return on_state_wanted(message);
     case kFrames:
       return on_frames(message);
     case kSourceBatch:
@@ -136,6 +138,13 @@ void SimInvariants::on_snapshot(const SimSent& message) {
   }
   act({Granted::kKeyPartition, taken.job(), taken.key_partition(), taken.epoch()}, message,
       "registered a snapshot");
+}
+
+void SimInvariants::on_state_wanted(const SimSent& message) {
+  const auto wanted = StateWanted::decode(message.body);
+  if (!wanted) return fail_("an asking for a state cannot be decoded");
+  act({Granted::kKeyPartition, wanted->job.value, wanted->key_partition.value, wanted->epoch.value},
+      message, "asked a store for its state");
 }
 
 // Sequences ------------------------------------------------------------------------------------
@@ -247,7 +256,7 @@ void SimInvariants::on_heartbeat(const SimSent& message) {
 
 void SimInvariants::on_report(uint64_t node, uint32_t shards, const proto::JobReport& report) {
   const uint64_t bound =
-      shards * (2 * limits_.pending_limit_bytes + limits_.batch_credit_bytes + kSlackBytes);
+      shards * (3 * limits_.pending_limit_bytes + limits_.batch_credit_bytes + kSlackBytes);
   if (report.pending_bytes() > bound) {
     fail_(std::to_string(report.pending_bytes()) + " bytes are in no increment, the bound is " +
           std::to_string(bound));
@@ -266,6 +275,7 @@ void SimInvariants::on_report(uint64_t node, uint32_t shards, const proto::JobRe
   note("snapshots_registered", report.snapshots());
   note("snapshots_failed", report.snapshot_failures());
   note("snapshots_refused_in_restore", report.refused_snapshots());
+  note("states_from_stores", report.states_from_stores());
 }
 
 void SimInvariants::add_counts(std::map<std::string, uint64_t>* counts) const {

@@ -20,6 +20,7 @@
 #include "shared/runtime/sim/sim_config.h"
 #include "shared/wire/frames.h"
 #include "shared/wire/source_batch.h"
+#include "shared/wire/take_over.h"
 
 namespace tidemill::proto {
 class ClusterView;
@@ -88,6 +89,7 @@ class SimInvariants {
   void on_registration(const SimSent& message);
   void on_opening(const SimSent& message);
   void on_snapshot(const SimSent& message);
+  void on_state_wanted(const SimSent& message);
   void on_frames(const SimSent& message);
   void on_part(const SimSent& message, JobId job, const FramePart& part);
   void follow_on(Session* session, const SessionId& id, const FramePart& part);

@@ -4,6 +4,8 @@
 
 #include "coordinator/wiring.h"
 #include "serving/wiring.h"
+#include "shared/snapshot/snapshot_name.h"
+#include "shared/snapshot/snapshots.h"
 #include "worker/wiring.h"
 
 namespace tidemill::test {
@@ -27,6 +29,8 @@ WorkerConfig worker_config(const SimPlan& plan) {
   c.link_stall_ms = 1'000;
   c.snapshot_interval_ms = plan.snapshot_interval_ms;
   c.pending_limit_bytes = plan.pending_limit_bytes;
+  // Little may be pending: have a budget, too.
+  if (plan.pending_limit_bytes <= 64 << 10) c.memory_budget_bytes = 4 << 20;
   c.log_limit_bytes = plan.log_limit_bytes;
   return c;
 }
@@ -121,6 +125,7 @@ void SimMachines::add_store(size_t machine) {
     StoreResources resources;
     resources.disk = machines_[machine].disk->mount();
     resources.data_dir = kDataDir;
+    resources.snapshots = storage_.storage_of(process(machine));
     spawn_store(host, member, config, resources);
   });
 }
@@ -211,9 +216,29 @@ void SimMachines::flip_bit(size_t machine) {
 
 void SimMachines::flip_bit_in_storage() {
   const std::string path = newest_file(storage_.disk()->paths());
-  if (path.empty() || !storage_.disk()->flip_bit(path)) return;
+  if (!path.empty()) damage_object(path);
+}
+
+void SimMachines::damage_object(const std::string& path) {
+  if (!storage_.disk()->flip_bit(path)) return;
   const std::string object = storage_.object_of(path);
   if (auto bytes = storage_.plain()->get(object)) damaged_objects_[object] = std::move(*bytes);
+}
+
+// Of a key partition, chosen at random, every state file: whatever its snapshots build on. With all
+// workers its owner ends, whoever that is, and who could stand in for it.
+void SimMachines::lose_snapshots() {
+  std::map<std::string, std::vector<std::string>> files;  // by job and key partition
+  for (const std::string& path : storage_.disk()->paths()) {
+    const auto object = parse_snapshot_object(storage_.object_of(path));
+    if (object && !object->manifest) {
+      files[snapshot_prefix(object->job, object->key_partition)].push_back(path);
+    }
+  }
+  if (files.empty()) return;
+  const auto lost = std::next(files.begin(), static_cast<ptrdiff_t>(random_.below(files.size())));
+  for (const std::string& path : lost->second) damage_object(path);
+  for (size_t m = kFirstWorker; m < kFirstStore; ++m) crash(m, false);
 }
 
 bool SimMachines::is_damaged(const std::string& object) {
@@ -239,6 +264,8 @@ void SimMachines::begin(const Mishap& m) {
       return flip_bit(m.machine);
     case MishapKind::kStorageBitFlip:
       return flip_bit_in_storage();
+    case MishapKind::kSnapshotsLost:
+      return lose_snapshots();
     case MishapKind::kStorageAway:
       return storage_.set_away(true);
     case MishapKind::kStorageFailing:

@@ -72,6 +72,8 @@ class SimMachines {
   void wipe(size_t machine);
   void flip_bit(size_t machine);
   void flip_bit_in_storage();
+  void damage_object(const std::string& path);
+  void lose_snapshots();
   std::string newest_file(const std::vector<std::string>& paths);
 
   SimPlan plan_;

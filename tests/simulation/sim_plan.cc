@@ -24,6 +24,7 @@ class Draw {
     draw_disk_mishaps();
     draw_storage_mishaps();
     draw_operations();
+    if (random_.chance(0.2)) add(MishapKind::kSnapshotsLost, 0);
     std::stable_sort(plan_.mishaps.begin(), plan_.mishaps.end(),
                      [](const Mishap& a, const Mishap& b) { return a.at_us < b.at_us; });
     return std::move(plan_);
@@ -154,15 +155,12 @@ std::string machine_name(size_t machine) {
 }
 
 std::string mishap_name(MishapKind kind) {
-  static constexpr const char* kNames[] = {"crash_in_change",  "disk_filled",
-                                           "disk_failing",     "disk_slow",
-                                           "bit_flip",         "storage_bit_flip",
-                                           "storage_away",     "storage_failing",
-                                           "coordinator_away", "store_wiped",
-                                           "all_wiped",        "worker_joins",
-                                           "terminate",        "drain",
-                                           "rebalance",        "false_broken_link",
-                                           "trigger_snapshot", "savepoint"};
+  static constexpr const char* kNames[] = {
+      "crash_in_change",   "disk_filled",      "disk_failing",   "disk_slow",
+      "bit_flip",          "storage_bit_flip", "snapshots_lost", "storage_away",
+      "storage_failing",   "coordinator_away", "store_wiped",    "all_wiped",
+      "worker_joins",      "terminate",        "drain",          "rebalance",
+      "false_broken_link", "trigger_snapshot", "savepoint"};
   static_assert(std::size(kNames) == static_cast<size_t>(MishapKind::kCount));
   ASSERT(kind != MishapKind::kCount);
   return kNames[static_cast<size_t>(kind)];

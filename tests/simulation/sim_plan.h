@@ -27,6 +27,7 @@ enum class MishapKind {
   kDiskSlow,         // likewise: blocking work takes up to `amount_us`
   kBitFlip,          // in the newest files of a machine
   kStorageBitFlip,   // in the newest object of a key partition
+  kSnapshotsLost,    // all files of a key partition damaged, and all workers end
   kStorageAway,      // for `duration_us`; it may come back having lost power
   kStorageFailing,   // likewise, a `share` of its calls
   kCoordinatorAway,  // for `duration_us`

@@ -34,20 +34,21 @@ constexpr const char* kKinds[] = {
     // Disks and storages.
     "disk_crash_in_change", "disk_power_lost", "disk_bytes_lost", "disk_torn_write",
     "disk_names_lost", "disk_full", "disk_failed_read", "disk_failed_write", "disk_failed_sync",
-    "disk_bit_flipped", "disk_wiped", "storage_bit_flip", "storage_refused", "storage_failed",
-    "crash_using_storage", "dead_letters_half_written", "crash_writing_dead_letters",
+    "disk_bit_flipped", "disk_wiped", "storage_bit_flip", "snapshots_lost", "storage_refused",
+    "storage_failed", "crash_using_storage", "dead_letters_half_written",
+    "crash_writing_dead_letters",
     // Operators.
     "coordinator_away", "worker_joins", "drain_accepted", "rebalance_accepted",
     "snapshot_triggered", "savepoint_completed", "job_started_from_savepoint",
     // Queues that ran full.
     "mailbox_full", "link_full", "frozen_full",
     // Ways of recovering, and what was told on the way.
-    "all_wiped", "log.standby_promoted", "log.key_partition_restored", "log.key_partition_fenced",
-    "log.member_fenced", "log.member_left", "log.snapshot_refused", "log.snapshot_failed",
-    "log.state_damaged", "log.source_read_failed", "log.store_disk_failed", "log.store_disk_works",
-    "log.unsent_rows_dropped", "snapshots_refused_in_restore", "followed_by_rows",
-    "resumed_by_rows", "images_since_a_version", "images_of_all_keys", "session_gaps",
-    "disk_bases_cut",
+    "all_wiped", "log.standby_promoted", "log.key_partition_restored", "log.state_from_store",
+    "log.state_handed_over", "log.key_partition_fenced", "log.member_fenced", "log.member_left",
+    "log.snapshot_refused", "log.snapshot_failed", "log.state_damaged", "log.source_read_failed",
+    "log.store_disk_failed", "log.store_disk_works", "log.unsent_rows_dropped",
+    "snapshots_refused_in_restore", "followed_by_rows", "resumed_by_rows", "images_since_a_version",
+    "images_of_all_keys", "session_gaps", "disk_bases_cut",
     // Windows and memory.
     "evicted_keys", "cold_reads", "freed_rows", "too_late_rows",
     // At the end.

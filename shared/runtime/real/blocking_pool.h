@@ -1,10 +1,15 @@
 // BlockingPool: threads for work that may block. Work of one lane runs in order, one at a time;
-// lanes are served in turn.
+// lanes of one urgency are served in turn, and a lane is as urgent as the most urgent work in it.
+//
+// What is urgent now has threads of its own: it waits for no other work to end. The rest runs on
+// threads of lower priority, which leave the processors to what is urgent now and to the shards:
+// what is urgent soon goes first, and one of these threads is left to it.
 //
 // thread-safe. The pool holds what it is given without a limit of its own: an actor bounds what
 // it has in flight. Once stopping, queued work is forgotten and only what runs is waited for.
 #pragma once
 
+#include <array>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -28,21 +33,42 @@ class BlockingPool {
  public:
   using Work = std::function<void()>;
 
+  // As many threads of either priority, but at least two of the lower one.
   explicit BlockingPool(uint16_t threads);
   ~BlockingPool();
 
-  void submit(BlockingLane lane, Work work);
+  void submit(BlockingLane lane, Urgency urgency, Work work);
   // Refuses new work, forgets what is queued and waits for what runs. False if that has not
   // ended at the deadline (monotonic). Idempotent.
   bool stop(int64_t deadline_us);
 
  private:
-  void serve();
+  struct Task {
+    Urgency urgency;
+    Work work;
+  };
+  struct Lane {
+    std::deque<Task> tasks;
+    bool running = false;
+    Urgency urgency = Urgency::kLater;  // in which queue it waits, or waited before it ran
+  };
+  using Lanes = std::map<BlockingLane, Lane>;
+  using Queue = std::deque<BlockingLane>;
+  enum class Priority { kNormal, kLow };
 
+  void serve(Priority priority);
+  Queue* next(Priority priority);
+  Queue& queue(Urgency urgency) { return ready_[static_cast<size_t>(urgency)]; }
+  void make_ready(const BlockingLane& id, Lane* lane);
+  void run_first(const BlockingLane& id, std::unique_lock<std::mutex>* lock);
+
+  const size_t low_threads_;
   std::mutex mutex_;
-  std::condition_variable changed_;
-  std::map<BlockingLane, std::deque<Work>> lanes_;  // those with work queued or running
-  std::deque<BlockingLane> ready_;                  // with work queued and none running
+  std::condition_variable normal_changed_, low_changed_;
+  std::condition_variable ended_;  // a thread has
+  Lanes lanes_;                    // those with work queued or running
+  std::array<Queue, 3> ready_;     // by urgency: with work queued and none running
+  size_t running_later_ = 0;       // lanes that are run although nothing waits for them
   size_t serving_threads_ = 0;
   bool stopping_ = false;
   std::vector<std::thread> threads_;

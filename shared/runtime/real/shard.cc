@@ -221,10 +221,9 @@ void Shard::fire_timers() {
   arm_timer();
 }
 
-void Shard::run_blocking(ActorId actor, uint64_t lane,
-                         std::function<std::unique_ptr<LocalPayload>()> work) {
+void Shard::run_blocking(ActorId actor, uint64_t lane, Urgency urgency, BlockingWork work) {
   ASSERT(actor.shard == index_ && actor.index < slots_.size() && slots_[actor.index] != nullptr);
-  core_.pool().submit({actor, lane}, [this, actor, work = std::move(work)] {
+  core_.pool().submit({actor, lane}, urgency, [this, actor, work = std::move(work)] {
     Message message{{core_.node(), actor}, 0, Buffer(), work()};
     post(actor.index, std::move(message), false);
   });

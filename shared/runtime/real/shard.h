@@ -81,8 +81,7 @@ class Shard : public Runtime {
   SendResult post_local(ActorId from, ActorId to, std::unique_ptr<LocalPayload> payload) override;
   TimerId start_timer(ActorId actor, int64_t delay_us, uint64_t token) override;
   void cancel_timer(TimerId timer) override;
-  void run_blocking(ActorId actor, uint64_t lane,
-                    std::function<std::unique_ptr<LocalPayload>()> work) override;
+  void run_blocking(ActorId actor, uint64_t lane, Urgency urgency, BlockingWork work) override;
   void stop(int exit_code, const std::string& reason) override { core_.stop(exit_code, reason); }
 
  private:

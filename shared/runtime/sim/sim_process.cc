@@ -50,7 +50,8 @@ class SimProcess::ShardRuntime : public Runtime {
   }
   void cancel_timer(TimerId timer) override { process_.timers_.erase(timer); }
 
-  void run_blocking(ActorId actor, uint64_t lane, Work work) override {
+  // One thread has no priorities: whatever it is, it may be as late as any.
+  void run_blocking(ActorId actor, uint64_t lane, Urgency, BlockingWork work) override {
     ASSERT(actor.shard == shard_ && process_.find(actor) != nullptr);
     auto& queue = process_.lanes_[{actor, lane}];
     queue.push_back(std::move(work));

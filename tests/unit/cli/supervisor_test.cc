@@ -108,11 +108,13 @@ TEST_F(SupervisorTest, StartsAllAndEndsAll) {
                 .find("--coordinator tcp://127.0.0.1:5 --http "
                       "127.0.0.1:7080"),
             std::string::npos);
-  const std::string shared = "--dead-letters " + config_.dir + "/dead-letters --snapshots " +
-                             config_.dir + "/snapshots";
+  const std::string shared =
+      "--dead-letters " + config_.dir + "/dead-letters --snapshots " + config_.dir + "/snapshots";
   for (const size_t reads_or_writes : {0, 1, 2}) {
     EXPECT_NE(content(cluster.processes[reads_or_writes].log).find(shared), std::string::npos);
   }
+  EXPECT_NE(content(cluster.processes[3].log).find("--snapshots " + config_.dir + "/snapshots"),
+            std::string::npos);
   for (const size_t member : {1, 2, 3}) {
     const std::string own = "--data-dir " + config_.dir + "/" + cluster.processes[member].name;
     EXPECT_NE(content(cluster.processes[member].log).find(own + "\n"), std::string::npos);

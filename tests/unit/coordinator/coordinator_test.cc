@@ -243,6 +243,9 @@ TEST_F(CoordinatorTest, AnswersRest) {
   EXPECT_EQ(cluster_.call("POST", "/v1/jobs", std::string((1 << 20) + 1, '#')).status, 413);
   const auto metrics = cluster_.call("GET", "/metrics").body;
   EXPECT_NE(metrics.find("tidemill_coordinator_members{role=\"worker\"} 2"), std::string::npos);
+  EXPECT_NE(metrics.find("tidemill_coordinator_member_resident_bytes{node="), std::string::npos);
+  EXPECT_NE(metrics.find("tidemill_coordinator_member_memory_budget_bytes{node="),
+            std::string::npos);
   EXPECT_NE(metrics.find("tidemill_coordinator_job_unowned_partitions{job=\"a\"} 0"),
             std::string::npos);
 }

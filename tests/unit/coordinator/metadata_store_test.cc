@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 
 #include "coordinator/metadata_codec.h"
 #include "tests/unit/coordinator/test_jobs.h"
@@ -181,6 +182,41 @@ TEST_F(MetadataOnDisk, ATruncatedManifestIsRefused) {
     if (file.path().filename().string().starts_with("MANIFEST")) fs::resize_file(file.path(), 0);
   }
   EXPECT_FALSE(start().ok());
+}
+
+TEST_F(MetadataOnDisk, ADamagedNameOfTheManifestIsMended) {
+  ASSERT_TRUE(start().ok());
+  const fs::path current = directory_ / "db" / "CURRENT";
+  uint64_t generation = 1;
+  const auto expect_mended = [&](const char* how) {
+    const auto state = start();
+    ASSERT_TRUE(state.ok()) << how << ": " << state.error().message();
+    EXPECT_EQ(state->generation, ++generation) << how;
+  };
+  for (const char* text :
+       {"", "MANIFEST-", "MANIFEST-999999\n", "LANIFEST-000005\n", "MANIFEST-000005 "}) {
+    std::ofstream(current, std::ios::trunc) << text;
+    expect_mended(text);
+  }
+  std::ofstream(current, std::ios::app) << "something behind";
+  expect_mended("something behind");
+  fs::remove(current);
+  expect_mended("removed");
+}
+
+TEST_F(MetadataOnDisk, WhichOfTwoManifestsIsMeantIsNotGuessed) {
+  ASSERT_TRUE(start().ok());
+  for (const auto& file : fs::directory_iterator(directory_ / "db")) {
+    if (file.path().filename().string().starts_with("MANIFEST")) {
+      fs::copy_file(file.path(), directory_ / "db" / "MANIFEST-000099");
+      break;
+    }
+  }
+  fs::remove(directory_ / "db" / "CURRENT");
+  const auto state = start();
+  ASSERT_FALSE(state.ok());
+  EXPECT_EQ(state.error().code(), ErrorCode::kCorrupt);
+  EXPECT_NE(state.error().message().find("CURRENT"), std::string::npos);
 }
 
 TEST(MetadataCodec, RefusesOtherVersionsAndImpossibleValues) {

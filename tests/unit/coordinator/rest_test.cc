@@ -126,6 +126,8 @@ TEST(Rest, ShowsTheCluster) {
   beat.set_shards(2);
   beat.set_http_address("127.0.0.1:7002");
   beat.set_pid(123);
+  beat.set_resident_bytes(9000);
+  beat.set_memory_budget_bytes(8000);
   beat.add_jobs()->set_key_partitions(8);
   (void)members.heartbeat(beat, 1'000'000);
   CoordinatorState state;
@@ -135,7 +137,8 @@ TEST(Rest, ShowsTheCluster) {
   EXPECT_EQ(response.body,
             "{\"version\":3,\"members\":[{\"node\":\"0000000000000abc\",\"role\":\"store\","
             "\"endpoint\":\"tcp://127.0.0.1:5\",\"http\":\"127.0.0.1:7002\",\"shards\":2,"
-            "\"alive\":true,\"state\":\"alive\",\"pid\":123,\"last_heartbeat_ms\":120,\"key_"
+            "\"alive\":true,\"state\":\"alive\",\"pid\":123,\"resident_bytes\":9000,"
+            "\"memory_budget_bytes\":8000,\"last_heartbeat_ms\":120,\"key_"
             "partitions\":8,"
             "\"source_partitions\":0,\"standbys\":0}]}\n");
 }

@@ -118,6 +118,19 @@ class MemberAgentTest : public testing::Test {
   SimProcessId coordinator_, member_, peer_;
 };
 
+TEST_F(MemberAgentTest, TellsTheMemoryOfTheProcessOnce) {
+  for (const uint16_t shard : {0, 1}) {
+    auto report = std::make_unique<ShardReport>();
+    report->reporter = {shard, 77};
+    report->resident_bytes = 9'000 + shard;  // each has looked at its own time
+    report->memory_budget_bytes = 8'000;
+    sim_.post_from_outside(member_, kAgent, std::move(report));
+  }
+  sim_.run_for(250'000);
+  EXPECT_EQ(beats().back().resident_bytes(), 9'001u);
+  EXPECT_EQ(beats().back().memory_budget_bytes(), 8'000u);
+}
+
 TEST_F(MemberAgentTest, TheFirstHeartbeatSaysWhoItIs) {
   ASSERT_FALSE(beats().empty());
   const proto::Heartbeat& beat = beats()[0];

@@ -208,7 +208,8 @@ TEST_P(BothRuntimes, ALaneRunsInOrderOneAtATime) {
         actor.on_start = [&] {
           for (uint64_t i = 0; i < kJobs * kLanes; ++i) {
             const uint64_t lane = i % kLanes;
-            r.run_blocking(kSelf, lane, [&, lane]() -> std::unique_ptr<LocalPayload> {
+            const auto urgency = static_cast<Urgency>(i / kLanes % 3);  // whatever it is
+            r.run_blocking(kSelf, lane, urgency, [&, lane]() -> std::unique_ptr<LocalPayload> {
               if (running[lane].fetch_add(1) != 0) ++overlaps;
               const uint64_t number = ran[lane].fetch_add(1);
               running[lane].fetch_sub(1);

@@ -12,6 +12,7 @@
 #include "shared/runtime/sim/simulation.h"
 #include "shared/wire/actors.h"
 #include "shared/wire/messages.h"
+#include "shared/wire/take_over.h"
 #include "tests/unit/worker/data_plane_fixture.h"
 
 namespace tidemill::test {
@@ -24,12 +25,14 @@ class FakeOwner : public Actor {
  public:
   void receive(Message message) override {
     if (message.type == kReplicaStates) states.push_back(*ReplicaStates::decode(message.body));
+    if (message.type == kStateWritten) written.push_back(*StateWritten::decode(message.body));
     if (message.type == kFrameAck) acks.push_back(*FrameAck::decode(message.body));
   }
   void on_timer(uint64_t) override {}
 
   std::vector<ReplicaStates> states;
   std::vector<FrameAck> acks;
+  std::vector<StateWritten> written;
 };
 
 // Keeps what the store's shards report.
@@ -62,7 +65,7 @@ class TestStore {
       : sim(1, config_of(blocking_delay_us)),
         shards_(shards),
         blocking_delay_us_(blocking_delay_us) {
-    const StoreResources resources{disk, "/store", {}};
+    const StoreResources resources{disk, "/store", snapshots};
     const auto wire = [=](ProcessHost& h) {
       for (uint16_t s = 0; s < shards; ++s) {
         h.spawn({s, kStoreShardIndex}, [=](Runtime& r) {
@@ -171,6 +174,8 @@ class TestStore {
 
   static constexpr ActorId kOwnerActor{0, kPartitionHostIndex};
   const std::shared_ptr<Disk> disk = Disk::in_memory();
+  const std::shared_ptr<SnapshotStorage> snapshots =
+      directory_storage(Disk::in_memory(), "/snapshots");
   Simulation sim;
   SimProcessId store, owner;
 

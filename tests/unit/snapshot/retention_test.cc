@@ -68,6 +68,34 @@ TEST(RemoveUnretained, LeavesWhatRetainedSnapshotsName) {
   EXPECT_EQ(*remove_unretained(&storage, kJob, kPartition, kOwner, retained), 0u);
 }
 
+// What a store has written for an owner stays as long as a snapshot of that owner needs it, and is
+// removed by that owner and later ones only.
+TEST(RemoveUnretained, WhatAStoreHasWrittenGoesOnceItIsNotNeeded) {
+  constexpr NodeId kStore{42};
+  RecordingStorage storage;
+  StateWriter replica;
+  replica.write(Epoch{2});
+  const auto handed = upload_snapshot_of_store(replica.disk(), &storage, kOwner, kStore);
+  ASSERT_TRUE(handed.ok());
+  const std::string former = take(&replica, &storage, Epoch{4}, {});
+  ASSERT_TRUE(remove_unretained(&storage, kJob, kPartition, Epoch{4}, Names{former}).ok());
+  EXPECT_TRUE(storage.has(handed->manifest)) << "for a newer owner";
+
+  StateWriter owner(kJob, 2);
+  ASSERT_TRUE(restore_snapshot(owner.disk(), &storage, Names{handed->manifest}).ok());
+  const std::string first = take(&owner, &storage, kOwner, {});
+  ASSERT_TRUE(remove_unretained(&storage, kJob, kPartition, kOwner, Names{first}).ok());
+  EXPECT_FALSE(storage.has(handed->manifest));
+  EXPECT_EQ(all_names(&storage), named_by(&storage, Names{first}));
+  std::string last = first;
+  for (int i = 0; i < 4; ++i) last = take(&owner, &storage, kOwner, Names{last});
+  ASSERT_TRUE(remove_unretained(&storage, kJob, kPartition, kOwner, Names{last}).ok());
+  EXPECT_EQ(all_names(&storage), named_by(&storage, Names{last}));
+  for (const std::string& name : all_names(&storage)) {
+    EXPECT_EQ(parse_snapshot_object(name)->store, NodeId{0}) << "a new base has been cut";
+  }
+}
+
 TEST(RemoveUnretained, NothingIsRemovedIfARetainedManifestCannotBeRead) {
   RecordingStorage storage;
   StateWriter owner;

@@ -52,8 +52,21 @@ TEST(SnapshotNames, SayWhoWroteWhat) {
   EXPECT_EQ(parse_snapshot_object(rows + ".partial")->version, 3u);
   EXPECT_EQ(parse_snapshot_object(below + "base-0000000000000001-0000000000000009.sst")->version,
             9u);
+  EXPECT_EQ(manifest->store, NodeId{0});
+  const std::string of_store =
+      store_prefix(JobId{0xab}, KeyPartitionId{7}, Epoch{0x1f}, NodeId{0x2a});
+  EXPECT_EQ(of_store, "job-000000ab/k-00007/000000000000001f-000000000000002a/");
+  const auto written = parse_snapshot_object(of_store + manifest_name(Epoch{2}, 300));
+  ASSERT_TRUE(written);
+  EXPECT_EQ(written->owner, Epoch{0x1f});
+  EXPECT_EQ(written->store, NodeId{0x2a});
+  const std::string of_k = snapshot_prefix(JobId{0xab}, KeyPartitionId{7});
   for (const std::string& other :
-       {std::string(), below, below + "other-0000000000000001-0000000000000009.sst",
+       {of_k + "000000000000001f-/" + manifest_name(Epoch{2}, 300),
+        of_k + "000000000000001f-2a/" + manifest_name(Epoch{2}, 300),
+        of_k + "000000000000001f-0000000000000000/" + manifest_name(Epoch{2}, 300),
+        of_k + "000000000000001f+000000000000002a/" + manifest_name(Epoch{2}, 300), std::string(),
+        below, below + "other-0000000000000001-0000000000000009.sst",
         below + "base-0000000000000001-0000000000000009", below + "base-1-9.sst",
         below + manifest_name(Epoch{2}, 300) + ".sst", std::string("manifest-1"),
         "x" + below + manifest_name(Epoch{2}, 300)}) {
@@ -141,6 +154,37 @@ TEST(Upload, BuildsOnRetainedObjectsOnly) {
     EXPECT_EQ(stored->files(0).object().starts_with(owner_prefix(kJob, kPartition, kOwner)),
               retained);
     EXPECT_TRUE(stored->files(1).object().starts_with(owner_prefix(kJob, kPartition, kNext)));
+  }
+}
+
+// What a store has written for an owner: the owner goes on from it without writing it again, the
+// next one does not.
+TEST(Upload, AStoreWritesForItsOwnerBesideIt) {
+  constexpr NodeId kStore{42};
+  RecordingStorage storage;
+  StateWriter replica;
+  replica.write(Epoch{2});
+  const auto handed = upload_snapshot_of_store(replica.disk(), &storage, kOwner, kStore);
+  ASSERT_TRUE(handed.ok()) << handed.error().message();
+  const std::string below = store_prefix(kJob, kPartition, kOwner, kStore);
+  EXPECT_TRUE(handed->manifest.starts_with(below)) << handed->manifest;
+  storage.calls.clear();
+  ASSERT_TRUE(upload_snapshot_of_store(replica.disk(), &storage, kOwner, kStore).ok());
+  EXPECT_EQ(storage.files_of("put"), (Names{manifest_name(kOwner, 1)})) << "asked again";
+  ASSERT_TRUE(upload_snapshot_of_store(replica.disk(), &storage, kOwner, NodeId{43}).ok());
+  EXPECT_EQ(storage.files_of("put").size(), 3u) << "another store does not rely on this one's";
+
+  for (const Epoch own : {kOwner, Epoch{6}}) {
+    StateWriter owner;
+    ASSERT_TRUE(restore_snapshot(owner.disk(), &storage, Names{handed->manifest}).ok());
+    owner.write(own);
+    storage.calls.clear();
+    const auto taken = upload_snapshot(owner.disk(), &storage, own, {});
+    ASSERT_TRUE(taken.ok());
+    EXPECT_EQ(storage.files_of("put").size(), own == kOwner ? 2u : 3u);
+    const auto stored = read_manifest(&storage, taken->manifest);
+    ASSERT_TRUE(stored.ok());
+    EXPECT_EQ(stored->files(0).object().starts_with(below), own == kOwner);
   }
 }
 

@@ -371,5 +371,28 @@ TEST_F(FollowerTest, IsCurrentOnceAnOwnerThatHadCaughtUpSaysThatItHasAll) {
   EXPECT_TRUE(follower_.current()) << "it never goes back";
 }
 
+TEST_F(FollowerTest, IsCurrentOnlyWhereItWasWhenItWasForgotten) {
+  const auto apply_up_to = [&](uint64_t offset, uint64_t seq, uint64_t from) {
+    FramePart part = rows(seq, from, from + 1, {}, offset);
+    part.current = true;
+    EXPECT_EQ(follower_.apply(part), Outcome::kApplied);
+  };
+  open(3, 5);
+  load(4, {{"a"}});
+  apply_up_to(50, 2, 4);
+  EXPECT_TRUE(follower_.current());
+  follower_.forget();
+  EXPECT_FALSE(follower_.current());
+
+  open(4, 6);
+  epoch_ = 4;
+  session_ = 6;
+  load(3, {{"a"}});
+  apply_up_to(49, 2, 3);
+  EXPECT_FALSE(follower_.current()) << "readers have seen it at 50";
+  apply_up_to(50, 3, 4);
+  EXPECT_TRUE(follower_.current());
+}
+
 }  // namespace
 }  // namespace tidemill::test

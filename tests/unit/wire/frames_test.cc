@@ -204,6 +204,19 @@ std::string error_with(size_t at, uint8_t value) {
   return got.ok() ? "none" : got.error().message();
 }
 
+TEST(Frames, APayloadCanHaveBytesOfItsOwn) {
+  FramePart part;
+  const Buffer message(std::string("0123456789abcdef"));
+  part.payload = {message.slice(0, 8), message.slice(8, 8)};
+  BufferArena arena;
+  part.own_payload(&arena);
+  ASSERT_EQ(part.payload.size(), 2u);
+  EXPECT_EQ(part.payload[0].view(), "01234567");
+  EXPECT_EQ(part.payload[1].view(), "89abcdef");
+  EXPECT_NE(part.payload[0].data(), message.data());
+  EXPECT_NE(part.payload[1].data(), message.data() + 8);
+}
+
 TEST(Frames, SayWhatIsWrong) {
   const std::string part = "Frames: a part does not fit";
   EXPECT_EQ(error_with(0, 1), "none");

@@ -66,6 +66,22 @@ TEST_F(KeyPartitionTest, StartsWithNothing) {
   EXPECT_EQ(partition_.disk_version(), 0u);
 }
 
+TEST_F(KeyPartitionTest, RowsHaveBytesOfTheirOwnIfTheyShall) {
+  const auto within = [](const Buffer& part, const Buffer& whole) {
+    return part.data() >= whole.data() && part.data() < whole.data() + whole.size();
+  };
+  const Buffer rows = block_of({{"a"}, {"b"}});
+  const SourceBatch first = batch_of({.seq = 0, .end = kTen}, rows);
+  ASSERT_TRUE(partition_.apply(first, first.parts[0], 5, kWall).ok());
+  EXPECT_TRUE(within(partition_.unsent().back().blocks, first.bytes));
+  partition_.set_own_bytes();
+  const SourceBatch second = batch_of({.seq = 1, .end = kTwenty}, rows);
+  ASSERT_TRUE(partition_.apply(second, second.parts[0], 5, kWall).ok());
+  EXPECT_FALSE(within(partition_.unsent().back().blocks, second.bytes));
+  EXPECT_EQ(partition_.unsent().back().blocks.view(), rows.view());
+  EXPECT_EQ(count("a"), 2);
+}
+
 TEST_F(KeyPartitionTest, RowsOffsetAndVersionMoveInOneStep) {
   EXPECT_EQ(apply({.end = kTen, .read_wall_us = 77}, block_of({{"a"}, {"a"}, {"b"}})),
             PartOutcome::kApplied);

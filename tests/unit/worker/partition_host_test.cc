@@ -7,8 +7,10 @@
 #include <optional>
 
 #include "shared/runtime/sim/simulation.h"
+#include "shared/snapshot/snapshots.h"
 #include "shared/wire/actors.h"
 #include "shared/wire/messages.h"
+#include "shared/wire/take_over.h"
 #include "tests/unit/worker/data_plane_fixture.h"
 
 namespace tidemill::test {
@@ -17,8 +19,10 @@ namespace {
 constexpr NodeId kHostNode{10};
 constexpr NodeId kOtherNode{11};
 constexpr NodeId kReaderNode{20};
+constexpr NodeId kStoreNode{30};
 constexpr ActorId kHost{0, kPartitionHostIndex};
 constexpr ActorId kReaders{0, kReaderHostIndex};
+constexpr ActorId kStore{0, kStoreShardIndex};
 
 class FakeReader : public Actor {
  public:
@@ -73,6 +77,75 @@ class FakeRegistry : public Actor {
   Runtime& runtime_;
 };
 
+// A store whose replica of key partition 0 holds, if anything, a row at offset 40; it answers
+// askings for it, as long as it is able to, as real ones do.
+class FakeStore : public Actor {
+ public:
+  FakeStore(Runtime& runtime, std::shared_ptr<SnapshotStorage> snapshots)
+      : runtime_(runtime), snapshots_(std::move(snapshots)) {
+    PartitionDiskConfig config;
+    config.disk = Disk::in_memory();
+    config.directory = "/replica";
+    config.job = JobId(1);
+    config.key_partition = KeyPartitionId(0);
+    config.schemas = small_plan()->tables();
+    disk_ = std::move(*PartitionDisk::open(std::move(config)));
+    Increment all;
+    all.head.ancestry = {kHeld};
+    all.head.offsets = {{40, kStart}, {}};
+    all.head.rows_applied = 1;
+    all.whole = true;
+    all.changes.push_back({StateChange::Kind::kRows, block_of({{"a"}})});
+    ASSERT(disk_->write(all).ok());
+  }
+  void receive(Message message) override {
+    if (message.type == kRegisterReplicas) {
+      const auto asked = RegisterReplicas::decode(message.body);
+      ReplicaStates states{asked->job, {}};
+      for (const auto& entry : asked->entries) {
+        registered = entry.epoch;
+        states.entries.push_back({entry.key_partition,
+                                  entry.epoch,
+                                  entry.session,
+                                  holds_state,
+                                  kHeld.epoch,
+                                  kHeld.version,
+                                  {{40, kStart}, {}}});
+      }
+      runtime_.send(kStore, message.from, kReplicaStates, states.encode());
+    } else if (message.type == kStateWanted) {
+      wanted.push_back(*StateWanted::decode(message.body));
+      if (!answering) return;
+      const auto taken = upload_snapshot_of_store(disk_.get(), snapshots_.get(),
+                                                  wanted.back().epoch, runtime_.node());
+      ASSERT(taken.ok());
+      if (damaged) {
+        auto bytes = *snapshots_->get(taken->manifest);
+        bytes[20] ^= 1;
+        ASSERT(snapshots_->put(taken->manifest, bytes).ok());
+      }
+      const StateWanted& w = wanted.back();
+      runtime_.send(kStore, message.from, kStateWritten,
+                    StateWritten{w.job, w.key_partition, w.epoch, w.stamp,
+                                 StateWritten::Outcome::kWritten, taken->manifest}
+                        .encode());
+    }
+  }
+  void on_timer(uint64_t) override {}
+
+  static constexpr Stamp kHeld{Epoch(2), 9};
+  bool holds_state = true;
+  bool answering = true;
+  bool damaged = false;
+  Epoch registered;
+  std::vector<StateWanted> wanted;
+
+ private:
+  Runtime& runtime_;
+  std::shared_ptr<SnapshotStorage> snapshots_;
+  std::unique_ptr<PartitionDisk> disk_;
+};
+
 class PartitionHostTest : public testing::Test {
  protected:
   PartitionHostTest() {
@@ -89,7 +162,11 @@ class PartitionHostTest : public testing::Test {
     reader_ = sim_.add_process({"reader", "sim://r", kReaderNode, 1}, [](ProcessHost& h) {
       h.spawn(kReaders, [](Runtime&) { return std::make_unique<FakeReader>(); });
     });
+    store_ = sim_.add_process({"store", "sim://s", kStoreNode, 1}, [this](ProcessHost& h) {
+      h.spawn(kStore, [this](Runtime& r) { return std::make_unique<FakeStore>(r, storage_); });
+    });
     const std::map<NodeId, std::pair<SimProcessId, std::string>> all{
+        {kStoreNode, {store_, "sim://s"}},
         {kReaderNode, {reader_, "sim://r"}},
         {kHostNode, {host_, "sim://h"}},
         {kOtherNode, {other_, "sim://o"}},
@@ -106,7 +183,7 @@ class PartitionHostTest : public testing::Test {
     const WorkerResources resources{nullptr, Disk::in_memory(), "/" + name, storage_};
     return sim_.add_process({name, endpoint, node, 1}, [config, resources](ProcessHost& h) {
       h.spawn(kHost, [config, resources](Runtime& r) {
-        return std::make_unique<PartitionHost>(r, config, resources);
+        return std::make_unique<PartitionHost>(r, 1, config, resources);
       });
       h.spawn(kAgent, [](Runtime&) { return std::make_unique<FakeReader>(); });
     });
@@ -116,6 +193,7 @@ class PartitionHostTest : public testing::Test {
             std::vector<Standby> standbys = {}) {
     owner_ = owner;
     auto view = std::make_shared<ClusterState>();
+    if (with_store_) view->stores.push_back({kStoreNode, 1});
     view->jobs[JobId(1)] = {JobId(1),
                             plan_,
                             {{kReaderNode, Epoch(reader_epoch), 0}, {}},
@@ -149,12 +227,24 @@ class PartitionHostTest : public testing::Test {
     return owned[0].second->offsets()[0].offset;
   }
   FakeRegistry& registry() { return *static_cast<FakeRegistry*>(sim_.actor(coordinator_, kAgent)); }
+  // Snapshots that are registered, and damaged.
+  void damage_snapshots() {
+    registry().manifests = {"job-00000001/k-00000/0000000000000001/manifest-0000000000000001-" +
+                            std::string("0000000000000009")};
+    const std::string damaged = "no manifest";
+    ASSERT_TRUE(storage_
+                    ->put(registry().manifests[0],
+                          {reinterpret_cast<const uint8_t*>(damaged.data()), damaged.size()})
+                    .ok());
+  }
+  FakeStore& store() { return *static_cast<FakeStore*>(sim_.actor(store_, kStore)); }
   FakeReader& reader() { return *static_cast<FakeReader*>(sim_.actor(reader_, kReaders)); }
   const OpenSessions::Session& last() { return reader().opened.back().sessions.at(0); }
 
   Simulation sim_{9};
   std::shared_ptr<SnapshotStorage> storage_ = directory_storage(Disk::in_memory(), "/snapshots");
-  SimProcessId coordinator_, host_, other_, reader_;
+  SimProcessId coordinator_, host_, other_, reader_, store_;
+  bool with_store_ = false;
   NodeId owner_ = kHostNode;
   uint64_t trigger_ = 0;
   std::shared_ptr<const Plan> plan_ = small_plan();
@@ -327,20 +417,68 @@ TEST_F(PartitionHostTest, SessionsDoNotWaitForAStandby) {
 }
 
 TEST_F(PartitionHostTest, WithoutASnapshotThatVerifiesItStartsFromNothing) {
-  registry().manifests = {"job-00000001/k-00000/manifest-0000000000000001-0000000000000009"};
-  const std::string damaged = "no manifest";
-  ASSERT_TRUE(storage_
-                  ->put(registry().manifests[0],
-                        {reinterpret_cast<const uint8_t*>(damaged.data()), damaged.size()})
-                  .ok());
+  damage_snapshots();
+  show(3, 6);
+  EXPECT_EQ(offset_at(host_), std::nullopt) << "a store may come yet";
+  sim_.run_for(3'200'000);
+  EXPECT_EQ(offset_at(host_), std::optional<uint64_t>(0));
+}
+
+TEST_F(PartitionHostTest, WithoutASnapshotItGoesOnFromAStoresState) {
+  with_store_ = true;
+  damage_snapshots();
   show(3, 6);
   sim_.run_for(400'000);
+  ASSERT_EQ(store().wanted.size(), 1u);
+  EXPECT_EQ(store().registered, Epoch(3)) << "former owners are fenced first";
+  EXPECT_EQ(store().wanted[0].epoch, Epoch(3));
+  EXPECT_EQ(store().wanted[0].stamp, FakeStore::kHeld);
+  EXPECT_EQ(offset_at(host_), std::optional<uint64_t>(40));
+  EXPECT_EQ(last().from.offset, 40u);
+  EXPECT_EQ(last().from.max_event_time, kStart);
+  // At once there is a snapshot again, with the store's row.
+  ASSERT_FALSE(registry().taken.empty());
+  EXPECT_EQ(registry().taken.back().epoch(), 3u);
+  EXPECT_EQ(registry().taken.back().offsets(0), 40u);
+  EXPECT_EQ(registry().taken.back().rows(), 1u);
+  EXPECT_GT(registry().taken.back().version(), FakeStore::kHeld.version);
+}
+
+TEST_F(PartitionHostTest, AStoreIsAskedForItsStateUntilItAnswers) {
+  with_store_ = true;
+  damage_snapshots();
+  store().answering = false;
+  show(3, 6);
+  sim_.run_for(1'000'000);
+  EXPECT_GE(store().wanted.size(), 3u);
+  EXPECT_EQ(offset_at(host_), std::nullopt);
+  store().answering = true;
+  sim_.run_for(500'000);
+  EXPECT_EQ(offset_at(host_), std::optional<uint64_t>(40));
+  const size_t asked = store().wanted.size();
+  sim_.run_for(1'000'000);
+  EXPECT_EQ(store().wanted.size(), asked);
+}
+
+TEST_F(PartitionHostTest, AStoreThatHoldsNothingOrWhatIsDamagedIsNoUse) {
+  with_store_ = true;
+  store().holds_state = false;  // and there never was a snapshot: a young job
+  show(3, 6);
+  EXPECT_EQ(offset_at(host_), std::optional<uint64_t>(0));
+  EXPECT_TRUE(store().wanted.empty());
+  store().holds_state = true;
+  store().damaged = true;
+  damage_snapshots();
+  show(4, 6);
+  sim_.run_for(4'000'000);
+  EXPECT_EQ(store().wanted.size(), 1u);
   EXPECT_EQ(offset_at(host_), std::optional<uint64_t>(0));
 }
 
 TEST_F(PartitionHostTest, MessagesThatMeanNothingHereAreDropped) {
   show(3, 6);
-  for (const uint16_t type : {kSourceBatch, kSessionsClosed, kReplicaStates, kFrameAck}) {
+  for (const uint16_t type :
+       {kSourceBatch, kSessionsClosed, kReplicaStates, kFrameAck, kStateWritten}) {
     send(type, Buffer(std::string("no message of ours")));
     send(type, Buffer());
   }

@@ -21,8 +21,9 @@ class MemoryLimit {
   uint64_t share() const { return share_; }
   // Of this shard; UINT64_MAX without a bound.
   uint64_t bytes() const { return limit_; }
-  // What the process takes, and what this shard accounts for.
-  void observe(uint64_t process_bytes, uint64_t accounted_bytes);
+  // What the process takes, and what this shard accounts for. True: there is no room, so that what
+  // the allocator keeps is worth giving back.
+  bool observe(uint64_t process_bytes, uint64_t accounted_bytes);
 
  private:
   uint64_t budget_;

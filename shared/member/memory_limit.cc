@@ -1,4 +1,4 @@
-#include "serving/memory_limit.h"
+#include "shared/member/memory_limit.h"
 
 #include <algorithm>
 
@@ -18,8 +18,8 @@ MemoryLimit::MemoryLimit(uint64_t budget_bytes, uint16_t shards)
       share_(budget_bytes / shards),
       limit_(budget_bytes == 0 ? UINT64_MAX : share_ / 8) {}
 
-void MemoryLimit::observe(uint64_t process_bytes, uint64_t accounted_bytes) {
-  if (!bounded()) return;
+bool MemoryLimit::observe(uint64_t process_bytes, uint64_t accounted_bytes) {
+  if (!bounded()) return false;
   const auto share = static_cast<double>(share_);
   const double taken = static_cast<double>(process_bytes) / static_cast<double>(budget_);
   auto limit = static_cast<double>(limit_);
@@ -31,6 +31,7 @@ void MemoryLimit::observe(uint64_t process_bytes, uint64_t accounted_bytes) {
     limit += kRise * share;
   }
   limit_ = static_cast<uint64_t>(std::clamp(limit, kLeast * share, share));
+  return taken >= kLow || accounted_bytes >= limit_;
 }
 
 }  // namespace tidemill

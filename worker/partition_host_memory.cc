@@ -1,0 +1,75 @@
+// PartitionHost: increments, and the memory of what is in none yet.
+#include "worker/partition_host.h"
+
+namespace tidemill {
+namespace {
+
+// Writes under way at once, of all jobs of a shard: more would only wait for each other.
+constexpr size_t kWritesAtOnce = 2;
+// What is pending may come to this many times its limit before readers get no more credit...
+constexpr uint64_t kHoldBeyond = 2;
+// ...and to this many before nothing more is taken in: what is on its way then still comes.
+constexpr uint64_t kRefuseBeyond = 3;
+
+}  // namespace
+
+uint64_t PartitionHost::pending_bytes() const {
+  uint64_t bytes = 0;
+  for (const auto& [id, job] : jobs_) {
+    for (const auto& [k, owner] : job.owned) {
+      if (owner.partition) bytes += owner.partition->pending_bytes();
+    }
+    for (const auto& [k, standby] : job.standbys) {
+      if (standby.follower) bytes += standby.follower->pending_bytes();
+    }
+  }
+  return bytes;
+}
+
+uint64_t PartitionHost::accounted_bytes() const {
+  uint64_t bytes = pending_bytes();
+  for (const auto& [id, job] : jobs_) {
+    for (const auto& [k, owner] : job.owned) {
+      // What is pending is mostly what is unsent, and shares its bytes.
+      if (!owner.partition) continue;
+      const uint64_t pending = owner.partition->pending_bytes();
+      bytes += std::max(owner.partition->unsent_bytes(), pending) - pending;
+    }
+    for (const auto& [k, standby] : job.standbys) {
+      if (standby.follower) bytes += standby.follower->staged_bytes();
+    }
+  }
+  return bytes;
+}
+
+// With a budget half of what there is room for: the rest is for what comes while it is written.
+uint64_t PartitionHost::pending_limit(uint64_t pending) const {
+  const auto most = static_cast<uint64_t>(config_.pending_limit_bytes);
+  if (!memory_.bounded()) return most;
+  const uint64_t others = accounted_bytes() - pending;
+  const uint64_t left = memory_.limit() - std::min(memory_.limit(), others);
+  return std::min(most, std::max(left, memory_.limit() / 4) / kHoldBeyond);
+}
+
+void PartitionHost::write_snapshots() {
+  const uint64_t pending = pending_bytes();
+  const uint64_t limit = pending_limit(pending);
+  bool failing = false;
+  size_t in_flight = 0;
+  for (const auto& [id, job] : jobs_) {
+    in_flight += job.snapshotter->in_flight();
+    failing = failing || job.snapshotter->writes_fail();
+  }
+  // Waiting for a disk that does not work gains nothing: others go on without this worker.
+  refusing_ = pending > kRefuseBeyond * limit || (failing && pending > kHoldBeyond * limit);
+  short_of_memory_ = !failing && pending > kHoldBeyond * limit;
+  for (auto& [id, job] : jobs_) {
+    const size_t budget = kWritesAtOnce - std::min(kWritesAtOnce, in_flight);
+    in_flight += job.snapshotter->begin_due(&job.owned, &job.standbys, job.snapshot_trigger,
+                                            pending > limit, budget);
+    job.snapshotter->tell_registry(coordinator_, &job.owned);
+  }
+  acks_.send(short_of_memory_);
+}
+
+}  // namespace tidemill
