@@ -92,7 +92,7 @@ std::string closed_of(const proto::Feature& feature) {
 // As JSON; "null" if the feature has none.
 std::string default_text(const proto::Feature& feature) {
   std::string out;
-  append_feature_value(default_of(feature), &out);
+  append_feature_value(default_of(feature), static_cast<ColumnType>(feature.type()), &out);
   return out;
 }
 

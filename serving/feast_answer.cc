@@ -52,7 +52,7 @@ struct ScalarWriter {
   // The SDK has no maps here: an object as a string.
   void operator()(const MapValue& map) const {
     std::string object;
-    append_feature_value(map, &object);
+    append_feature_value(map, type, &object);
     append_json_string(object, out);
   }
 };

@@ -288,7 +288,9 @@ void append_column(const FeatureColumn& column, std::string* out) {
   out->append("{\"feature\":");
   append_json_string(column.name, out);
   out->append(",\"values\":");
-  append_list(column.values, out, [out](const FeatureValue& v) { append_feature_value(v, out); });
+  append_list(column.values, out, [&](const FeatureValue& v) {
+    append_feature_value(v, column.type, out);
+  });
   out->append(",\"statuses\":");
   append_list(column.statuses, out, [out](FeatureStatus s) { out->append(status_name(s)); });
   out->append(",\"freshness_ms\":");

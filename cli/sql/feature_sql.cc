@@ -62,7 +62,7 @@ class FeaturePrinter {
 Status FeaturePrinter::check() const {
   if (feature_.has_steps()) return refused("its windows end at boundaries (every:)");
   if (feature_.gap_us() != 0) return refused("its window is a session (gap:)");
-  if (feature_.by() != 0 || feature_.map()) return refused("its value is a map");
+  if (feature_.map()) return refused("its value is a map");
   if (!text_.type(feature_.type())) return refused("there is no type for its values");
   return {};
 }

@@ -29,11 +29,11 @@ void append_field(std::string_view text, std::string* out) {
   out->push_back('"');
 }
 
-void append_value(const FeatureValue& value, std::string* json, std::string* out) {
+void append_value(const FeatureValue& value, ColumnType type, std::string* json, std::string* out) {
   if (std::holds_alternative<std::monostate>(value)) return;
   if (const auto* text = std::get_if<std::string>(&value)) return append_field(*text, out);
   json->clear();
-  append_feature_value(value, json);
+  append_feature_value(value, type, json);
   const bool in_quotes = json->front() == '"';  // NaN and the infinities
   append_field(in_quotes ? std::string_view(*json).substr(1, json->size() - 2) : *json, out);
 }
@@ -44,7 +44,8 @@ class CsvSink : public RowSink {
   ~CsvSink() override;
 
   Status open();
-  void encode(std::span<const FeatureValue> values, std::string* out) const override;
+  void encode(std::span<const FeatureSpec* const> features, std::span<const FeatureValue> values,
+              std::string* out) const override;
   Status begin(std::string_view spine_header, const std::vector<std::string>& columns) override;
   Status write(std::string_view record, std::span<const std::string_view> values) override;
   Status finish() override;
@@ -83,11 +84,12 @@ Status CsvSink::open() {
   return {};
 }
 
-void CsvSink::encode(std::span<const FeatureValue> values, std::string* out) const {
+void CsvSink::encode(std::span<const FeatureSpec* const> features,
+                     std::span<const FeatureValue> values, std::string* out) const {
   thread_local std::string json;
-  for (const FeatureValue& value : values) {
+  for (size_t i = 0; i < values.size(); ++i) {
     out->push_back(',');
-    append_value(value, &json, out);
+    append_value(values[i], features[i]->type, &json, out);
   }
 }
 

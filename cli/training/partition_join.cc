@@ -87,7 +87,9 @@ Status PartitionJoin::answer(const RunMerge::Row& row) {
   for (const size_t g : groups_) {
     const ColumnGroup& group = choice_->groups[g];
     encoded_.clear();
-    sink_->encode(std::span(values_).subspan(group.begin, group.end - group.begin), &encoded_);
+    const size_t columns = group.end - group.begin;
+    sink_->encode(std::span(table_->features).subspan(group.begin, columns),
+                  std::span(values_).subspan(group.begin, columns), &encoded_);
     const Status added = results_.add(number, static_cast<uint32_t>(g), encoded_);
     if (!added) return added;
   }

@@ -17,8 +17,10 @@ class RowSink {
  public:
   virtual ~RowSink() = default;
 
-  // Appends values of neighbouring columns to `out`, as write() takes them. thread-safe
-  virtual void encode(std::span<const FeatureValue> values, std::string* out) const = 0;
+  // Appends values of neighbouring columns to `out`, as write() takes them; `features` are what they
+  // are of. thread-safe
+  virtual void encode(std::span<const FeatureSpec* const> features,
+                      std::span<const FeatureValue> values, std::string* out) const = 0;
 
   // First of all: the spine's header as it is there, and the columns that are new.
   virtual Status begin(std::string_view spine_header, const std::vector<std::string>& columns) = 0;

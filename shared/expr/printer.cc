@@ -25,6 +25,7 @@ enum Precedence {
   kOther,
   kSum,
   kProduct,
+  kPower,
   kSign,
   kAtom
 };
@@ -62,7 +63,7 @@ Precedence operator_precedence(const std::string& name, bool binary) {
   if (!binary) return kSign;
   if (name == "+" || name == "-") return kSum;
   if (name == "*" || name == "/") return kProduct;
-  if (name == "^") return kAtom;  // written as power()
+  if (name == "^") return kPower;
   return name.find("~~") == std::string::npos ? kOther : kLike;
 }
 
@@ -269,7 +270,6 @@ class Printer {
       return "extract(" + e.args(0).literal_string() + " from " + print(e.args(1), kOr, false) +
              ")";
     }
-    if (e.function() == "^") return "power(" + list(e, 0) + ")";
     if (!is_operator_name(e.function()))
       return quote_identifier(e.function()) + "(" + list(e, 0) + ")";
     if (e.args_size() == 1) return e.function() + print(e.args(0), kAtom, false);

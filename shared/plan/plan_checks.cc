@@ -199,9 +199,6 @@ Status check_parameters(const proto::Feature& feature, const Fail& fail) {
       return fail("its '" + std::string(found->key) + "' is out of range");
     }
   }
-  if (feature.by() != 0 || feature.most_buckets() != 0) {
-    return fail("it is a map by a column, which this version does not compute");
-  }
   if (feature.half_life_us() > 0 && feature.lifetime()) {
     return fail("what decays has no lifetime window");
   }

@@ -24,13 +24,15 @@ struct Period {
   Steps::Unit unit{};
 };
 
-// Nothing if it is none of days, weeks or months, or too long.
+// Nothing if it is none of days, weeks or months. What is too long is as long as just too many days.
 std::optional<Period> calendar_period(const std::string& text) {
   Period out;
   const char* const end = text.data() + text.size();
   const auto [at, ec] = std::from_chars(text.data(), end, out.count);
   const std::string_view unit(at, static_cast<size_t>(end - at));
-  if (ec != std::errc() || out.count < 0 || text[0] == '-') return std::nullopt;
+  if (ec == std::errc::invalid_argument || text[0] == '-') return std::nullopt;
+  constexpr int64_t kTooMany = limits::kLongestTime / kMicrosPerDay + 1;
+  if (ec != std::errc() || out.count > kTooMany) out.count = kTooMany;
   if (unit == "d") {
     out.unit = Steps::DAYS;
   } else if (unit == "w") {
@@ -40,7 +42,6 @@ std::optional<Period> calendar_period(const std::string& text) {
   } else {
     return std::nullopt;
   }
-  if (out.count > limits::kLongestTime / kMicrosPerDay) return std::nullopt;
   return out;
 }
 

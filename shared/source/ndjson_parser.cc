@@ -248,8 +248,9 @@ bool NdjsonParser::set_json(size_t column, value& v, BatchWriter* writer) {
     simdjson::ondemand::array array;
     if (v.get_array().get(array) || array.raw_json().get(text)) return false;
   } else {
-    text = trimmed(v.raw_json_token());
+    text = v.raw_json_token();
   }
+  text = trimmed(text);  // simdjson's ends where the next token begins
   if (!is_valid_json(text)) return false;
   writer->set_string(column, text);
   return true;

@@ -11,18 +11,6 @@ void append_scalar(int64_t value, std::string* out) { append_json_int(value, out
 void append_scalar(double value, std::string* out) { append_json_double(value, out); }
 void append_scalar(bool value, std::string* out) { out->append(value ? "true" : "false"); }
 void append_scalar(const std::string& value, std::string* out) { append_json_string(value, out); }
-void append_scalar(std::monostate, std::string* out) { out->append("null"); }
-
-void append_scalar(const ListValue& list, std::string* out) {
-  out->push_back('[');
-  bool first = true;
-  for (const ScalarValue& element : list) {
-    if (!first) out->push_back(',');
-    first = false;
-    std::visit([out](const auto& v) { append_scalar(v, out); }, element);
-  }
-  out->push_back(']');
-}
 
 // A key is a string in JSON: a text itself, another value as it would be written.
 void append_key(const ScalarValue& key, std::string* out) {
@@ -34,23 +22,50 @@ void append_key(const ScalarValue& key, std::string* out) {
   if (!quoted) out->push_back('"');
 }
 
-void append_scalar(const MapValue& map, std::string* out) {
-  out->push_back('{');
-  bool first = true;
-  for (const auto& [key, value] : map.entries) {
-    if (!first) out->push_back(',');
-    first = false;
-    append_key(key, out);
-    out->push_back(':');
-    std::visit([out](const auto& v) { append_scalar(v, out); }, value);
+struct ValueWriter {
+  ColumnType type{};
+  std::string* out = nullptr;
+
+  void operator()(std::monostate) const { out->append("null"); }
+  void operator()(const std::string& value) const {
+    if (type == ColumnType::kJson) {
+      out->append(value);
+    } else {
+      append_scalar(value, out);
+    }
   }
-  out->push_back('}');
-}
+  template <typename T>
+  void operator()(const T& value) const {
+    append_scalar(value, out);
+  }
+  void operator()(const ListValue& list) const {
+    out->push_back('[');
+    bool first = true;
+    for (const ScalarValue& element : list) {
+      if (!first) out->push_back(',');
+      first = false;
+      std::visit(*this, element);
+    }
+    out->push_back(']');
+  }
+  void operator()(const MapValue& map) const {
+    out->push_back('{');
+    bool first = true;
+    for (const auto& [key, value] : map.entries) {
+      if (!first) out->push_back(',');
+      first = false;
+      append_key(key, out);
+      out->push_back(':');
+      std::visit(*this, value);
+    }
+    out->push_back('}');
+  }
+};
 
 }  // namespace
 
-void append_feature_value(const FeatureValue& value, std::string* out) {
-  std::visit([out](const auto& v) { append_scalar(v, out); }, value);
+void append_feature_value(const FeatureValue& value, ColumnType type, std::string* out) {
+  std::visit(ValueWriter{type, out}, value);
 }
 
 }  // namespace tidemill

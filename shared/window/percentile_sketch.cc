@@ -13,7 +13,7 @@ namespace {
 
 using uint128 = unsigned __int128;
 
-constexpr size_t kPending = 1024;
+constexpr size_t kLeastPending = 64, kMostPending = 1024;
 constexpr int kMostCollapses = 24;
 constexpr uint64_t kMostCount = uint64_t{1} << 62;
 constexpr int kLeastExponent = -1074, kMostExponent = 1023;
@@ -59,7 +59,9 @@ void PercentileSketch::add(int64_t x) {
 void PercentileSketch::push(bool negative, int32_t index) {
   std::vector<int32_t>& pending = pending_[negative ? 1 : 0];
   pending.push_back(index);
-  if (pending.size() >= kPending) take_pending();
+  // As many as there are buckets, so that sorting both costs each number the same and a small sketch
+  // stays small.
+  if (pending.size() >= std::clamp(size(), kLeastPending, kMostPending)) take_pending();
 }
 
 void PercentileSketch::add_rows(const ChunkLayout& layout, const Chunk& chunk, uint64_t mask,

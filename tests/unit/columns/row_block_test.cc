@@ -207,7 +207,7 @@ TEST(RowBlock, SaysWhatIsWrong) {
       {"keys longer than the block", 32, 200, "row block: keys do not fit its length"},
       {"more columns than bytes", 7, 9, "row block: more columns than bytes"},
       {"more filters than bytes", 13, 9, "row block: more columns than bytes"},
-      {"an unknown type", 48, 7, "row block: a column does not fit its length"},
+      {"a type within expressions only", 48, 10, "row block: a column does not fit its length"},
       {"type 0", 48, 0, "row block: a column does not fit its length"},
       {"strange nulls", 49, 2, "row block: a column does not fit its length"},
       {"one column fewer", 6, 0, "row block: length does not match contents"},

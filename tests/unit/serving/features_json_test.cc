@@ -216,6 +216,35 @@ TEST(FeaturesResponse, ListsAreArrays) {
       R"("statuses":[],"freshness_ms":[],"resolution_us":[]}]})");
 }
 
+TEST(FeaturesResponse, JsonIsItself) {
+  FeaturesResponse response;
+  FeatureColumn& column = response.results.emplace_back();
+  column.name = "v.last";
+  column.type = ColumnType::kJson;
+  column.values = {std::string(R"({"a": [1, "x"]})"), std::monostate(),
+                   ListValue{std::string("2.50"), std::string(R"("s")")}};
+  EXPECT_EQ(rendered(response),
+            R"({"job":"","as_of":"1970-01-01T00:00:00Z","results":[{"feature":"v.last","values":[)"
+            R"({"a": [1, "x"]},null,[2.50,"s"]],"statuses":[],"freshness_ms":[],)"
+            R"("resolution_us":[]}]})");
+}
+
+TEST(FeaturesResponse, MapsAreObjects) {
+  FeaturesResponse response;
+  FeatureColumn& column = response.results.emplace_back();
+  column.name = "v.histogram";
+  column.type = ColumnType::kInt64;
+  MapValue map;
+  map.entries = {{std::string(R"({"a": 1})"), int64_t{2}}, {1.5, int64_t{3}},
+                 {std::nan(""), int64_t{4}}};
+  map.truncated = true;
+  column.values = {map, MapValue()};
+  EXPECT_EQ(rendered(response),
+            R"({"job":"","as_of":"1970-01-01T00:00:00Z","results":[{"feature":"v.histogram",)"
+            R"("values":[{"{\"a\": 1}":2,"1.5":3,"NaN":4},{}],"statuses":[],"freshness_ms":[],)"
+            R"("resolution_us":[],"truncated":[true,false]}]})");
+}
+
 TEST(FeaturesResponse, IsAppended) {
   std::string out = "kept";
   render_features_response({}, &out);

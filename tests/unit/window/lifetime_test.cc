@@ -239,7 +239,7 @@ TEST(Lifetime, BasesAreBounded) {
     most = std::max(most, state.stats().bytes);
   }
   EXPECT_LE(state.stats().rows, 300u);
-  EXPECT_LE(most, 400'000u);  // a good part of it numbers that wait for their percentile's buckets
+  EXPECT_LE(most, 150'000u);
 }
 
 TEST(Lifetime, StatesOfOtherLifetimeWindowsAreOthers) {

@@ -5,6 +5,7 @@
 #include <boost/multiprecision/cpp_int.hpp>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <set>
 
 #include "shared/base/hash.h"
@@ -119,11 +120,17 @@ double shape_of(const std::vector<Big>& values, Function function) {
   return numerator == 0 ? 0.0 : round_ratio(numerator << kScale, denominator);
 }
 
-// 2^(r / length) in units of 2^-63, to the nearest.
-Big growth_of(int64_t r, int64_t length) {
+// 2^(r / length) in units of 2^-63, to the nearest. Kept: it takes long, and the same rows are folded
+// over many windows.
+const Big& growth_of(int64_t r, int64_t length) {
   using Float = boost::multiprecision::number<boost::multiprecision::cpp_bin_float<100>>;
+  static std::map<std::pair<int64_t, int64_t>, Big> found;
+  if (found.size() > 100'000) found.clear();
+  Big& out = found[{r, length}];
+  if (out != 0) return out;
   const Float factor = pow(Float(2), Float(r) / Float(length));
-  return Big(floor(factor * pow(Float(2), 63) + Float(0.5)));
+  out = Big(floor(factor * pow(Float(2), 63) + Float(0.5)));
+  return out;
 }
 
 // The sum of values, each in units of 2^-kScale, that have decayed from their times to `end`.
