@@ -288,9 +288,8 @@ void append_column(const FeatureColumn& column, std::string* out) {
   out->append("{\"feature\":");
   append_json_string(column.name, out);
   out->append(",\"values\":");
-  append_list(column.values, out, [&](const FeatureValue& v) {
-    append_feature_value(v, column.type, out);
-  });
+  append_list(column.values, out,
+              [&](const FeatureValue& v) { append_feature_value(v, column.type, out); });
   out->append(",\"statuses\":");
   append_list(column.statuses, out, [out](FeatureStatus s) { out->append(status_name(s)); });
   out->append(",\"freshness_ms\":");
@@ -299,9 +298,8 @@ void append_column(const FeatureColumn& column, std::string* out) {
   append_optional_ints(column.resolution_us, out);
   if (std::any_of(column.values.begin(), column.values.end(), is_truncated)) {
     out->append(",\"truncated\":");
-    append_list(column.values, out, [out](const FeatureValue& v) {
-      out->append(is_truncated(v) ? "true" : "false");
-    });
+    append_list(column.values, out,
+                [out](const FeatureValue& v) { out->append(is_truncated(v) ? "true" : "false"); });
   }
   out->push_back('}');
 }

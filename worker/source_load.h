@@ -7,8 +7,8 @@
 #include <string>
 
 #include "shared/dead_letter/dead_letter.h"
-#include "shared/runtime/runtime.h"
 #include "shared/load/batch_loader.h"
+#include "shared/runtime/runtime.h"
 
 namespace tidemill {
 

@@ -17,8 +17,8 @@ class RowSink {
  public:
   virtual ~RowSink() = default;
 
-  // Appends values of neighbouring columns to `out`, as write() takes them; `features` are what they
-  // are of. thread-safe
+  // Appends values of neighbouring columns to `out`, as write() takes them; `features` are what
+  // they are of. thread-safe
   virtual void encode(std::span<const FeatureSpec* const> features,
                       std::span<const FeatureValue> values, std::string* out) const = 0;
 

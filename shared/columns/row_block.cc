@@ -48,7 +48,8 @@ constexpr size_t words(size_t rows) { return (rows + 63) / 64; }
 
 bool take_column(Arrays* in, uint32_t rows, RowBlockColumn* column) {
   const uint8_t* head = in->take<uint8_t>(8);
-  if (head == nullptr || !is_stored_type(static_cast<ColumnType>(head[0])) || head[1] > 1) return false;
+  if (head == nullptr || !is_stored_type(static_cast<ColumnType>(head[0])) || head[1] > 1)
+    return false;
   column->type = static_cast<ColumnType>(head[0]);
   if (head[1] == 1) column->null_bits = in->take<uint64_t>(words(rows));
   switch (column->type) {

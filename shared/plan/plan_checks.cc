@@ -188,8 +188,8 @@ template <typename Fail>
 Status check_parameters(const proto::Feature& feature, const Fail& fail) {
   using Field = FunctionParameter::Field;
   const std::vector<FunctionParameter> parameters = function_parameters(feature.function());
-  for (const Field field : {Field::kN, Field::kBound, Field::kPercentile, Field::kRelativeAccuracy,
-                            Field::kHalfLife}) {
+  for (const Field field :
+       {Field::kN, Field::kBound, Field::kPercentile, Field::kRelativeAccuracy, Field::kHalfLife}) {
     const auto found = std::find_if(parameters.begin(), parameters.end(),
                                     [&](const FunctionParameter& p) { return p.field == field; });
     const uint64_t value = parameter_of(feature, field);

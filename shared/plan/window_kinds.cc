@@ -5,6 +5,7 @@
 #include "shared/base/utf8.h"
 #include "shared/plan/features.h"
 #include "shared/plan/limits.h"
+#include "shared/window/scalar_values.h"
 #include "shared/window/table_schema.h"
 
 namespace tidemill {
@@ -106,7 +107,7 @@ ScalarValue scalar_of(const proto::Expr& literal) {
     case proto::Expr::kLiteralString:
       return literal.literal_string();
     default:
-      return literal.literal_int();
+      return scalar_of_number(static_cast<ColumnType>(literal.type()), literal.literal_int());
   }
 }
 
@@ -178,8 +179,7 @@ FeatureValue default_of(const proto::Feature& feature) {
   const auto& values = feature.default_value().values();
   if (feature.map()) return MapValue();
   if (!feature.list()) {
-    return std::visit([](auto scalar) { return FeatureValue(std::move(scalar)); },
-                      scalar_of(values[0]));
+    return as_feature(scalar_of(values[0]));
   }
   ListValue out;
   for (const proto::Expr& value : values) out.push_back(scalar_of(value));

@@ -217,10 +217,11 @@ class ViewCompiler {
 
   void compile_aggregation(const YamlNode& node, const std::string& path) {
     YamlFields fields(node, path,
-                      {"function", "column", "n", "k", "exact_up_to", "precision", "max_values",
-                       "max_buckets", "percentile", "relative_accuracy", "half_life", "counts",
-                       "where", "windows", "every",
-                       "timezone", "gap", "max_length", "offset", "closed", "default", "name"},
+                      {"function",  "column",     "n",           "k",          "exact_up_to",
+                       "precision", "max_values", "max_buckets", "percentile", "relative_accuracy",
+                       "half_life", "counts",     "where",       "windows",    "every",
+                       "timezone",  "gap",        "max_length",  "offset",     "closed",
+                       "default",   "name"},
                       errors_, {"by", "resolution"});
     if (!fields.is_map()) return;
     const size_t before = errors_->size();

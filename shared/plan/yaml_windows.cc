@@ -24,7 +24,8 @@ struct Period {
   Steps::Unit unit{};
 };
 
-// Nothing if it is none of days, weeks or months. What is too long is as long as just too many days.
+// Nothing if it is none of days, weeks or months. What is too long is as long as just too many
+// days.
 std::optional<Period> calendar_period(const std::string& text) {
   Period out;
   const char* const end = text.data() + text.size();

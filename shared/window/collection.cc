@@ -4,10 +4,9 @@
 #include <bit>
 
 #include "shared/base/assert.h"
-#include "shared/base/bytes_text.h"
-#include "shared/base/calendar.h"
 #include "shared/window/distinct_hashes.h"
 #include "shared/window/percentile_sketch.h"
+#include "shared/window/scalar_values.h"
 
 namespace tidemill {
 
@@ -93,21 +92,11 @@ uint64_t input_rows(const ChunkLayout& layout, const Chunk& chunk, int32_t colum
 }
 
 ScalarValue scalar_at(const ChunkLayout& layout, const RowRef& row, uint32_t column) {
-  switch (layout.type(column)) {
-    case ColumnType::kString:
-    case ColumnType::kJson:
-      return std::string(layout.string_at(*row.chunk, column, row.row));
-    case ColumnType::kBytes:
-      return bytes_text(layout.string_at(*row.chunk, column, row.row));
-    case ColumnType::kDate:
-      return date_text(layout.int_at(*row.chunk, column, row.row));
-    case ColumnType::kDouble:
-      return double_of_key(layout.number_at(*row.chunk, column, row.row));
-    case ColumnType::kBool:
-      return layout.number_at(*row.chunk, column, row.row) != 0;
-    default:
-      return layout.int_at(*row.chunk, column, row.row);
+  const ColumnType type = layout.type(column);
+  if (storage_of(type) == Storage::kStrings) {
+    return scalar_of_text(type, layout.string_at(*row.chunk, column, row.row));
   }
+  return scalar_of_number(type, layout.number_at(*row.chunk, column, row.row));
 }
 
 void ValueSet::reset(const ChunkLayout* layout, uint32_t column) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "shared/base/assert.h"
+#include "shared/window/scalar_values.h"
 
 namespace tidemill {
 namespace {
@@ -73,8 +74,7 @@ FeatureValue CollectionReader::list_value(const FeatureSpec& feature,
   if (rows_.empty()) return std::monostate();
   const auto column = static_cast<uint32_t>(spec.column);
   if (feature.function == Function::kFirst || feature.function == Function::kLast) {
-    return std::visit([](auto scalar) { return FeatureValue(std::move(scalar)); },
-                      scalar_at(*layout_, rows_.front(), column));
+    return as_feature(scalar_at(*layout_, rows_.front(), column));
   }
   ListValue out;
   out.reserve(rows_.size());

@@ -34,8 +34,8 @@ inline bool is_null(const FeatureValue& value) {
   return std::holds_alternative<std::monostate>(value);
 }
 
-// Whether the value is of some of the values in its window only, as there are more than its function
-// looks at.
+// Whether the value is of some of the values in its window only, as there are more than its
+// function looks at.
 inline bool is_truncated(const FeatureValue& value) {
   if (const auto* list = std::get_if<ListValue>(&value)) return list->truncated;
   const auto* map = std::get_if<MapValue>(&value);

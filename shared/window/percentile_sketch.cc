@@ -59,8 +59,8 @@ void PercentileSketch::add(int64_t x) {
 void PercentileSketch::push(bool negative, int32_t index) {
   std::vector<int32_t>& pending = pending_[negative ? 1 : 0];
   pending.push_back(index);
-  // As many as there are buckets, so that sorting both costs each number the same and a small sketch
-  // stays small.
+  // As many as there are buckets, so that sorting both costs each number the same and a small
+  // sketch stays small.
   if (pending.size() >= std::clamp(size(), kLeastPending, kMostPending)) take_pending();
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "shared/window/scalar_values.h"
+
 namespace tidemill {
 namespace {
 
@@ -14,16 +16,8 @@ std::variant<ValueCounts, HyperLogLog, PercentileSketch> empty_of(const Collecti
 }
 
 ScalarValue scalar_of(const Entry& entry, ColumnType type) {
-  switch (storage_of(type)) {
-    case Storage::kStrings:
-      return entry.text;
-    case Storage::kDoubles:
-      return double_of_key(entry.number);
-    case Storage::kBits:
-      return entry.number != 0;
-    default:
-      return entry.number;
-  }
+  if (storage_of(type) == Storage::kStrings) return scalar_of_text(type, entry.text);
+  return scalar_of_number(type, entry.number);
 }
 
 // The first of the entries in the feature's order: a histogram's by value.

@@ -4,10 +4,10 @@
 #include <bit>
 
 #include "shared/base/assert.h"
-#include "shared/base/calendar.h"
 #include "shared/window/decay.h"
 #include "shared/window/double_parts.h"
 #include "shared/window/moments.h"
+#include "shared/window/scalar_values.h"
 
 namespace tidemill {
 namespace {
@@ -156,13 +156,6 @@ FeatureValue decayed_value(const FeatureSpec& feature, const Summary& summary, _
   return wide_of(summary).decayed.scaled(back.factor, -back.exponent);
 }
 
-FeatureValue extreme_value(ColumnType type, int64_t extreme) {
-  if (type == ColumnType::kDouble) return double_of_key(extreme);
-  if (type == ColumnType::kBool) return extreme != 0;
-  if (type == ColumnType::kDate) return date_text(extreme);
-  return extreme;
-}
-
 }  // namespace
 
 SummaryInput summary_input_of(const FeatureSpec& feature) {
@@ -297,9 +290,9 @@ FeatureValue feature_value(const FeatureSpec& feature, ColumnType type, const Su
     case Function::kMean:
       return summary.sum.mean(n);
     case Function::kMin:
-      return extreme_value(type, summary.least);
+      return as_feature(scalar_of_number(type, summary.least));
     case Function::kMax:
-      return extreme_value(type, summary.greatest);
+      return as_feature(scalar_of_number(type, summary.greatest));
     case Function::kVarPop:
     case Function::kVarSamp:
       return ExactSum::variance(summary.sum, summary.squares, n, divisor);

@@ -9,7 +9,7 @@ namespace {
 
 constexpr size_t kLeastSlots = 16;
 constexpr size_t kTextInPlace = 15;  // bytes of a std::string without allocation
-constexpr size_t kSlack = 64;  // entries beyond the bound before they are looked through
+constexpr size_t kSlack = 64;        // entries beyond the bound before they are looked through
 
 size_t allocated_by(const std::string& text) {
   return text.capacity() > kTextInPlace ? text.capacity() + 1 : 0;

@@ -53,7 +53,7 @@ class ValueCounts {
   uint32_t bound_;
   bool truncated_ = false;
   std::vector<Entry> entries_;
-  size_t text_bytes_ = 0;  // that texts have allocated
+  size_t text_bytes_ = 0;        // that texts have allocated
   std::vector<uint32_t> index_;  // by hash; size is a power of two; entry + 1, or 0
 };
 

@@ -26,8 +26,8 @@ void WindowReader::read(const LogContext& context, const RowLog* log,
 
 FeatureValue WindowReader::value_of(const FeatureSpec& feature, size_t aggregate, TimeUs as_of) {
   if (is_collection(feature.function)) return collect(feature, as_of);
-  const ColumnType type = feature.column < 0 ? ColumnType::kInt64
-                                             : layout_->type(static_cast<size_t>(feature.column));
+  const ColumnType type =
+      feature.column < 0 ? ColumnType::kInt64 : layout_->type(static_cast<size_t>(feature.column));
   const Aggregate& over = aggregates_[aggregate];
   const Wide end = over.end - (includes_end(feature) ? 1 : 0);
   return feature_value(feature, type, over.summary, end);

@@ -230,7 +230,8 @@ TEST_F(Commands, ValidateShowsWhatAJobMeans) {
   EXPECT_EQ(got.exit, ExitCode::kOk) << got.err;
   EXPECT_NE(got.out.find("customer  customer_id  transactions         2  7d"), std::string::npos)
       << got.out;
-  EXPECT_NE(got.out.find("customer.count_1h  1h      0s      INT64"), std::string::npos) << got.out;
+  EXPECT_NE(got.out.find("customer.count_1h  1h      right   0s      INT64"), std::string::npos)
+      << got.out;
 }
 
 constexpr const char* kLiveJob = R"(job: live
@@ -251,6 +252,8 @@ views:
     aggregations:
       - {function: last_n, n: 5, column: terminal, windows: [1h, lifetime]}
       - {function: count_distinct, column: terminal, windows: [7d]}
+      - {name: day, function: first, column: terminal, windows: [1d], every: 1d, timezone: Europe/Berlin, default: none}
+      - {function: histogram, column: terminal, windows: [session], gap: 30m, max_length: 1d}
   seen: {source: logins, entity: [customer], aggregations: [{function: last, column: at, windows: [7d]}]}
 )";
 
@@ -261,12 +264,20 @@ TEST_F(Commands, ValidateShowsParametersAndInputs) {
   for (const char* line :
        {"payments  kafka                     ?", "logins    files, followed           0",
         "payments  pay    b:9092   json    earliest  tidemill.live  10m",
-        "customer  customer  payments         3  7d, before that a summary",
-        "customer.terminal_last_n_1h          1h        0s      list of STRING  n: 5\n",
-        "customer.terminal_last_n_lifetime    lifetime  0s      list of STRING  n: 5\n",
-        "customer.terminal_count_distinct_7d  7d        0s      INT64           exact_up_to: "
-        "10000\n",
-        "seen.at_last_7d                      7d        0s      TIMESTAMP\n"}) {
+        "customer  customer  payments         5  7d, before that a summary",
+        "customer.terminal_last_n_lifetime    lifetime                         right   0s      "
+        "list of "
+        "STRING                   n: 5\n",
+        "customer.terminal_count_distinct_7d  7d                               right   0s      "
+        "INT64   "
+        "                         exact_up_to: 10000\n",
+        "customer.day_1d                      1d every 1d in Europe/Berlin     left    0s      "
+        "STRING  "
+        "                \"none\"\n",
+        "customer.terminal_histogram_session  session, gap 30m, max_length 1d  right   0s      map "
+        "of "
+        "STRING to INT64           max_values: 1000\n",
+        "\ntime zones are those of this machine's tzdata, 20"}) {
     EXPECT_NE(got.out.find(line), std::string::npos) << line << "\n" << got.out;
   }
   EXPECT_NE(got.out.find("/logins.csv\n"), std::string::npos) << got.out;
@@ -280,6 +291,11 @@ TEST_F(Commands, ValidateShowsParametersAndInputs) {
   EXPECT_EQ(view["definitions"][0]["n"], 5);
   EXPECT_EQ(view["definitions"][1]["window"], "lifetime");
   EXPECT_EQ(view["definitions"][2]["exact_up_to"], 10000);
+  EXPECT_EQ(view["definitions"][3]["closed"], "left");
+  EXPECT_EQ(view["definitions"][3]["default"], "none");
+  EXPECT_EQ(view["definitions"][4]["map_key"], "STRING");
+  EXPECT_EQ(view["definitions"][4]["max_values"], 1000);
+  EXPECT_NE(described["time_zone_rules"], "");
   EXPECT_EQ(view["order"], nlohmann::json({"at", "terminal"}));
   EXPECT_EQ(raw.out.find("secret"), std::string::npos);
 }

@@ -124,9 +124,9 @@ void expect_no_include(const std::string& pattern, const std::vector<std::string
   }
 }
 
-const std::vector<std::string> kEdges{"shared/runtime/real/", "shared/net/",
-                                      "shared/kafka/",        "shared/snapshot/s3_",
-                                      "cli/",                 "shared/obs/stderr_sink.cc"};
+const std::vector<std::string> kEdges{
+    "shared/runtime/real/", "shared/net/", "shared/kafka/",
+    "shared/snapshot/s3_",  "cli/",        "shared/obs/stderr_sink.cc"};
 
 TEST(House, CommentsAndLiteralsAreNotCode) {
   EXPECT_EQ(code_only("a // now()\nb"), "a         \nb");

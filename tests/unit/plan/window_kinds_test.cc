@@ -40,6 +40,10 @@ const char kEveryKind[] = R"(
       - {name: h, function: first, column: is_fraud, windows: [1h], default: true}
       - {name: i, function: last_n, n: 2, column: event_time, windows: [1h], default: []}
       - {name: j, function: max, column: event_time, windows: [1h], default: 2018-04-01}
+      - {name: k, function: max, column: cast(event_time as date), windows: [1h], default: 2018-04-01}
+      - {name: l, function: last, column: "cast('{}' as json)", windows: [1h], default: '{"a": 1}'}
+      - {name: m, function: last, column: "cast('x' as bytes)", windows: [1h], default: 'a\\'}
+      - {name: o, function: histogram, column: amount, windows: [1h], default: {}}
 )";
 
 const proto::Feature& feature(const proto::JobPlan& plan, const std::string& name) {
@@ -121,6 +125,10 @@ TEST(WindowKindsOfAJob, AreWhatProcessesUse) {
   EXPECT_EQ(spec(**plan, "h_1h").otherwise, FeatureValue(true));
   EXPECT_EQ(spec(**plan, "i_1h").otherwise, FeatureValue(ListValue()));
   EXPECT_EQ(spec(**plan, "j_1h").otherwise, FeatureValue(int64_t{1'522'540'800'000'000}));
+  EXPECT_EQ(spec(**plan, "k_1h").otherwise, FeatureValue(std::string("2018-04-01")));
+  EXPECT_EQ(spec(**plan, "l_1h").otherwise, FeatureValue(std::string(R"({"a": 1})")));
+  EXPECT_EQ(spec(**plan, "m_1h").otherwise, FeatureValue(std::string("\\x615c")));
+  EXPECT_EQ(spec(**plan, "o_1h").otherwise, FeatureValue(MapValue()));
 }
 
 TEST(WindowKindsOfAJob, ThatDoNotFitAreRefused) {

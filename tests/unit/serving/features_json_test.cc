@@ -235,8 +235,8 @@ TEST(FeaturesResponse, MapsAreObjects) {
   column.name = "v.histogram";
   column.type = ColumnType::kInt64;
   MapValue map;
-  map.entries = {{std::string(R"({"a": 1})"), int64_t{2}}, {1.5, int64_t{3}},
-                 {std::nan(""), int64_t{4}}};
+  map.entries = {
+      {std::string(R"({"a": 1})"), int64_t{2}}, {1.5, int64_t{3}}, {std::nan(""), int64_t{4}}};
   map.truncated = true;
   column.values = {map, MapValue()};
   EXPECT_EQ(rendered(response),

@@ -23,7 +23,8 @@ Row one(proto::FilesInput::Format format, const std::string& text) {
   return {"not one record"};
 }
 Row csv(const std::string& fields) {
-  return one(proto::FilesInput::CSV, "id,ok,at,name,amount,n\n,,2018-04-01T00:00:31Z," + fields + "\n");
+  return one(proto::FilesInput::CSV,
+             "id,ok,at,name,amount,n\n,,2018-04-01T00:00:31Z," + fields + "\n");
 }
 Row ndjson(const std::string& fields) {
   return one(proto::FilesInput::NDJSON, R"({"at":"2018-04-01T00:00:31Z",)" + fields + "}\n");

@@ -120,8 +120,8 @@ double shape_of(const std::vector<Big>& values, Function function) {
   return numerator == 0 ? 0.0 : round_ratio(numerator << kScale, denominator);
 }
 
-// 2^(r / length) in units of 2^-63, to the nearest. Kept: it takes long, and the same rows are folded
-// over many windows.
+// 2^(r / length) in units of 2^-63, to the nearest. Kept: it takes long, and the same rows are
+// folded over many windows.
 const Big& growth_of(int64_t r, int64_t length) {
   using Float = boost::multiprecision::number<boost::multiprecision::cpp_bin_float<100>>;
   static std::map<std::pair<int64_t, int64_t>, Big> found;

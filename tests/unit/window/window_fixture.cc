@@ -67,14 +67,14 @@ Cell random_cell(ColumnType type, const RowShape& shape, Random* random) {
 void push_cell(const Cell& cell, Column* column) {
   const bool null = std::holds_alternative<std::monostate>(cell);
   column->nulls.push_back(null ? 1 : 0);
-  switch (column->type) {
-    case ColumnType::kBool:
+  switch (storage_of(column->type)) {
+    case Storage::kBits:
       column->bools.push_back(!null && std::get<bool>(cell) ? 1 : 0);
       break;
-    case ColumnType::kDouble:
+    case Storage::kDoubles:
       column->doubles.push_back(null ? 0 : std::get<double>(cell));
       break;
-    case ColumnType::kString:
+    case Storage::kStrings:
       column->strings.push_back(null ? std::string_view("")
                                      : std::string_view(std::get<std::string>(cell)));
       break;

@@ -51,7 +51,8 @@ DurationUs reach(const FeatureSpec& f) {
 void vary(FeatureSpec* f, Random* random) {
   const char* zone = kZones[(*random)() % std::size(kZones)];
   const auto count = [&](uint64_t most) { return static_cast<int64_t>(1 + (*random)() % most); };
-  switch ((*random)() % 7) {
+  const uint64_t kind = (*random)() % 7;
+  switch (kind == 4 && f->half_life > 0 ? 5 : kind) {  // what decays has no lifetime windows
     case 0: {
       const int64_t every = count(10 * kDay);
       f->steps = steps(Unit::kMicros, every, every * count(3) + count(2) % 2 * kHour);
