@@ -29,7 +29,7 @@ views:
   return job.plan;
 }
 
-const char kEveryKind[] = R"(
+const char kEveryKind[] = R"yaml(
       - {name: a, function: count, windows: [1h, 90m, lifetime], every: 30m}
       - {name: b, function: count, windows: [1d, 2w], every: 1d, timezone: Europe/Berlin, offset: 1h}
       - {name: c, function: count, windows: [2w, 10d], every: 1w, closed: right}
@@ -44,7 +44,7 @@ const char kEveryKind[] = R"(
       - {name: l, function: last, column: "cast('{}' as json)", windows: [1h], default: '{"a": 1}'}
       - {name: m, function: last, column: "cast('x' as bytes)", windows: [1h], default: 'a\\'}
       - {name: o, function: histogram, column: amount, windows: [1h], default: {}}
-)";
+)yaml";
 
 const proto::Feature& feature(const proto::JobPlan& plan, const std::string& name) {
   for (const proto::Feature& each : plan.views(0).features()) {
