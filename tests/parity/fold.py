@@ -237,18 +237,17 @@ class Feature:
 
 
 def stepped(name, function, column, windows, every, zone="UTC", offset="0s", closed="left", n=0,
-            default=None):
+            **others):
     """Features of one aggregation with `every`, named as a job names them."""
     return [Feature(f"{name}_{w}", function, column, None if w == "lifetime" else w,
-                    parse_duration(offset), closed, n, every, zone, default=default)
+                    parse_duration(offset), closed, n, every, zone, **others)
             for w in windows]
 
 
-def session(name, function, column, gap, max_length, offset="0s", closed="right", n=0,
-            default=None):
+def session(name, function, column, gap, max_length, offset="0s", closed="right", n=0, **others):
     """The session feature of one aggregation."""
     return Feature(f"{name}_session", function, column, parse_duration(max_length),
-                   parse_duration(offset), closed, n, gap=parse_duration(gap), default=default)
+                   parse_duration(offset), closed, n, gap=parse_duration(gap), **others)
 
 
 def aggregation(name, function, column, windows, offset="0s", closed="right", n=0, **others):
@@ -380,7 +379,10 @@ def _fold(log, feature, scale, as_of, vector):
         begin, end = window_bounds([log.times[i] for i in known], feature, as_of)
         rows = known[begin:end]
     if feature.half_life is not None:
-        return _fold_decayed(log, feature, scale, window_end(feature, as_of), rows)
+        end = window_end(feature, as_of)
+        if feature.gap is not None and rows:
+            end = log.times[rows[-1]]  # a session ends with its last row
+        return _fold_decayed(log, feature, scale, end, rows)
     if feature.column is None:
         return len(rows)
     # Functions that compute take integers, those that choose take the values themselves.

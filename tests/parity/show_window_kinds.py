@@ -12,6 +12,7 @@ import random
 import sys
 import tempfile
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "integration"))
@@ -25,33 +26,45 @@ JOB = "window_kinds"
 FIRST, DAYS = "2018-09-20T00:00:00Z", 70
 ZONES = ["UTC", "Europe/Berlin", "America/New_York", "America/Sao_Paulo"]
 
-# Function, column, parameter, its value, default as a job writes it and as it is answered.
+# Function, column, parameters as a job writes them and as the fold knows them, and the default as a
+# job writes it and as it is answered.
+NO_DEFAULT = (None, None)
 FUNCTIONS = [
-    ("count", None, None, 0, None, None),
-    *((name, "amount", None, 0, "-1", -1.0) for name in (
-        "sum", "mean", "min", "max", "var_pop", "var_samp", "stddev_pop", "stddev_samp")),
-    ("first", "terminal_id", None, 0, "none", "none"),
-    ("last", "is_fraud", None, 0, "false", False),
-    ("first_n", "transaction_id", "n", 3, "[]", []),
-    ("last_n", "amount", "n", 4, "[0, 1.5]", [0.0, 1.5]),
-    ("first_distinct_n", "terminal_id", "n", 3, "[]", []),
-    ("last_distinct_n", "terminal_id", "n", 3, "['it''s none']", ["it's none"]),
-    ("count_distinct", "terminal_id", "exact_up_to", 1000, None, None),
-    ("top_k", "amount", "k", 3, "[]", []),
-    ("bottom_k", "terminal_id", "k", 2, "[]", []),
+    ("count", None, "", {}, NO_DEFAULT),
+    *((name, "amount", "", {}, ("-1", -1.0)) for name in (
+        "sum", "mean", "min", "max", "var_pop", "var_samp", "stddev_pop", "stddev_samp", "skew",
+        "skew_pop", "kurtosis", "kurtosis_pop")),
+    ("first", "terminal_id", "", {}, ("none", "none")),
+    ("last", "is_fraud", "", {}, ("false", False)),
+    ("first_n", "transaction_id", "n: 3", {"n": 3}, ("[]", [])),
+    ("last_n", "amount", "n: 4", {"n": 4}, ("[0, 1.5]", [0.0, 1.5])),
+    ("first_distinct_n", "terminal_id", "n: 3", {"n": 3}, ("[]", [])),
+    ("last_distinct_n", "terminal_id", "n: 3", {"n": 3}, ("['it''s none']", ["it's none"])),
+    ("count_distinct", "terminal_id", "exact_up_to: 1000", {"n": 1000}, NO_DEFAULT),
+    ("approx_count_distinct", "transaction_id", "precision: 5", {"n": 5}, NO_DEFAULT),
+    ("approx_percentile", "amount", "percentile: 0.9, relative_accuracy: 0.02, max_buckets: 24",
+     {"percentile": Fraction(9, 10), "accuracy": Fraction(2, 100), "bound": 24}, ("-1", -1.0)),
+    ("top_k", "amount", "k: 3", {"n": 3}, ("[]", [])),
+    ("bottom_k", "terminal_id", "k: 2", {"n": 2}, ("[]", [])),
+    ("histogram", "terminal_id", "max_values: 8", {"bound": 8}, ("{}", {})),
+    ("top_k_by_frequency", "amount", "k: 3", {"n": 3, "bound": 10_000}, ("[]", [])),
+    ("bottom_k_by_frequency", "is_fraud", "k: 2, counts: true",
+     {"n": 2, "bound": 10_000, "counts": True}, ("{}", {})),
+    ("decayed_sum", "amount", "half_life: 6h", {"half_life": 6 * fold.HOUR}, ("-1", -1.0)),
+    ("decayed_count", None, "half_life: 50m", {"half_life": 50 * fold.MINUTE}, NO_DEFAULT),
 ]
+FUNCTIONS_PER_VIEW = 5  # a view is read at once, and there is a limit to that
 # What a job says of the windows, and the features of that.
 KINDS = [
-    ("windows: [5h, lifetime]", lambda *a: fold.aggregation(*a[:3], ["5h", "lifetime"], **a[3])),
-    ("windows: [6h, lifetime], every: 90m",
-     lambda *a: fold.stepped(*a[:3], ["6h", "lifetime"], "90m", **a[3])),
-    *(("windows: [%s], every: %s, timezone: %s" % (", ".join(windows), every, zone),
-       lambda *a, w=windows, e=every, z=zone: fold.stepped(*a[:3], w, e, z, **a[3]))
+    (["5h", "lifetime"], "", fold.aggregation, ()),
+    (["6h", "lifetime"], "every: 90m", fold.stepped, ("90m",)),
+    *((windows, f"every: {every}, timezone: {zone}", fold.stepped, (every, zone))
       for windows, every, zone in (
           (["1d", "3d"], "1d", "Europe/Berlin"), (["5d", "1w"], "2d", "America/Sao_Paulo"),
           (["1w"], "1w", "America/New_York"), (["1mo", "2mo"], "1mo", "Europe/Berlin"))),
-    ("windows: [session], gap: 7h, max_length: 3d",
-     lambda *a: [fold.session(*a[:3], "7h", "3d", **a[3])]),
+    (["session"], "gap: 7h, max_length: 3d",
+     lambda name, function, column, windows, **others: [
+         fold.session(name, function, column, "7h", "3d", **others)], ()),
 ]
 
 
@@ -69,26 +82,28 @@ def main(arguments=None):
 def show(directory, options):
     rng = random.Random(options.seed)
     events = cards.read_events(write_events(directory, options, rng))
-    aggregations = list(every_aggregation())
-    features = [f for _, group in aggregations for f in group]
-    view = answers.ViewUnderTest("customer", "customer_id", tuple(features),
-                                 rows_of(events, features), lifetime=True)
-    print(f"{len(events):,} events of {options.customers} customers, {len(features):,} features")
+    parts = [list(aggregations(FUNCTIONS[begin:begin + FUNCTIONS_PER_VIEW]))
+             for begin in range(0, len(FUNCTIONS), FUNCTIONS_PER_VIEW)]
+    views = [view_under_test(f"part_{number}", [f for _, group in part for f in group], events)
+             for number, part in enumerate(parts)]
+    features = sum(len(view.features) for view in views)
+    print(f"{len(events):,} events of {options.customers} customers, {features:,} features")
     with Cluster(workers=2) as cluster:
-        cluster.submit(job_yaml([line for line, _ in aggregations]), directory)
+        cluster.submit(job_yaml([[line for line, _ in part] for part in parts]), directory)
         cluster.wait_for_state(JOB, "COMPLETED", deadline_s=120)
         last = max(events.times)
-        tally = answers.check_completed(cluster, JOB, [view], events.end_offsets, last, batch=10)
+        tally = answers.check_completed(cluster, JOB, views, events.end_offsets, last, batch=10)
         tally.require_none()
         print(f"complete: {tally.values:,} values, 0 mismatches")
-        check_moments(cluster, view, events, options, rng)
+        check_moments(cluster, views, events, options, rng)
     return 0
 
 
-def check_moments(cluster, view, events, options, rng):
+def check_moments(cluster, views, events, options, rng):
     tally = answers.Tally()
-    keys = answers.sorted_keys(view)
-    for _ in range(options.moments):
+    keys = answers.sorted_keys(views[0])
+    for number in range(options.moments):
+        view = views[number % len(views)]
         part = rng.sample(keys, 3)
         as_of = rng.choice(events.times) + rng.choice((0, 0, 1, rng.randrange(fold.DAY)))
         status, body = cluster.read(view.request(JOB, part, as_of=as_of))
@@ -98,9 +113,10 @@ def check_moments(cluster, view, events, options, rng):
     print(f"random moments: {tally.answers:,} (key, as_of), {tally.values:,} values, 0 mismatches")
 
 
-def rows_of(events, features):
+def view_under_test(name, features, events):
     order = fold.order_of(features)
-    return fold.View(events, "customer_id", {c: cards.COLUMNS[c] for c in order}, order=order)
+    rows = fold.View(events, "customer_id", {c: cards.COLUMNS[c] for c in order}, order=order)
+    return answers.ViewUnderTest(name, "customer_id", tuple(features), rows, lifetime=True)
 
 
 def write_events(directory, options, rng):
@@ -122,28 +138,33 @@ def write_events(directory, options, rng):
     return cards.write_files(header, [lines[0::2], lines[1::2]], directory)
 
 
-def every_aggregation():
+def aggregations(functions):
     """(line of a job, features)."""
-    for function, column, parameter, n, default, value in FUNCTIONS:
-        for number, (windows, features) in enumerate(KINDS):
+    for function, column, parameters, of_fold, default in functions:
+        for number, (windows, kind, features, more) in enumerate(KINDS):
+            if "half_life" in of_fold:  # what decays has no lifetime windows
+                windows = [w for w in windows if w != "lifetime"]
             for closed in ("right", "left", "both", "neither"):
                 for offset in ("0s", "50h"):
                     name = f"{function}_{number}_{closed}_{offset}"
-                    line = f"{{name: {name}, function: {function}, {windows}, closed: {closed}"
-                    line += f", column: {column}" if column else ""
-                    line += f", {parameter}: {n}" if parameter else ""
-                    line += f", offset: {offset}"
-                    stands = default is not None and offset == "50h"
-                    line += f", default: {default}}}" if stands else "}"
-                    group = features(name, function, column,
-                                     {"offset": offset, "closed": closed, "n": n})
-                    if stands:
-                        group = [replace(f, default=value) for f in group]
-                    yield line, group
+                    group = features(name, function, column, windows, *more, offset=offset,
+                                     closed=closed, **of_fold)
+                    fields = [f"name: {name}", f"function: {function}",
+                              f"windows: [{', '.join(windows)}]", kind, parameters,
+                              f"closed: {closed}", f"offset: {offset}",
+                              column and f"column: {column}"]
+                    if default is not NO_DEFAULT and offset == "50h":
+                        fields.append(f"default: {default[0]}")
+                        group = [replace(f, default=default[1]) for f in group]
+                    yield "{" + ", ".join(field for field in fields if field) + "}", group
 
 
-def job_yaml(lines):
-    aggregations = "\n".join(f"      - {line}" for line in lines)
+def job_yaml(parts):
+    views = "".join(f"""  part_{number}:
+    source: transactions
+    entity: [customer_id]
+    aggregations:
+""" + "".join(f"      - {line}\n" for line in lines) for number, lines in enumerate(parts))
     return f"""job: {JOB}
 leading_edge: event
 allowed_lateness: {DAYS + 1}d
@@ -155,12 +176,7 @@ sources:
     max_out_of_orderness: {DAYS}d
     stream: {{files: "transactions_*.csv"}}
 views:
-  customer:
-    source: transactions
-    entity: [customer_id]
-    aggregations:
-{aggregations}
-"""
+{views}"""
 
 
 if __name__ == "__main__":
