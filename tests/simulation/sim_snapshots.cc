@@ -4,6 +4,7 @@
 
 #include "shared/base/hash.h"
 #include "shared/snapshot/snapshots.h"
+#include "shared/window/feature_value_json.h"
 #include "shared/window/partition_state.h"
 
 namespace tidemill::test {
@@ -15,22 +16,11 @@ namespace {
 constexpr size_t kPageBytes = 64 << 10;
 constexpr int64_t kAnswersWithinUs = 20'000'000;
 
-json to_json(const FeatureValue& value) {
-  struct {
-    json operator()(std::monostate) const { return nullptr; }
-    json operator()(const ListValue& list) const {
-      json out = json::array();
-      for (const ScalarValue& each : list) {
-        out.push_back(std::visit([](const auto& v) { return json(v); }, each));
-      }
-      return out;
-    }
-    json operator()(const std::string& text) const { return text; }
-    json operator()(int64_t number) const { return number; }
-    json operator()(double number) const { return number; }
-    json operator()(bool truth) const { return truth; }
-  } visitor;
-  return std::visit(visitor, value);
+// As a store answers it.
+json to_json(const FeatureValue& value, ColumnType type) {
+  std::string text;
+  append_feature_value(value, type, &text);
+  return json::parse(text);
 }
 
 // The state that a disk holds, whole in memory.
@@ -142,10 +132,10 @@ void SimSnapshots::compare(const Registered& registered, const Plan& plan, const
       const bool found = state.compute(spec->table, key, hash, features, as_of, &values);
       for (size_t f = 0; f < features.size(); ++f) {
         // A key may have rows of another view of the same entity only.
-        reads->check_feature(view.name + ("." + features[f]->name), to_json(values[f]),
-                             found && !rows.empty() ? "PRESENT" : "NOT_FOUND", view, rows,
-                             as_of - view.offset,
-                             "snapshot " + registered.manifest + " " + key + " ");
+        reads->check_feature(
+            view.name + ("." + features[f]->name), to_json(values[f], features[f]->type),
+            found && !rows.empty() ? "PRESENT" : "NOT_FOUND", view, rows, as_of - view.offset,
+            "snapshot " + registered.manifest + " " + key + " ");
       }
       ++keys_compared_;
     }
