@@ -1,5 +1,7 @@
 #include "worker/memory_bounds.h"
 
+#include <algorithm>
+
 namespace tidemill {
 namespace {
 

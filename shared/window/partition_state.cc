@@ -13,8 +13,11 @@
 namespace tidemill {
 namespace {
 
-constexpr size_t kSweepSlots = 64;  // looked at per raise_horizon()
-constexpr uint32_t kStage = 64;     // rows whose memory is fetched ahead together
+constexpr size_t kSweepSlots = 64;  // looked at per raise_horizon(), or one per row appended
+// Rounds of the sweep while the horizon rises by the shortest retention: so much of what is held
+// may be waiting for it.
+constexpr double kRoundsPerRetention = 16;
+constexpr uint32_t kStage = 64;  // rows whose memory is fetched ahead together
 
 constexpr uint64_t kLoadFilterBits = 1 << 16;
 
@@ -61,6 +64,12 @@ struct PartitionState::Impl {
     TimeUs out;
     return __builtin_sub_overflow(horizon, retention, &out) ? kMinTime : out;
   }
+  // How far the horizon rises between two rounds of the sweep.
+  double round_us() const {
+    DurationUs shortest = INT64_MAX;
+    for (const TableSchema& schema : *schemas) shortest = std::min(shortest, schema.retention);
+    return std::max(1.0, static_cast<double>(shortest) / kRoundsPerRetention);
+  }
   TimeUs limit(uint16_t table) const { return before_horizon((*schemas)[table].retention); }
   LogContext context(uint16_t table) const {
     const BasePlan* base = bases[table].empty() ? nullptr : &bases[table];
@@ -87,6 +96,8 @@ struct PartitionState::Impl {
   KeyTable keys;
   TimeUs horizon = kMinTime;
   size_t next_swept = 0;
+  double sweep_owed = 0;  // of a round, up to 1
+  size_t rows_since_sweep = 0;
   bool complete = true;
   size_t next_evicted = 0;
   std::vector<uint32_t> loading;      // slots
@@ -141,6 +152,7 @@ uint32_t PartitionState::Impl::slot_of(const RowBlockView& block, uint32_t row,
 void PartitionState::append(const RowBlockView& block, uint64_t version) {
   ASSERT(fits(*impl_->schemas, block));
   const LogContext context = impl_->context(block.table());
+  impl_->rows_since_sweep += block.rows();
   FilterWords filters(block);
   std::array<uint32_t, kStage> candidates;
   for (uint32_t begin = 0; begin < block.rows(); begin += kStage) {
@@ -159,21 +171,31 @@ void PartitionState::append(const RowBlockView& block, uint64_t version) {
 }
 
 void PartitionState::raise_horizon(TimeUs horizon) {
-  impl_->horizon = std::max(impl_->horizon, horizon);
-  if (impl_->horizon != kMinTime) impl_->sweep();
+  if (horizon > impl_->horizon) {
+    const bool first = impl_->horizon == kMinTime;
+    const double risen = static_cast<double>(horizon) - static_cast<double>(impl_->horizon);
+    impl_->sweep_owed = first ? 1 : std::min(1.0, impl_->sweep_owed + risen / impl_->round_us());
+    impl_->horizon = horizon;
+  }
+  impl_->sweep();
 }
 
 TimeUs PartitionState::horizon() const { return impl_->horizon; }
 
+// Nothing expires that the horizon has not passed: the rounds follow it, and a call that has a lot
+// to catch up with does no more than the rows that came with it are worth.
 void PartitionState::Impl::sweep() {
-  const size_t count = std::min(kSweepSlots, keys.slot_count());
-  for (size_t i = 0; i < count; ++i) {
+  const size_t most = std::max(kSweepSlots, std::exchange(rows_since_sweep, 0));
+  for (size_t i = 0; i < most && sweep_owed > 0 && keys.slot_count() > 0; ++i) {
     if (next_swept >= keys.slot_count()) next_swept = 0;
-    const auto slot = static_cast<uint32_t>(next_swept++);
+    const auto slot = static_cast<uint32_t>(next_swept);
     KeyEntry& entry = keys.entry(slot);
-    if (!entry.occupied) continue;
-    entry.log.free_expired(context(entry.table));
-    drop_if_empty(slot);
+    if (entry.occupied) {
+      if (!entry.log.free_expired(context(entry.table))) return;  // goes on with this key
+      drop_if_empty(slot);
+    }
+    ++next_swept;
+    sweep_owed -= 1 / static_cast<double>(keys.slot_count());
   }
 }
 

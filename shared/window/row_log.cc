@@ -252,8 +252,8 @@ void RowLog::insert_sealed(const LogContext& context, const Place& place, Chunk*
   *bytes += group_bytes(group);
 }
 
-void RowLog::free_sealed(const LogContext& context) {
-  if (sealed_ == nullptr || context.limit == kMinTime) return;
+bool RowLog::free_sealed(const LogContext& context) {
+  if (sealed_ == nullptr || context.limit == kMinTime) return true;
   uint64_t* const bytes = &context.stats->bytes;
   auto& groups = sealed_->groups;
   size_t most = context.base == nullptr ? SIZE_MAX : kFoldedChunks;
@@ -273,7 +273,9 @@ void RowLog::free_sealed(const LogContext& context) {
     ++empty_groups;
   }
   groups.erase(groups.begin(), groups.begin() + static_cast<ptrdiff_t>(empty_groups));
+  const bool done = groups.empty() || groups.front()->chunks.front().last >= context.limit;
   if (groups.empty() && sealed_->base == nullptr) drop_sealed_list(context);
+  return done;
 }
 
 // Frees one sealed chunk's rows, and folds them first if somebody still asks about them.
@@ -312,11 +314,12 @@ void RowLog::compact_tail(const LogContext& context, uint32_t expired) {
   tail_ = kept;
 }
 
-void RowLog::free_expired(const LogContext& context) {
-  free_sealed(context);
-  if (tail_ == nullptr || context.limit == kMinTime) return;
+bool RowLog::free_expired(const LogContext& context) {
+  const bool done = free_sealed(context);
+  if (tail_ == nullptr || context.limit == kMinTime) return done;
   const uint32_t expired = expired_rows(*tail_, context.limit);
   if (expired * 2 >= tail_->rows && expired > 0) compact_tail(context, expired);
+  return done;
 }
 
 void RowLog::clear(const LogContext& context) {

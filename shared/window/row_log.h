@@ -79,8 +79,8 @@ class RowLog {
 
   void append(const LogContext& context, const RowInput& row);
   // Frees whole sealed chunks before the limit (a bounded number, if they are folded), and the
-  // tail's rows before it once they are half of it.
-  void free_expired(const LogContext& context);
+  // tail's rows before it once they are half of it. False if sealed chunks before it are left.
+  bool free_expired(const LogContext& context);
   void clear(const LogContext& context);
 
   // Of an empty log.
@@ -114,7 +114,7 @@ class RowLog {
   void recut(const LogContext& context, const Place& place, std::span<const RowRef> late);
   void push_sealed(const LogContext& context, Chunk* chunk);
   void insert_sealed(const LogContext& context, const Place& place, Chunk* chunk);
-  void free_sealed(const LogContext& context);
+  bool free_sealed(const LogContext& context);
   void free_chunk(const LogContext& context, SealedChunk* sealed);
   void compact_tail(const LogContext& context, uint32_t expired);
   bool has_groups() const { return sealed_ != nullptr && !sealed_->groups.empty(); }

@@ -108,7 +108,7 @@ void Shard::take_inbox() {
 }
 
 void Shard::put(ActorSlot& slot, Message message) {
-  slot.mailbox.push_back(std::move(message));
+  slot.mailbox.push(std::move(message));
   if (!std::exchange(slot.is_ready, true)) {
     ready_.push_back(&slot);
     schedule_turns();
@@ -136,8 +136,7 @@ void Shard::take_turn(ActorSlot& slot) {
   const int64_t ends_us = real_monotonic_us() + core_.config().turn_us;
   for (uint32_t i = 0; i < core_.config().messages_per_turn && !slot.mailbox.empty(); ++i) {
     if (stopping_.load(std::memory_order_relaxed)) return;
-    Message message = std::move(slot.mailbox.front());
-    slot.mailbox.pop_front();
+    Message message = slot.mailbox.pop();
     slot.messages.fetch_sub(1, std::memory_order_relaxed);
     slot.bytes.fetch_sub(message.body.size(), std::memory_order_relaxed);
     slot.actor->receive(std::move(message));

@@ -7,11 +7,11 @@
 #pragma once
 
 #include <atomic>
-#include <deque>
 #include <memory>
 #include <mutex>
 #include <vector>
 
+#include "shared/runtime/mailbox.h"
 #include "shared/runtime/random.h"
 #include "shared/runtime/real/blocking_pool.h"
 #include "shared/runtime/real/network.h"
@@ -46,7 +46,7 @@ struct ActorSlot {
   std::atomic<size_t> messages{0};
   std::atomic<size_t> bytes{0};
   // The shard's own.
-  std::deque<Message> mailbox;
+  Mailbox mailbox;
   bool is_ready = false;
 };
 

@@ -172,15 +172,14 @@ SimProcess::Arrival SimProcess::arrive_from_network(SimEvent event) {
 }
 
 void SimProcess::put(ActorId id, Slot& slot, Message message) {
-  slot.mailbox.push_back(std::move(message));
+  slot.mailbox.push(std::move(message));
   if (std::exchange(slot.turn_scheduled, true)) return;
   world_.schedule(world_.turn_us(), event(SimEventKind::kTurn, id));
 }
 
 void SimProcess::take_turn(ActorId id) {
   Slot& slot = slots_.at(id);
-  Message message = std::move(slot.mailbox.front());
-  slot.mailbox.pop_front();
+  Message message = slot.mailbox.pop();
   --slot.messages;
   slot.bytes -= message.body.size();
   slot.turn_scheduled = !slot.mailbox.empty();

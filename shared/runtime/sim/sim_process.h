@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "shared/runtime/host.h"
+#include "shared/runtime/mailbox.h"
 #include "shared/runtime/random.h"
 #include "shared/runtime/sim/sim_event_queue.h"
 
@@ -69,7 +70,7 @@ class SimProcess : public ProcessHost {
     size_t messages_max = 0;
     size_t messages = 0;  // accepted and not yet taken, also on their way within the process
     size_t bytes = 0;
-    std::deque<Message> mailbox;
+    Mailbox mailbox;
     bool turn_scheduled = false;
     std::unique_ptr<Actor> actor;
   };

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 
+#include "shared/runtime/mailbox.h"
 #include "tests/unit/runtime/runtime_under_test.h"
 
 namespace tidemill {
@@ -127,6 +128,38 @@ TEST_P(BothRuntimes, AFullMailboxTellsTheSenderAndLosesNothingAccepted) {
   EXPECT_EQ(accepted.size(), 10u);
   EXPECT_EQ(full, 90);
   EXPECT_EQ(received, accepted);
+}
+
+TEST_P(BothRuntimes, ObjectsComeBeforeBytesAndStarveThemNot) {
+  constexpr uint64_t kEach = 100;
+  std::vector<uint64_t> bytes, objects;
+  size_t objects_before_bytes = 0;  // until half of the objects were there
+  run_one(GetParam(), [&](Runtime& r, LambdaActor& actor) {
+    actor.on_start = [&] {
+      for (uint64_t i = 0; i < kEach; ++i) {
+        r.send(kSelf, {r.node(), kSelf}, 1, numbered_body(i));
+      }
+      for (uint64_t i = 0; i < kEach; ++i) {
+        r.post_local(kSelf, kSelf, std::make_unique<NumberPayload>(i));
+      }
+    };
+    actor.on_message = [&](Message m) {
+      if (m.local != nullptr) {
+        objects.push_back(number_of(m));
+        if (objects.size() == kEach / 2) objects_before_bytes = objects.size() - bytes.size();
+      } else {
+        bytes.push_back(checked_number(m.body));
+      }
+      if (objects.size() + bytes.size() == 2 * kEach) r.stop(0, "done");
+    };
+  });
+  std::vector<uint64_t> expected(kEach);
+  for (uint64_t i = 0; i < kEach; ++i) expected[i] = i;
+  EXPECT_EQ(bytes, expected);
+  EXPECT_EQ(objects, expected);
+  if (GetParam() == Kind::kReal) {  // in simulation messages come at times of their own
+    EXPECT_EQ(objects_before_bytes, kEach / 2 - kEach / 2 / Mailbox::kLocalInARow);
+  }
 }
 
 TEST_P(BothRuntimes, NobodyThereIsClosed) {

@@ -225,6 +225,23 @@ TEST(PartitionState, StampsAndVacantSlots) {
   EXPECT_TRUE(state.slot_changed_since(0, 8));
 }
 
+// Keys come and are never seen again; some calls bring many rows, most one.
+TEST(PartitionState, TheSweepKeepsPaceWithTheHorizon) {
+  const TableSchema schema = one_double_schema(10'000);
+  PartitionState state(test_schemas(10'000));
+  uint64_t most = 0;
+  for (int64_t t = 0; t < 100'000;) {
+    const int64_t rows = t % 5000 == 0 ? 500 : 1;
+    for (int64_t i = 0; i < rows; ++i, ++t) {
+      append_rows(&state, 1, schema, keyed({{t, {1.0}, {}}}, std::to_string(t), schema));
+    }
+    state.raise_horizon(t);
+    if (t > 20'000) most = std::max(most, state.stats().rows);
+  }
+  EXPECT_GE(most, 10'000u);
+  EXPECT_LE(most, 10'000u * 18 / 16) << "what waits for the sweep";
+}
+
 TEST(PartitionState, AnImageReplacesAndAnEmptyOneRemoves) {
   const TableSchema schema = one_double_schema(1000);
   PartitionState owner(test_schemas(1000)), replica(test_schemas(1000));
@@ -241,6 +258,7 @@ TEST(PartitionState, AnImageReplacesAndAnEmptyOneRemoves) {
   for (int i = 0; i < 100; ++i) {
     append_rows(&owner, 1, schema, keyed({{100, {1.0}, {}}}, "x" + std::to_string(i), schema), 2);
   }
+  owner.raise_horizon(1000);
   owner.raise_horizon(4000);
   ASSERT_TRUE(owner.slot_changed_since(99, 0));
   ByteWriter empty;
