@@ -264,8 +264,18 @@ void bind_dead_letters(CLI::App& root, Commands* all) {
 
 void bind_validate(CLI::App& root, Commands* all) {
   CLI::App* app = root.add_subcommand("validate", "Check a job file without a cluster");
-  app->add_option("file", all->validate.file, "The job, in YAML")->required();
-  choose(app, all, all->validate);
+  ValidateCommand& validate = all->validate;
+  app->add_option("file", validate.file, "The job, in YAML")->required();
+  auto* sample = app->add_option("--sample", validate.sample,
+                                 "Events to run the job's expressions, keys and windows on: a file "
+                                 "of .csv, .ndjson or .jsonl, or .gz");
+  app->add_option("--source", validate.source, "Whose events the sample is of")->needs(sample);
+  app->add_option("--keys", validate.keys,
+                  "So many keys of each entity, those with most rows, have their features shown")
+      ->needs(sample)
+      ->check(CLI::Range(0, 1000))
+      ->capture_default_str();
+  choose(app, all, validate);
 }
 
 void bind_training_set(CLI::App& root, Commands* all) {

@@ -1,9 +1,11 @@
 #include "cli/validate.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "cli/cost_tables.h"
 #include "cli/job_file.h"
 #include "cli/table.h"
 #include "shared/base/time.h"
@@ -11,8 +13,10 @@
 #include "shared/kafka/client_settings.h"
 #include "shared/plan/features.h"
 #include "shared/plan/source_partitions.h"
+#include "shared/plan/table_inputs.h"
 #include "shared/plan/window_kinds.h"
 #include "shared/plan/yaml_job.h"
+#include "shared/plan/yaml_tree.h"
 #include "shared/window/feature_value_json.h"
 
 namespace tidemill::cli {
@@ -33,7 +37,16 @@ std::string start_of(const proto::KafkaInput& kafka) {
 }
 
 std::string format_of(const proto::KafkaInput& kafka) {
-  return kafka.format() == proto::KafkaInput::CSV ? "csv" : "json";
+  switch (kafka.format()) {
+    case proto::KafkaInput::CSV:
+      return "csv";
+    case proto::KafkaInput::AVRO:
+      return "avro";
+    case proto::KafkaInput::PROTOBUF:
+      return "protobuf";
+    default:
+      return "json";
+  }
 }
 
 // Not the values of settings: they may be secrets.
@@ -66,14 +79,17 @@ std::string type_of(const proto::Feature& feature) {
   return feature.list() ? "list of " + type : type;
 }
 
-// "percentile: 0.99, relative_accuracy: 0.01, max_buckets: 1024".
-std::string parameters_of(const proto::Feature& feature) {
+// "percentile: 0.99, relative_accuracy: 0.01, max_buckets: 1024", "by: category, max_groups: 1000".
+std::string parameters_of(const proto::Feature& feature, const proto::Table& table) {
   std::string out;
   for (const FunctionParameter& parameter : function_parameters(feature.function())) {
     out += (out.empty() ? "" : ", ") + std::string(parameter.key) + ": " +
            parameter_text(parameter, parameter_of(feature, parameter.field));
   }
-  return out;
+  if (feature.by() == 0) return out;
+  return out + (out.empty() ? "" : ", ") +
+         "by: " + column_text(table, static_cast<int32_t>(feature.by()) - 1) +
+         ", max_groups: " + std::to_string(feature.max_groups());
 }
 
 std::string closed_of(const proto::Feature& feature) {
@@ -96,7 +112,7 @@ std::string default_text(const proto::Feature& feature) {
   return out;
 }
 
-ordered_json describe(const proto::Feature& feature) {
+ordered_json describe(const proto::Feature& feature, const proto::Table& table) {
   ordered_json out = {
       {"feature", feature.name()},      {"function", function_name(feature.function())},
       {"window", window_text(feature)}, {"offset", format_duration(feature.offset_us())},
@@ -106,6 +122,10 @@ ordered_json describe(const proto::Feature& feature) {
     out["default"] = ordered_json::parse(default_text(feature));
   }
   if (feature.map()) out["map_key"] = proto::ColumnType_Name(feature.key_type());
+  if (feature.by() > 0) {
+    out["by"] = column_text(table, static_cast<int32_t>(feature.by()) - 1);
+    out["max_groups"] = feature.max_groups();
+  }
   for (const FunctionParameter& parameter : function_parameters(feature.function())) {
     const uint64_t value = parameter_of(feature, parameter.field);
     if (parameter.kind == FunctionParameter::Kind::kNumber) {
@@ -141,15 +161,15 @@ ordered_json describe(const proto::JobPlan& plan) {
     ordered_json definitions = ordered_json::array();
     for (const proto::Feature& feature : view.features()) {
       features.push_back(feature.name());
-      definitions.push_back(describe(feature));
+      definitions.push_back(describe(feature, table));
     }
     ordered_json order = ordered_json::array();
     for (const uint32_t column : view.order()) {
-      order.push_back(table.columns(static_cast<int>(column)).text());
+      order.push_back(column_text(table, static_cast<int32_t>(column)));
     }
     views.push_back({{"view", view.name()},
                      {"entity", joined(view.entity())},
-                     {"source", plan.sources(static_cast<int>(table.source())).name()},
+                     {"source", source_names(plan, table)},
                      {"features", std::move(features)},
                      {"definitions", std::move(definitions)},
                      {"order", std::move(order)},
@@ -215,8 +235,7 @@ std::string views_of(const proto::JobPlan& plan) {
   views.align_right(3);
   for (const proto::View& view : plan.views()) {
     const proto::Table& table = plan.tables(static_cast<int>(view.table()));
-    views.add({view.name(), joined(view.entity()),
-               plan.sources(static_cast<int>(table.source())).name(),
+    views.add({view.name(), joined(view.entity()), source_names(plan, table),
                std::to_string(view.features_size()),
                format_duration(table.retention_us()) +
                    (has_lifetime(view) ? ", before that a summary" : "")});
@@ -227,11 +246,12 @@ std::string views_of(const proto::JobPlan& plan) {
 std::string features_of(const proto::JobPlan& plan) {
   Table features({"FEATURE", "WINDOW", "CLOSED", "OFFSET", "TYPE", "DEFAULT", "PARAMETER"});
   for (const proto::View& view : plan.views()) {
+    const proto::Table& table = plan.tables(static_cast<int>(view.table()));
     for (const proto::Feature& feature : view.features()) {
       features.add({view.name() + "." + feature.name(), window_text(feature), closed_of(feature),
                     format_duration(feature.offset_us()), type_of(feature),
                     feature.has_default_value() ? default_text(feature) : "",
-                    parameters_of(feature)});
+                    parameters_of(feature, table)});
     }
   }
   return features.render();
@@ -258,15 +278,66 @@ ordered_json describe(const std::vector<JobError>& errors) {
   return {{"error", {{"message", "the job has errors"}, {"errors", list}}}};
 }
 
+// Where a key of the job is; its beginning if it is not there.
+Place place_of(const std::string& yaml, const std::string& path) {
+  YamlNode root;
+  ErrorList ignored;
+  if (!parse_yaml(yaml, &root, &ignored)) return {1, 1};
+  const YamlNode* node = find_node(root, path);
+  return node == nullptr ? Place{1, 1} : node->place;
+}
+
 // What librdkafka can tell of its settings without a broker.
 void check_clients(CompiledJob* job) {
   for (const proto::Source& source : job->plan.sources()) {
     if (!source.has_kafka()) continue;
     if (Status checked = check_client_settings(source.kafka()); !checked.ok()) {
-      job->errors.push_back(
-          {0, 0, "sources." + source.name() + ".stream.kafka.client", checked.error().message()});
+      const std::string path = "sources." + source.name() + ".stream.kafka.client";
+      const Place place = place_of(job->plan.yaml(), path);
+      job->errors.push_back({place.line, place.column, path, checked.error().message()});
     }
   }
+}
+
+TimeUs now_us() {
+  return std::chrono::duration_cast<std::chrono::microseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+Result<costs::SampleReport> read_sample(const ValidateCommand& command,
+                                        const proto::JobPlan& plan) {
+  constexpr uint64_t kMostBytes = uint64_t{2} << 30;
+  costs::SampleOptions options;
+  options.file = command.sample;
+  options.source = command.source;
+  options.keys = command.keys;
+  options.now = now_us();
+  options.most_bytes = kMostBytes;
+  return costs::run_sample(plan, options);
+}
+
+Status show(const ValidateCommand& command, const proto::JobPlan& plan, bool json) {
+  const auto compiled = Plan::from_proto(plan);
+  if (!compiled) return compiled.error();
+  const costs::JobCost cost = costs::cost_of(**compiled);
+  std::optional<costs::SampleReport> sample;
+  if (!command.sample.empty()) {
+    auto read = read_sample(command, plan);
+    if (!read) return read.error();
+    sample = std::move(read).value();
+  }
+  if (json) {
+    ordered_json out = describe(plan);
+    out["cost"] = cost_json(cost);
+    if (sample.has_value()) out["sample"] = sample_json(*sample, cost);
+    std::puts(out.dump().c_str());
+    return {};
+  }
+  print_plan(command.file, plan);
+  std::printf("\n%s", cost_text(cost).c_str());
+  if (sample.has_value()) std::printf("\n%s", sample_text(*sample, cost, command.sample).c_str());
+  return {};
 }
 
 }  // namespace
@@ -279,12 +350,10 @@ ExitCode ValidateCommand::run(const GlobalOptions& global) const {
     if (global.json) std::puts(describe(job.errors).dump().c_str());
     return refuse_job(file, job);
   }
-  if (global.json) {
-    std::puts(describe(job.plan).dump().c_str());
-  } else {
-    print_plan(file, job.plan);
-  }
-  return ExitCode::kOk;
+  const auto shown = show(*this, job.plan, global.json);
+  if (shown.ok()) return ExitCode::kOk;
+  const bool input = shown.error().code() == ErrorCode::kUser;
+  return fail(input ? ExitCode::kUsage : ExitCode::kFailed, shown.error().message());
 }
 
 }  // namespace tidemill::cli

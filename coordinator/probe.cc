@@ -149,6 +149,10 @@ std::string CoordinatorProbe::render(const CoordinatorState& state, const Member
       jobs, "tidemill_coordinator_source_lag",
       "What of a source partition's log is still to be read, in its offsets",
       [](const SourceStatus& s) { return s.lag; }, &more);
+  add_sources(
+      jobs, "tidemill_coordinator_source_failing",
+      "1 while a source partition cannot be read, else 0; what is wrong is in the job's status",
+      [](const SourceStatus& s) -> uint64_t { return s.error.empty() ? 0 : 1; }, &more);
   add_members(
       members, "tidemill_coordinator_member_resident_bytes", "Memory that a member's process takes",
       [](const proto::Heartbeat& h) -> uint64_t { return h.resident_bytes(); }, &more);

@@ -105,7 +105,7 @@ class Comparison {
   void compare_tables() {
     if (plan_.tables_size() != saved_.tables_size()) {
       add("views", "the views need " + std::to_string(plan_.tables_size()) +
-                       " tables of rows (one per entity and source, and one for each view whose "
+                       " tables of rows (one per entity and sources, and one for each view whose "
                        "expressions can fail); savepoint '" +
                        name_ + "' holds " + std::to_string(saved_.tables_size()));
       return;

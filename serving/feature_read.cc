@@ -15,11 +15,13 @@ constexpr size_t kValuesPerRequest = 65'536;
 
 // A map has a key and a value for each of its entries.
 size_t values_of(const FeatureSpec& spec) {
+  if (spec.by >= 0) return size_t{2} * spec.max_groups;
   if (spec.map) return 2 * std::max(spec.n == 0 ? spec.bound : spec.n, 1u);
   return spec.list ? std::max(spec.n, 1u) : 1;
 }
 
-size_t text_bytes_of(const ScalarValue& value) {
+template <typename Scalar>
+size_t text_bytes_of_scalar(const Scalar& value) {
   const auto* text = std::get_if<std::string>(&value);
   return text == nullptr ? 0 : text->size();
 }
@@ -28,11 +30,11 @@ size_t text_bytes_of(const FeatureValue& value) {
   if (const auto* text = std::get_if<std::string>(&value)) return text->size();
   size_t bytes = 0;
   if (const auto* list = std::get_if<ListValue>(&value)) {
-    for (const ScalarValue& element : *list) bytes += text_bytes_of(element);
+    for (const ScalarValue& element : *list) bytes += text_bytes_of_scalar(element);
   }
   if (const auto* map = std::get_if<MapValue>(&value)) {
     for (const auto& [key, of_key] : map->entries) {
-      bytes += text_bytes_of(key) + text_bytes_of(of_key);
+      bytes += text_bytes_of_scalar(key) + text_bytes_of_scalar(of_key);
     }
   }
   return bytes;

@@ -35,7 +35,7 @@ class FeaturePrinter {
   }
 
   proto::ColumnType column_type(uint32_t column) const {
-    return table_.columns(static_cast<int>(column)).type();
+    return table_.column_types(static_cast<int>(column));
   }
   std::string column() const { return "r.c" + std::to_string(feature_.column()); }
   // To be ordered, and so in bytes' order.

@@ -30,6 +30,27 @@ std::string quoted_path(const std::string& path, const DialectText& text) {
   return out;
 }
 
+std::vector<std::string> names_in(const proto::Source& source, const DialectText& text) {
+  std::vector<std::string> names;
+  for (const proto::Field& field : source.schema()) names.push_back(text.name(field.name()));
+  return names;
+}
+
+// What PostgreSQL needs to find the rows of a key quickly.
+std::string index_hint(const proto::Source& source, const proto::TableInput& input,
+                       const DialectText& text) {
+  const std::vector<std::string> names = names_in(source, text);
+  std::string columns;
+  for (const proto::Expr& key : input.keys()) {
+    const auto printed = expression_sql(key, names, text);
+    if (!printed) return {};
+    // What is no column stands in parentheses of its own.
+    columns += (key.op() == proto::Expr::COLUMN ? *printed : "(" + *printed + ")") + ", ";
+  }
+  return "-- create index on " + text.name(source.name()) + " (" + columns +
+         names[source.event_time_field()] + ");\n";
+}
+
 // The texts of one table: of its rows, its aggregates and its features.
 class TablePrinter {
  public:
@@ -57,6 +78,8 @@ class TablePrinter {
   std::string spine_time() const { return text_.time("s." + text_.name(spine_.time_column)); }
   std::string spine_key(size_t i) const { return "s." + text_.name(chosen_.entity[i]); }
   std::vector<std::string> keys_equal(const std::string& left, bool spine) const;
+  Result<std::string> rows_of(const proto::TableInput& input, const std::set<int>& columns,
+                              const std::set<int>& filters) const;
   // The rows that any of the features may need.
   std::string reach(const std::string& asked) const;
   Status print_features(const std::string& asked);
@@ -87,9 +110,6 @@ Status TablePrinter::print_features(const std::string& asked) {
 }
 
 Result<std::string> TablePrinter::rows() const {
-  const proto::Source& source = plan_.sources(static_cast<int>(table_.source()));
-  std::vector<std::string> names;
-  for (const proto::Field& field : source.schema()) names.push_back(text_.name(field.name()));
   std::set<int> columns;
   std::set<int> filters;
   for (size_t i = 0; i < chosen_.definitions.size(); ++i) {
@@ -99,26 +119,45 @@ Result<std::string> TablePrinter::rows() const {
     for (const uint32_t column : chosen_.views[i]->order())
       columns.insert(static_cast<int>(column));
   }
-  std::vector<std::string> out;
-  for (int i = 0; i < table_.key_fields_size(); ++i) {
-    out.push_back(names[table_.key_fields(i)] + " as k" + std::to_string(i));
+  std::vector<std::string> selects;
+  for (const proto::TableInput& input : table_.inputs()) {
+    auto select = rows_of(input, columns, filters);
+    if (!select) return select.error();
+    selects.push_back(std::move(select).value());
   }
-  out.push_back(text_.time(names[source.event_time_field()]) + " as t");
+  const bool postgres = text_.dialect() == Dialect::kPostgres;
+  return "h" + number_ + (postgres ? " as not materialized (" : " as (") +
+         joined(selects, "\n  union all") + ")";
+}
+
+// The rows of one source.
+Result<std::string> TablePrinter::rows_of(const proto::TableInput& input,
+                                          const std::set<int>& columns,
+                                          const std::set<int>& filters) const {
+  const proto::Source& source = plan_.sources(static_cast<int>(input.source()));
+  const std::vector<std::string> names = names_in(source, text_);
+  std::vector<std::string> out;
   const auto add = [&](const proto::Expr& expr, const std::string& name) -> Status {
     auto printed = expression_sql(expr, names, text_);
     if (!printed) return printed.error();
     out.push_back(*printed + " as " + name);
     return {};
   };
+  for (int i = 0; i < input.keys_size(); ++i) {
+    if (Status s = add(input.keys(i), "k" + std::to_string(i)); !s) return s.error();
+  }
+  out.push_back(text_.time(names[source.event_time_field()]) + " as t");
   for (const int c : columns) {
-    if (Status s = add(table_.columns(c), "c" + std::to_string(c)); !s) return s.error();
+    if (Status s = add(input.columns(c), "c" + std::to_string(c)); !s) return s.error();
   }
   for (const int f : filters) {
-    if (Status s = add(table_.filters(f), "f" + std::to_string(f)); !s) return s.error();
+    if (Status s = add(input.filters(f), "f" + std::to_string(f)); !s) return s.error();
   }
-  const bool postgres = text_.dialect() == Dialect::kPostgres;
-  return "h" + number_ + (postgres ? " as not materialized (" : " as (") + "\n  select " +
-         joined(out, ", ") + "\n  from " + text_.name(source.name()) + ")";
+  std::string select = "\n  select " + joined(out, ", ") + "\n  from " + text_.name(source.name());
+  if (!input.has_where()) return select;
+  auto where = expression_sql(input.where(), names, text_);
+  if (!where) return where.error();
+  return select + "\n  where " + *where;
 }
 
 std::vector<std::string> TablePrinter::keys_equal(const std::string& left, bool spine) const {
@@ -208,14 +247,10 @@ std::string heading(const FeatureChoice& choice, const SpineTable& spine, Dialec
   bool distinct = false;
   for (const ChosenTable& table : choice.tables) {
     const proto::Table& message = plan.tables(table.table);
-    const proto::Source& source = plan.sources(static_cast<int>(message.source()));
-    const DialectText text(dialect);
-    std::string columns;
-    for (const uint32_t field : message.key_fields()) {
-      columns += text.name(source.schema(static_cast<int>(field)).name()) + ", ";
+    for (const proto::TableInput& input : message.inputs()) {
+      const proto::Source& source = plan.sources(static_cast<int>(input.source()));
+      indexes.insert(index_hint(source, input, DialectText(dialect)));
     }
-    columns += text.name(source.schema(static_cast<int>(source.event_time_field())).name());
-    indexes.insert("-- create index on " + text.name(source.name()) + " (" + columns + ");\n");
     for (const proto::Feature* feature : table.definitions) {
       distinct |= feature->function() == proto::Feature::COUNT_DISTINCT;
     }

@@ -90,7 +90,9 @@ size_t FeatureChoice::chosen(uint16_t table) const {
 
 bool FeatureChoice::needs_source(uint32_t source) const {
   return std::any_of(tables.begin(), tables.end(), [&](const ChosenTable& t) {
-    return plan->proto().tables(t.table).source() == source;
+    const auto& inputs = plan->proto().tables(t.table).inputs();
+    return std::any_of(inputs.begin(), inputs.end(),
+                       [&](const proto::TableInput& input) { return input.source() == source; });
   });
 }
 

@@ -31,7 +31,9 @@ Status SpineReader::add_table(const EventBatch& events, size_t table) {
   has_key.type = ColumnType::kBool;
   has_key.nulls.assign(n, 0);
   has_key.bools.assign(n, 1);
-  build_keys(events, chosen.key_columns, schema.key_types, &keys, &key_bytes, &has_key.bools);
+  std::vector<const Column*> parts;
+  for (const uint32_t column : chosen.key_columns) parts.push_back(&events.columns[column]);
+  build_keys(parts, schema.key_types, &keys, &key_bytes, &has_key.bools);
   Column number;
   number.type = ColumnType::kInt64;
   number.nulls.assign(n, 0);

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "shared/base/arena.h"
 #include "shared/base/time.h"
 #include "shared/columns/row_block.h"
 
@@ -85,7 +87,11 @@ struct EventBatch {
   bool at_end = false;      // no record at or after end_offset now, confirmed by the log itself
   RecordIdentity last;      // the last record before end_offset
   uint64_t tombstones = 0;  // records without a value, which are no events and not bad either
-  std::string text;         // bytes the strings may point into
+  // What the strings may point into: bytes as they were read, strings that were made of them, and
+  // what several batches are cut from.
+  std::string text;
+  Arena made;
+  std::vector<std::shared_ptr<const std::string>> blocks;
 
   size_t rows() const { return offsets.size(); }
 };

@@ -27,11 +27,11 @@ class Checker {
   Status check(const Expr& expr, int depth) {
     if (depth > kMaxTypedDepth) {
       return user_error("the expression is nested more than " + std::to_string(kMaxTypedDepth) +
-                        " deep");
+                        " deep, the most allowed");
     }
     if (++nodes_ > kMaxTypedNodes) {
       return user_error("the expression has more than " + std::to_string(kMaxTypedNodes) +
-                        " parts");
+                        " parts, the most allowed");
     }
     if (!is_known_type(expr.type())) return broken(expr, "has no type");
     for (const Expr& arg : expr.args()) {

@@ -33,16 +33,18 @@ bool read_message(const PgQueryProtobuf& bytes, google::protobuf::Message* out) 
   return out->ParseFromCodedStream(&in) && in.ConsumedEntireMessage();
 }
 
+constexpr char kEmpty[] = "the expression is empty; write one, such as amount > 100";
+
 Status check_text(std::string_view text) {
   if (text.size() > kMaxExpressionBytes) {
     return user_error("the expression has " + std::to_string(text.size()) + " bytes; at most " +
                       std::to_string(kMaxExpressionBytes) + " are allowed");
   }
   if (text.find('\0') != std::string_view::npos || !is_valid_utf8(text)) {
-    return user_error("the expression is not valid UTF-8 text");
+    return user_error("the expression is not valid UTF-8 text; save the file as UTF-8");
   }
   if (text.find_first_not_of(" \t\r\n\f\v") == std::string_view::npos) {
-    return user_error("the expression is empty");
+    return user_error(kEmpty);
   }
   return {};
 }
@@ -65,7 +67,7 @@ Result<pg::Node> only_target(pg::ParseResult* tree) {
   if (!is_known(*select) || select->limit_option() != kLimitOptionDefault) {
     return not_one_expression("a clause such as from, where or limit follows the expression");
   }
-  if (select->target_list_size() == 0) return user_error("the expression is empty");
+  if (select->target_list_size() == 0) return user_error(kEmpty);
   if (select->target_list_size() > 1) {
     return not_one_expression("there are " + std::to_string(select->target_list_size()) +
                               " expressions, separated by ','");
@@ -91,12 +93,13 @@ Result<pg::Node> parse_tree(std::string_view text) {
   if (const PgQueryError* error = parsed.result.error; error != nullptr) {
     const int at = error->cursorpos - static_cast<int>(kPrefix.size());
     const std::string where = at > 0 ? "character " + std::to_string(at) + ": " : "";
-    return user_error(where + error->message);
+    return user_error(where + error->message +
+                      "; write one PostgreSQL expression, such as amount > 100");
   }
   pg::ParseResult tree;
   if (!read_message(parsed.result.parse_tree, &tree)) {
     return user_error("the expression is nested more than " + std::to_string(kMaxExpressionDepth) +
-                      " deep");
+                      " deep, the most allowed");
   }
   return only_target(&tree);
 }

@@ -115,7 +115,7 @@ Typer::Typer(std::string_view text, const std::vector<NamedColumn>& schema)
 Result<Operand> Typer::convert(const pg::Node& node, int depth) {
   if (depth > kMaxExpressionDepth) {
     return user_error("the expression is nested more than " + std::to_string(kMaxExpressionDepth) +
-                      " deep");
+                      " deep, the most allowed");
   }
   switch (node.node_case()) {
     case pg::Node::kColumnRef:
@@ -197,7 +197,8 @@ Result<Operand> Typer::plain_operation(const pg::AExpr& node, const std::string&
 
 Result<Operand> Typer::sign(const pg::AExpr& node, const std::string& name, int depth) {
   if (name != "-" && name != "+") {
-    return fail(node.location(), "the operator " + name + " before a value is not supported");
+    return fail(node.location(), "the operator " + name + " before a value is not supported" +
+                                     operator_advice(name));
   }
   Result<Operand> arg = convert(node.rexpr(), depth + 1);
   if (!arg.ok()) return arg;
@@ -254,7 +255,7 @@ Status Typer::agree(int location, Operand* left, Operand* right) const {
   }
   const std::optional<proto::ColumnType> common = common_type(a, b);
   if (!common.has_value()) {
-    std::string advice;
+    std::string advice = "; write both as one type";
     if (a != proto::STRING && can_cast(b, a)) {
       advice = "; write cast(" + sql(right->expr) + " as " + type_name(a) + ")";
     } else if (can_cast(a, b)) {
@@ -297,8 +298,8 @@ Result<Operand> Typer::column(const pg::ColumnRef& ref) {
 // A name without double quotes is in small letters by the time it gets here.
 std::string Typer::unknown_column(const std::string& name) const {
   for (const std::string& known : names_) {
-    if (known.size() == name.size() && nearest(name, {&known, 1}) == known &&
-        edit_distance(lower(known), lower(name)) == 0) {
+    if (lower(known) != known && known.size() == name.size() &&
+        nearest(name, {&known, 1}) == known && edit_distance(lower(known), lower(name)) == 0) {
       return "unknown column '" + name + "'; names with capital letters need double quotes: \"" +
              known + "\"";
     }
@@ -327,7 +328,7 @@ Result<Operand> Typer::literal(const pg::AConst& value) {
       out.untyped = true;
       return out;
     case pg::AConst::kBsval:
-      return fail(value.location(), "bit strings are not supported");
+      return fail(value.location(), "bit strings are not supported; write a number or a string");
     case pg::AConst::VAL_NOT_SET:
       break;
   }
@@ -347,7 +348,7 @@ Result<Operand> Typer::number(const std::string& digits, Operand out) const {
   }
   double value = 0;
   if (!text_to_double(digits, &value)) {
-    return fail(out.location, digits + " is out of the range of double");
+    return fail(out.location, digits + " is out of the range of double; write a smaller number");
   }
   out.expr.set_type(proto::DOUBLE);
   out.expr.set_literal_double(value);
@@ -407,14 +408,15 @@ std::string Typer::detour(const Expr& from, proto::ColumnType to) const {
   if (from.type() == proto::DOUBLE && to == proto::BOOL) {
     return "; write " + sql(from) + " <> 0";
   }
-  return "";
+  return "; docs/expressions.md lists the casts that there are";
 }
 
 // Works out an operator over a literal.
 Result<Operand> Typer::simplified(Operand operand) const {
   if (operand.expr.args(0).op() != Expr::LITERAL) return operand;
   Result<Expr> value = folded(operand.expr);
-  if (!value.ok()) return fail(operand.location, value.error().message());
+  if (!value.ok())
+    return fail(operand.location, value.error().message() + "; write another literal");
   operand.expr = *std::move(value);
   return operand;
 }

@@ -55,6 +55,15 @@ std::string suggestion(std::string_view name, std::span<const std::string> known
   return known.empty() ? "" : "; " + known_names(known);
 }
 
+std::string operator_advice(std::string_view name) {
+  constexpr std::pair<std::string_view, std::string_view> kUsual[] = {
+      {"==", "="}, {"&&", "and"}, {"!", "not"}, {"!==", "<>"}, {"**", "^"}};
+  for (const auto& [elsewhere, here] : kUsual) {
+    if (name == elsewhere) return "; write '" + std::string(here) + "' instead";
+  }
+  return "; docs/expressions.md lists what is";
+}
+
 std::string known_names(std::span<const std::string> names) {
   if (names.size() == 1) return "known is " + names[0];
   if (names.size() <= kMostNames) return "known are " + join_names(names, "and");

@@ -17,6 +17,9 @@ std::string nearest(std::string_view name, std::span<const std::string> known);
 // "; did you mean 'amount'?", or "; known are a, b and c" (at most 20 names), or nothing.
 std::string suggestion(std::string_view name, std::span<const std::string> known);
 
+// For an operator that there is not: "; write '=' instead" of ==, as programming languages have it.
+std::string operator_advice(std::string_view name);
+
 // "known is a" or "known are a, b and c".
 std::string known_names(std::span<const std::string> names);
 

@@ -82,7 +82,8 @@ Result<Operand> Typer::function(const pg::FuncCall& node, int depth) {
 }
 
 Result<Operand> Typer::attempt(int location, std::vector<Operand> args) {
-  if (args.size() != 1) return fail(location, "try() takes one expression");
+  if (args.size() != 1)
+    return fail(location, "try() takes one expression: write try(cast(x as int64)), say");
   if (args[0].untyped) return std::move(args[0]);
   const proto::ColumnType type = args[0].expr.type();
   Operand out = operation_of(Expr::CALL, type, location, std::move(args));
@@ -116,9 +117,7 @@ Error Typer::does_not_fit(int location, const std::string& name,
   std::vector<std::string> known;
   for (const SqlFunction* each : functions_named(name)) known.push_back(signature(*each));
   if (known.empty() && is_operator_name(name)) {
-    return fail(location, "the operator " + name +
-                              " is not supported; docs/expressions.md lists "
-                              "what is");
+    return fail(location, "the operator " + name + " is not supported" + operator_advice(name));
   }
   if (known.empty()) {
     return fail(location, "unknown function " + name + "()" +
@@ -153,7 +152,12 @@ Result<Operand> Typer::call(int location, const std::string& name, std::vector<O
   out.expr.set_function(name);
   if (function->prepare != nullptr) {
     const auto state = function->prepare(out.expr);
-    if (!state.ok()) return fail(location, state.error().message());
+    if (!state.ok()) {
+      const std::string& message = state.error().message();
+      const bool pattern = message.starts_with("invalid regular expression");
+      return fail(location,
+                  message + (pattern ? "; docs/expressions.md says what one may hold" : ""));
+    }
   }
   return out;
 }

@@ -92,14 +92,18 @@ Result<Operand> Typer::operation(const pg::AExpr& node, int depth) {
     default:
       break;
   }
-  return fail(node.location(), "'" + name + "' in this form is not supported");
+  return fail(node.location(), "'" + name +
+                                   "' in this form is not supported; docs/expressions.md lists "
+                                   "what is");
 }
 
 // What is written once stands several times in what it means; that stays within the limit.
 Status Typer::copies(const Operand& operand, size_t count) const {
   if (parts_of(operand.expr) * count <= kMaxTypedNodes) return {};
-  return fail(operand.location, "the expression has more than " + std::to_string(kMaxTypedNodes) +
-                                    " parts, as this one stands for each comparison with it");
+  return fail(operand.location,
+              "the expression has more than " + std::to_string(kMaxTypedNodes) +
+                  " parts, the most allowed, as this one stands for each comparison "
+                  "with it");
 }
 
 Result<Operand> Typer::compared(Expr::Op op, int location, const Operand& a, const Operand& b) {

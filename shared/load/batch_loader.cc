@@ -16,6 +16,25 @@ std::vector<ColumnType> schema_types(const proto::Source& source) {
   return types;
 }
 
+Status compile_all(const google::protobuf::RepeatedPtrField<proto::Expr>& list,
+                   const std::vector<ColumnType>& schema, std::vector<Evaluator>* out) {
+  for (const proto::Expr& expr : list) {
+    auto compiled = Evaluator::compile(expr, schema);
+    if (!compiled) return compiled.error();
+    out->push_back(std::move(compiled).value());
+  }
+  return {};
+}
+
+Status compile_where(const proto::TableInput& input, const std::vector<ColumnType>& schema,
+                     std::optional<Evaluator>* out) {
+  if (!input.has_where()) return {};
+  auto compiled = Evaluator::compile(input.where(), schema);
+  if (!compiled) return compiled.error();
+  *out = std::move(compiled).value();
+  return {};
+}
+
 // Groups the kept rows by key partition: a counting sort, stable in offset.
 void group_rows(std::vector<uint32_t>* partition_of, uint32_t key_partitions, TableRows* rows) {
   rows->group_begin.assign(key_partitions + 1, 0);
@@ -64,7 +83,7 @@ Result<std::unique_ptr<BatchLoader>> BatchLoader::open(std::shared_ptr<const Pla
                                                        const SourcePosition& from) {
   uint32_t index = 0;
   const proto::Source& source = plan->source_of(source_partition, &index);
-  const auto source_index = static_cast<uint32_t>(&source - &plan->proto().sources(0));
+  const uint32_t source_index = plan->source_index(source_partition);
   auto cursor = SourceCursor::open(source, index, from.offset, from.last);
   if (!cursor) return cursor.error();
   std::unique_ptr<BatchLoader> loader(new BatchLoader(plan, source_partition, from));
@@ -78,10 +97,10 @@ Result<std::unique_ptr<BatchLoader>> BatchLoader::open(std::shared_ptr<const Pla
   return loader;
 }
 
-Result<std::vector<BatchLoader::TableProgram>> BatchLoader::compile(uint32_t source_index) const {
+Result<std::vector<BatchLoader::InputProgram>> BatchLoader::compile(uint32_t source_index) const {
   const std::vector<ColumnType> schema =
       schema_types(plan_->proto().sources(static_cast<int>(source_index)));
-  std::vector<TableProgram> programs;
+  std::vector<InputProgram> programs;
   std::vector<uint8_t> needs_every_row(static_cast<size_t>(plan_->proto().tables_size()), 0);
   for (const proto::View& view : plan_->proto().views()) {
     for (const proto::Feature& f : view.features()) {
@@ -89,50 +108,74 @@ Result<std::vector<BatchLoader::TableProgram>> BatchLoader::compile(uint32_t sou
     }
   }
   for (int t = 0; t < plan_->proto().tables_size(); ++t) {
-    const proto::Table& table = plan_->proto().tables(t);
-    if (table.source() != source_index) continue;
-    TableProgram program;
-    program.table = static_cast<uint16_t>(t);
-    program.filters_needed =
-        needs_every_row[static_cast<size_t>(t)] ? 0 : static_cast<uint32_t>(table.filters_size());
-    program.key_fields.assign(table.key_fields().begin(), table.key_fields().end());
-    for (const proto::Expr& expr : table.columns()) {
-      auto compiled = Evaluator::compile(expr, schema);
-      if (!compiled) return compiled.error();
-      program.columns.push_back(std::move(compiled).value());
+    for (const proto::TableInput& input : plan_->proto().tables(t).inputs()) {
+      if (input.source() != source_index) continue;
+      InputProgram program;
+      program.table = static_cast<uint16_t>(t);
+      program.filters_needed =
+          needs_every_row[static_cast<size_t>(t)] ? 0 : static_cast<uint32_t>(input.filters_size());
+      const Status compiled[] = {compile_where(input, schema, &program.where),
+                                 compile_all(input.keys(), schema, &program.keys),
+                                 compile_all(input.columns(), schema, &program.columns),
+                                 compile_all(input.filters(), schema, &program.filters)};
+      for (const Status& s : compiled) {
+        if (!s.ok()) return s.error();
+      }
+      programs.push_back(std::move(program));
     }
-    for (const proto::Expr& expr : table.filters()) {
-      auto compiled = Evaluator::compile(expr, schema);
-      if (!compiled) return compiled.error();
-      program.filters.push_back(std::move(compiled).value());
-    }
-    programs.push_back(std::move(program));
   }
   return programs;
 }
 
-void BatchLoader::evaluate(TableProgram* program, LoadedBatch* batch, TableRows* rows) {
+// Rows on which an expression failed become dead letters, those that are not kept aside.
+void BatchLoader::drop_failed(uint16_t table, LoadedBatch* batch, std::vector<uint8_t>* keep) {
+  for (const RowError& error : errors_) {
+    if ((*keep)[error.row] == 0) continue;
+    (*keep)[error.row] = 0;
+    BadRecord failed{batch->events.offsets[error.row], BadReason::kExpression, error.reason, {}, 0,
+                     static_cast<int32_t>(table)};
+    failed.bytes = cursor_->record_bytes(batch->events, error.row, &failed.size);
+    batch->failed.push_back(std::move(failed));
+  }
+  errors_.clear();
+}
+
+// Leaves in `keep` the rows that are the table's and have a key.
+void BatchLoader::find_keys(InputProgram* program, LoadedBatch* batch, TableRows* rows,
+                            std::vector<uint8_t>* keep) {
+  const EventBatch& events = batch->events;
+  errors_.clear();
+  if (program->where.has_value()) {
+    const Column& where = program->where->evaluate(events, &errors_);
+    std::vector<uint8_t> kept(keep->size());
+    for (size_t i = 0; i < kept.size(); ++i) kept[i] = where.nulls[i] == 0 && where.bools[i] != 0;
+    drop_failed(program->table, batch, keep);
+    for (size_t i = 0; i < kept.size(); ++i) (*keep)[i] &= kept[i];
+  }
+  std::vector<const Column*> parts;
+  for (Evaluator& e : program->keys) parts.push_back(&e.evaluate(events, &errors_));
+  drop_failed(program->table, batch, keep);
+  std::vector<uint8_t> has_key(keep->size(), 1);
+  build_keys(parts, (*plan_->tables())[program->table].key_types, &rows->keys, &rows->key_bytes,
+             &has_key);
+  for (size_t i = 0; i < has_key.size(); ++i) {
+    batch->null_keys += (*keep)[i] != 0 && has_key[i] == 0;
+    (*keep)[i] &= has_key[i];
+  }
+}
+
+void BatchLoader::evaluate(InputProgram* program, LoadedBatch* batch, TableRows* rows) {
   const EventBatch& events = batch->events;
   const size_t n = events.rows();
-  const TableSchema& schema = (*plan_->tables())[program->table];
   std::vector<uint8_t> keep(n, 1);
   rows->table = program->table;
-  build_keys(events, program->key_fields, schema.key_types, &rows->keys, &rows->key_bytes, &keep);
-  for (const uint8_t k : keep) batch->null_keys += k == 0;
+  find_keys(program, batch, rows, &keep);
 
-  errors_.clear();
   rows->columns.clear();
   rows->filters.clear();
   for (Evaluator& e : program->columns) rows->columns.push_back(&e.evaluate(events, &errors_));
   for (Evaluator& e : program->filters) rows->filters.push_back(&e.evaluate(events, &errors_));
-  for (const RowError& error : errors_) {
-    if (keep[error.row] == 0) continue;
-    keep[error.row] = 0;
-    BadRecord failed{
-        events.offsets[error.row], BadReason::kExpression, error.reason, {}, 0, program->table};
-    failed.bytes = cursor_->record_bytes(events, error.row, &failed.size);
-    batch->failed.push_back(std::move(failed));
-  }
+  drop_failed(program->table, batch, &keep);
   if (program->filters_needed > 0) {
     for (size_t i = 0; i < n; ++i) {
       bool any = false;
@@ -141,11 +184,12 @@ void BatchLoader::evaluate(TableProgram* program, LoadedBatch* batch, TableRows*
     }
   }
 
+  const uint64_t seed = (*plan_->tables())[program->table].entity_seed;
   rows->key_hashes.resize(n);
   std::vector<uint32_t> partition_of(n, kDropped);
   for (size_t i = 0; i < n; ++i) {
     if (keep[i] == 0) continue;
-    rows->key_hashes[i] = hash_entity_key(rows->keys[i], schema.entity_seed);
+    rows->key_hashes[i] = hash_entity_key(rows->keys[i], seed);
     partition_of[i] = key_partition_of(rows->key_hashes[i], plan_->key_partitions());
   }
   group_rows(&partition_of, plan_->key_partitions(), rows);
@@ -192,9 +236,14 @@ Status BatchLoader::write_dead_letters(const LoadedBatch& batch, DeadLetterWrite
     for (const BadRecord& bad : *list) out.push_back(dead_letter(bad));
   }
   if (out.empty()) return {};
-  std::sort(out.begin(), out.end(), [](const DeadLetter& a, const DeadLetter& b) {
-    return std::tie(a.offset, a.view) < std::tie(b.offset, b.view);
-  });
+  const auto place = [](const DeadLetter& letter) { return std::tie(letter.offset, letter.view); };
+  std::stable_sort(out.begin(), out.end(),
+                   [&](const DeadLetter& a, const DeadLetter& b) { return place(a) < place(b); });
+  // A record that fails in two inputs of a view is one letter, about the first of them.
+  const auto repeated =
+      std::unique(out.begin(), out.end(),
+                  [&](const DeadLetter& a, const DeadLetter& b) { return place(a) == place(b); });
+  out.erase(repeated, out.end());
   return letters->append(out);
 }
 
@@ -216,7 +265,7 @@ Status BatchLoader::load(const LoadClock& clock, const LoadLimits& limits,
     const StageTimer timer(clock, &batch->evaluate_cost);
     advance(batch);
     batch->read_cost.rows = batch->evaluate_cost.rows = batch->records;
-    std::vector<TableProgram>& programs = programs_[turn_];
+    std::vector<InputProgram>& programs = programs_[turn_];
     turn_ ^= 1;
     batch->tables.resize(programs.size());
     for (size_t i = 0; i < programs.size(); ++i) {

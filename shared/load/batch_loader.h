@@ -6,6 +6,7 @@
 #include <array>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,7 +37,7 @@ struct LoadedBatch {
   SourcePosition begin;
   SourcePosition end;
   EventBatch events;
-  std::vector<TableRows> tables;  // those over this source
+  std::vector<TableRows> tables;  // by input over this source; a table may have several
   uint64_t records = 0;           // accepted
   uint64_t null_keys = 0;         // rows not routed for a null key, over all tables
   std::vector<BadRecord> failed;  // rows that failed in an expression; not in their table
@@ -81,18 +82,23 @@ class BatchLoader {
   void commit(uint64_t offset) { cursor_->commit(offset); }
 
  private:
-  struct TableProgram {
-    uint16_t table;
-    uint32_t filters_needed;  // how many filters decide whether a row is kept; 0: every row is
-    std::vector<uint32_t> key_fields;
+  // What makes rows of a table of this source's events.
+  struct InputProgram {
+    uint16_t table = 0;
+    uint32_t filters_needed = 0;  // how many filters decide whether a row is kept; 0: every row is
+    std::optional<Evaluator> where;
+    std::vector<Evaluator> keys;
     std::vector<Evaluator> columns;
     std::vector<Evaluator> filters;
   };
 
   BatchLoader(std::shared_ptr<const Plan> plan, uint32_t source_partition, SourcePosition from)
       : plan_(std::move(plan)), source_partition_(source_partition), position_(from) {}
-  Result<std::vector<TableProgram>> compile(uint32_t source_index) const;
-  void evaluate(TableProgram* program, LoadedBatch* batch, TableRows* rows);
+  Result<std::vector<InputProgram>> compile(uint32_t source_index) const;
+  void evaluate(InputProgram* program, LoadedBatch* batch, TableRows* rows);
+  void find_keys(InputProgram* program, LoadedBatch* batch, TableRows* rows,
+                 std::vector<uint8_t>* keep);
+  void drop_failed(uint16_t table, LoadedBatch* batch, std::vector<uint8_t>* keep);
   void advance(LoadedBatch* batch);
   Status write_dead_letters(const LoadedBatch& batch, DeadLetterWriter* letters) const;
   DeadLetter dead_letter(const BadRecord& bad) const;
@@ -103,7 +109,7 @@ class BatchLoader {
   uint32_t event_time_field_ = 0;
   std::unique_ptr<SourceCursor> cursor_;
   // Twice, because a batch points into the scratch columns of the evaluators that made it.
-  std::array<std::vector<TableProgram>, 2> programs_;
+  std::array<std::vector<InputProgram>, 2> programs_;
   size_t turn_ = 0;
   std::vector<RowError> errors_;
 };

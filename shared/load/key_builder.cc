@@ -17,24 +17,22 @@ void append_part(const Column& column, uint32_t row, std::string* out) {
 
 }  // namespace
 
-void build_keys(const EventBatch& events, const std::vector<uint32_t>& fields,
-                const std::vector<ColumnType>& types, std::vector<std::string_view>* keys,
-                std::string* bytes, std::vector<uint8_t>* keep) {
-  const size_t n = events.rows();
+void build_keys(std::span<const Column* const> parts, const std::vector<ColumnType>& types,
+                std::vector<std::string_view>* keys, std::string* bytes,
+                std::vector<uint8_t>* has_key) {
+  const size_t n = has_key->size();
   keys->resize(n);
-  for (const uint32_t field : fields) {
-    const Column& column = events.columns[field];
-    for (size_t i = 0; i < n; ++i) (*keep)[i] &= column.nulls[i] == 0;
+  for (const Column* part : parts) {
+    for (size_t i = 0; i < n; ++i) (*has_key)[i] &= part->nulls[i] == 0;
   }
   if (is_plain_string_key(types)) {
-    const Column& column = events.columns[fields[0]];
-    for (size_t i = 0; i < n; ++i) (*keys)[i] = column.strings[i];
+    for (size_t i = 0; i < n; ++i) (*keys)[i] = parts[0]->strings[i];
     return;
   }
   bytes->clear();
   std::vector<size_t> ends(n);
   for (uint32_t i = 0; i < n; ++i) {
-    for (const uint32_t field : fields) append_part(events.columns[field], i, bytes);
+    for (const Column* part : parts) append_part(*part, i, bytes);
     ends[i] = bytes->size();
   }
   size_t begin = 0;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,10 +11,11 @@
 
 namespace tidemill {
 
-// The key of each row: the columns `fields`, of `types`, in this order. Format: entity_key.h. Keys
-// point into the columns or into `bytes`. A null in any part sets `keep` of the row to 0.
-void build_keys(const EventBatch& events, const std::vector<uint32_t>& fields,
-                const std::vector<ColumnType>& types, std::vector<std::string_view>* keys,
-                std::string* bytes, std::vector<uint8_t>* keep);
+// The key of each row: the columns `parts`, of `types`, in this order, at least one. Format:
+// entity_key.h. Keys point into the columns or into `bytes`. A null in any part sets `has_key` of
+// the row to 0; it has an entry per row.
+void build_keys(std::span<const Column* const> parts, const std::vector<ColumnType>& types,
+                std::vector<std::string_view>* keys, std::string* bytes,
+                std::vector<uint8_t>* has_key);
 
 }  // namespace tidemill

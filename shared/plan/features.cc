@@ -214,6 +214,29 @@ bool may_give_map(Feature::Function function) {
          function == Feature::BOTTOM_K_BY_FREQUENCY;
 }
 
+bool gives_scalar(Feature::Function function) {
+  return !gives_list(function) && !gives_map(function);
+}
+
+uint64_t largest_group_bytes(const Feature& feature) {
+  switch (feature.function()) {
+    case Feature::COUNT_DISTINCT:
+      return sizeof(uint64_t) * uint64_t{feature.n()};
+    case Feature::APPROX_COUNT_DISTINCT:
+      return uint64_t{1} << feature.n();
+    case Feature::APPROX_PERCENTILE:
+      return 2 * sizeof(uint64_t) * uint64_t{feature.bound()};
+    default:
+      return 0;
+  }
+}
+
+uint64_t most_lifetime_groups(const Feature& feature) {
+  const uint64_t bytes = largest_group_bytes(feature);
+  if (bytes == 0) return limits::kGroupsMost;
+  return std::min<uint64_t>(limits::kGroupsMost, limits::kLifetimeGroupsBytes / bytes);
+}
+
 std::vector<FunctionParameter> function_parameters(Feature::Function function) {
   switch (function) {
     case Feature::FIRST_N:

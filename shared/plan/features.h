@@ -46,6 +46,15 @@ bool gives_list(proto::Feature::Function function);
 bool gives_map(proto::Feature::Function function);
 bool may_give_map(proto::Feature::Function function);
 
+// Whether the value is a single one, so that `by` may make a map of them.
+bool gives_scalar(proto::Feature::Function function);
+
+// What a feature keeps of the rows with one value of its `by`, at most, beside a hundred bytes or
+// so; of an ordinary sum a few hundred bytes more.
+uint64_t largest_group_bytes(const proto::Feature& feature);
+// The largest max_groups that it may have with a lifetime window.
+uint64_t most_lifetime_groups(const proto::Feature& feature);
+
 // What a function takes beside its column: a whole number, or a share of one in millionths.
 struct FunctionParameter {
   enum class Field { kN, kBound, kPercentile, kRelativeAccuracy, kHalfLife };  // of Feature

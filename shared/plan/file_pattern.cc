@@ -49,7 +49,8 @@ Result<std::vector<std::string>> matching_files(const std::string& absolute_patt
   ::globfree(&found);
   const std::string shown = printable(absolute_pattern, absolute_pattern.size());
   if (rc != 0 && rc != GLOB_NOMATCH) {
-    return user_error("cannot read the directories of '" + shown + "'");
+    return user_error("cannot read the directories of '" + shown +
+                      "'; give everyone who reads the job the right to list them");
   }
   if (out.size() > limits::kSourcePartitions) {
     return user_error("'" + shown + "' matches " + std::to_string(out.size()) + " files; at most " +
@@ -67,7 +68,8 @@ Result<std::vector<std::string>> expand_pattern(const std::string& pattern,
   const bool absolute = !pattern.empty() && pattern[0] == '/';
   const std::string directory = std::filesystem::absolute(base_dir, ignored).string();
   return user_error("no file matches '" + pattern + "'" +
-                    (absolute ? "" : " in " + printable(directory, directory.size())));
+                    (absolute ? "" : " in " + printable(directory, directory.size())) +
+                    "; name files that are there, or add follow: true if they are yet to come");
 }
 
 }  // namespace tidemill

@@ -8,6 +8,9 @@
 
 namespace tidemill {
 
+// The path of what is wrong with the document as a whole.
+inline constexpr char kWholeDocument[] = "document";
+
 struct Place {
   int line = 0;    // 1-based
   int column = 0;  // 1-based

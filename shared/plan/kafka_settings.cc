@@ -94,8 +94,32 @@ Status check_kafka_group(std::string_view group) {
       std::all_of(group.begin(), group.end(), is_graphic)) {
     return {};
   }
-  return user_error("'" + clipped(group, 80) + "' is not a consumer group: 1 to " +
+  return user_error("'" + clipped(group, 80) + "' is not a consumer group: write 1 to " +
                     std::to_string(limits::kGroupBytes) + " characters of ASCII without spaces");
+}
+
+Status check_registry_url(std::string_view url) {
+  const bool http = url.starts_with("http://") && url.size() > sizeof("http://") - 1;
+  const bool https = url.starts_with("https://") && url.size() > sizeof("https://") - 1;
+  if ((http || https) && url.size() <= limits::kRegistryUrlBytes &&
+      std::all_of(url.begin(), url.end(), is_graphic) &&
+      url.find_first_of("@?#") == std::string_view::npos && url[url.find("//") + 2] != '/') {
+    return {};
+  }
+  // Not what it is: somebody may have put a password into it.
+  return user_error(
+      "this is not the address of a schema registry: write one such as http://registry:8081, with "
+      "'user' and 'password' as keys beside it");
+}
+
+Status check_registry_user(std::string_view user) { return check_value(user); }
+
+Status check_registry_password(std::string_view password) {
+  if (Status checked = check_value(password); !checked.ok()) return checked;
+  if (password.empty() || is_one_variable(password)) return {};
+  return user_error(
+      "a password is a secret, and a job is shown to whoever asks for it: write ${NAME}, " +
+      std::string(kKafkaVariables));
 }
 
 Status check_kafka_client_setting(std::string_view name, std::string_view value) {
@@ -109,7 +133,9 @@ Status check_kafka_client_setting(std::string_view name, std::string_view value)
   }
   for (const OwnedKafkaSetting& owned : kOwnedKafkaSettings) {
     if (owned.name != name) continue;
-    return user_error("'" + std::string(name) + "' cannot be set: " + std::string(owned.instead));
+    const std::string instead(owned.instead);
+    return user_error("'" + std::string(name) + "' cannot be set: " + instead +
+                      (instead.starts_with("write ") ? "" : "; leave it out"));
   }
   if (Status checked = check_value(value); !checked.ok()) return checked;
   const bool secret = std::find(kSecretKafkaSettings.begin(), kSecretKafkaSettings.end(), name) !=

@@ -78,4 +78,10 @@ Status check_kafka_group(std::string_view group);
 // that a job may name; the value of a secret is that and nothing else. No error repeats a value.
 Status check_kafka_client_setting(std::string_view name, std::string_view value);
 
+// http:// or https://, a host, and no credentials, query or fragment.
+Status check_registry_url(std::string_view url);
+Status check_registry_user(std::string_view user);
+// A secret: "${NAME}" and nothing else. No error repeats it.
+Status check_registry_password(std::string_view password);
+
 }  // namespace tidemill

@@ -20,6 +20,7 @@ inline constexpr size_t kSchemaColumns = 1024;
 inline constexpr uint32_t kSourcePartitions = 4096;  // over all sources of a job
 inline constexpr size_t kEntityColumns = 16;
 inline constexpr size_t kTables = 256;
+inline constexpr size_t kTableInputs = 16;  // sources of a view
 inline constexpr size_t kTableColumns = 1024;
 inline constexpr size_t kTableFilters = 1024;
 inline constexpr size_t kViews = 256;
@@ -47,7 +48,14 @@ inline constexpr uint32_t kSketchBucketsDefault = 1'024;
 inline constexpr uint32_t kAccuracyLeast = 1'000;
 inline constexpr uint32_t kAccuracyMost = 200'000;
 inline constexpr uint32_t kAccuracyDefault = 10'000;
+// Of `by`: values of its column.
+inline constexpr uint32_t kGroupsMost = 10'000;
+inline constexpr uint32_t kGroupsDefault = 1'000;
+// What one feature may keep for ever of a key, over all its groups.
+inline constexpr uint64_t kLifetimeGroupsBytes = uint64_t{128} << 20;
 inline constexpr size_t kFeatures = 4096;  // of a job
+// Operators, columns and literals of all expressions of a job, counted in every source of a view.
+inline constexpr size_t kExpressionParts = 1u << 20;
 inline constexpr size_t kServices = 256;
 inline constexpr DurationUs kLongestTime = 36'500 * kMicrosPerDay;  // window + offset, delays
 inline constexpr uint64_t kGeneratorIds = uint64_t{1} << 32;        // customers, terminals
@@ -58,6 +66,8 @@ inline constexpr size_t kFilePatterns = 256;      // of a source whose files are
 inline constexpr size_t kBrokersBytes = 4096;     // host:port,host:port,...
 inline constexpr size_t kTopicBytes = 249;        // Kafka's own limit
 inline constexpr size_t kGroupBytes = 255;
+inline constexpr size_t kRegistryUrlBytes = 2048;
+inline constexpr size_t kMessageTypeBytes = 1024;  // a full name
 inline constexpr size_t kClientSettings = 128;
 inline constexpr size_t kClientSettingBytes = 64u << 10;  // of a value: certificates are long
 

@@ -13,8 +13,6 @@
 namespace tidemill {
 namespace {
 
-constexpr uint32_t kFormatVersion = 2;
-
 template <typename List>
 Status check_size(const List& list, size_t least, size_t most, const char* what) {
   const auto size = static_cast<size_t>(list.size());
@@ -24,9 +22,9 @@ Status check_size(const List& list, size_t least, size_t most, const char* what)
 }
 
 Status check_head(const proto::JobPlan& plan) {
-  if (plan.format_version() != kFormatVersion) {
+  if (plan.format_version() != kPlanFormatVersion) {
     return user_error("the plan has format version " + std::to_string(plan.format_version()) +
-                      "; this version reads " + std::to_string(kFormatVersion));
+                      "; this version reads " + std::to_string(kPlanFormatVersion));
   }
   if (!is_name(plan.job())) return user_error("the job's name is not valid");
   if (plan.key_partitions() < 1 || plan.key_partitions() > limits::kKeyPartitions) {
@@ -131,15 +129,21 @@ Status check_plan(const proto::JobPlan& plan) {
   return check_services(plan);
 }
 
+void rewrite_texts(const proto::Source& source, proto::TableInput* input) {
+  std::vector<std::string> names;
+  for (const proto::Field& field : source.schema()) names.push_back(field.name());
+  for (auto* list : {input->mutable_keys(), input->mutable_columns(), input->mutable_filters()}) {
+    for (proto::Expr& expr : *list) expr.set_text(to_sql(expr, names));
+  }
+  if (input->has_where()) input->mutable_where()->set_text(to_sql(input->where(), names));
+}
+
 // Texts of expressions are for people; whatever came is replaced by what the expression says.
 void rewrite_texts(proto::JobPlan* plan) {
   for (proto::Table& table : *plan->mutable_tables()) {
-    std::vector<std::string> names;
-    for (const proto::Field& field : plan->sources(static_cast<int>(table.source())).schema()) {
-      names.push_back(field.name());
+    for (proto::TableInput& input : *table.mutable_inputs()) {
+      rewrite_texts(plan->sources(static_cast<int>(input.source())), &input);
     }
-    for (proto::Expr& column : *table.mutable_columns()) column.set_text(to_sql(column, names));
-    for (proto::Expr& filter : *table.mutable_filters()) filter.set_text(to_sql(filter, names));
   }
 }
 
@@ -148,10 +152,8 @@ TableSchema table_schema(const proto::Table& table) {
   out.entity = table.entity();
   out.entity_seed = hash_bytes(table.entity(), 0);
   for (int type : table.key_types()) out.key_types.push_back(static_cast<ColumnType>(type));
-  for (const proto::Expr& column : table.columns()) {
-    out.columns.push_back(static_cast<ColumnType>(column.type()));
-  }
-  out.filters = static_cast<uint32_t>(table.filters_size());
+  for (int type : table.column_types()) out.columns.push_back(static_cast<ColumnType>(type));
+  out.filters = static_cast<uint32_t>(table.inputs(0).filters_size());
   out.retention = table.retention_us();
   return out;
 }
@@ -176,6 +178,8 @@ ViewSpec view_spec(const proto::View& view) {
     spec.lifetime = feature.lifetime();
     spec.map = feature.map();
     spec.bound = feature.bound();
+    spec.by = static_cast<int32_t>(feature.by()) - 1;
+    spec.max_groups = feature.max_groups();
     spec.percentile = feature.percentile();
     spec.relative_accuracy = feature.relative_accuracy();
     spec.half_life = feature.half_life_us();
@@ -235,12 +239,15 @@ const ViewSpec* Plan::view(std::string_view name) const {
   return nullptr;
 }
 
-const proto::Source& Plan::source_of(uint32_t source_partition, uint32_t* index) const {
+uint32_t Plan::source_index(uint32_t source_partition) const {
   ASSERT(source_partition < source_partitions());
-  const proto::SourcePartition& found =
-      proto_.source_partitions(static_cast<int>(source_partition));
-  *index = found.index();
-  return proto_.sources(static_cast<int>(found.source()));
+  return proto_.source_partitions(static_cast<int>(source_partition)).source();
+}
+
+const proto::Source& Plan::source_of(uint32_t source_partition, uint32_t* index) const {
+  const auto source = static_cast<int>(source_index(source_partition));
+  *index = proto_.source_partitions(static_cast<int>(source_partition)).index();
+  return proto_.sources(source);
 }
 
 }  // namespace tidemill

@@ -13,6 +13,8 @@
 
 namespace tidemill {
 
+inline constexpr uint32_t kPlanFormatVersion = 3;
+
 struct ViewSpec {
   std::string name;
   std::vector<std::string> entity;  // join keys, in declared order
@@ -34,7 +36,9 @@ class Plan {
   uint32_t source_partitions() const {
     return static_cast<uint32_t>(proto_.source_partitions_size());
   }
-  // The source of a source partition, and the partition's index within it.
+  // Index of the source of a source partition among proto().sources().
+  uint32_t source_index(uint32_t source_partition) const;
+  // That source, and the partition's index within it.
   const proto::Source& source_of(uint32_t source_partition, uint32_t* index) const;
 
  private:

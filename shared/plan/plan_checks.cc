@@ -13,6 +13,7 @@
 #include "shared/plan/kafka_settings.h"
 #include "shared/plan/limits.h"
 #include "shared/plan/window_kinds.h"
+#include "shared/schema/schema_limits.h"
 
 namespace tidemill {
 namespace {
@@ -74,9 +75,12 @@ Status check_patterns(const proto::FilesInput& files) {
 
 Status check_files(const proto::Source& source) {
   const proto::FilesInput& files = source.files();
-  if (files.format() != proto::FilesInput::CSV && files.format() != proto::FilesInput::NDJSON) {
+  const bool avro = files.format() == proto::FilesInput::AVRO;
+  if (files.format() != proto::FilesInput::CSV && files.format() != proto::FilesInput::NDJSON &&
+      !avro) {
     return user_error("the files have no known format");
   }
+  if (avro && files.follow()) return user_error("Avro files are not followed");
   if (files.paths_size() == 0 && !files.follow()) return user_error("there are no files");
   if (files.identities_size() != 0 && files.identities_size() != files.paths_size()) {
     return user_error("the number of file identities is not that of files");
@@ -98,7 +102,7 @@ Status check_files(const proto::Source& source) {
 Status check_kafka_fields(const proto::Source& source) {
   const proto::KafkaInput& kafka = source.kafka();
   const bool csv = kafka.format() == proto::KafkaInput::CSV;
-  if (!csv && kafka.format() != proto::KafkaInput::JSON) {
+  if (kafka.format() < proto::KafkaInput::JSON || kafka.format() > proto::KafkaInput::PROTOBUF) {
     return user_error("the records have no known format");
   }
   std::set<uint32_t> fields;
@@ -114,10 +118,40 @@ Status check_kafka_fields(const proto::Source& source) {
   return {};
 }
 
+Status check_message_schema(const proto::KafkaInput& kafka) {
+  const bool avro = kafka.format() == proto::KafkaInput::AVRO;
+  const bool protobuf = kafka.format() == proto::KafkaInput::PROTOBUF;
+  const bool schema = !kafka.message_schema().empty();
+  if (!avro && !protobuf) {
+    if (!kafka.has_registry() && !schema && kafka.message_type().empty()) return {};
+    return user_error("records of this format have no schema of their own");
+  }
+  if (kafka.has_registry() == schema) {
+    return user_error("the records' schemas are in a registry or in the plan");
+  }
+  if (kafka.message_schema().size() > kMaxSchemaBytes ||
+      kafka.message_type().size() > limits::kMessageTypeBytes) {
+    return user_error("the records' schema is too large");
+  }
+  if ((avro && !kafka.message_type().empty()) ||
+      (protobuf && schema && kafka.message_type().empty())) {
+    return user_error("the records' message type is missing, or there needlessly");
+  }
+  if (!kafka.has_registry()) return {};
+  const Status parts[] = {check_registry_url(kafka.registry().url()),
+                          check_registry_user(kafka.registry().user()),
+                          check_registry_password(kafka.registry().password())};
+  for (const Status& s : parts) {
+    if (!s.ok()) return s;
+  }
+  return {};
+}
+
 Status check_kafka(const proto::Source& source) {
   const proto::KafkaInput& kafka = source.kafka();
   const Status parts[] = {check_kafka_brokers(kafka.brokers()), check_kafka_topic(kafka.topic()),
-                          check_kafka_group(kafka.group()), check_kafka_fields(source)};
+                          check_kafka_group(kafka.group()), check_kafka_fields(source),
+                          check_message_schema(kafka)};
   for (const Status& s : parts) {
     if (!s.ok()) return s;
   }
@@ -141,45 +175,78 @@ std::string joined(const google::protobuf::RepeatedPtrField<std::string>& names)
   return out;
 }
 
-Status check_keys(const proto::Source& source, const proto::Table& table) {
-  if (table.key_fields_size() == 0 ||
-      table.key_fields_size() > static_cast<int>(limits::kEntityColumns) ||
-      table.key_fields_size() != table.key_types_size()) {
-    return user_error("its entity columns are not from 1 to " +
-                      std::to_string(limits::kEntityColumns));
+Status check_all(const google::protobuf::RepeatedPtrField<proto::Expr>& list,
+                 const google::protobuf::RepeatedField<int>& types,
+                 const std::vector<ColumnType>& schema, const std::string& what) {
+  if (list.size() != types.size()) {
+    return user_error("an input has " + std::to_string(list.size()) + " " + what + "s of " +
+                      std::to_string(types.size()));
   }
-  google::protobuf::RepeatedPtrField<std::string> names;
-  for (int i = 0; i < table.key_fields_size(); ++i) {
-    const uint32_t at = table.key_fields(i);
-    if (at >= static_cast<uint32_t>(source.schema_size())) {
-      return user_error("an entity column is out of range");
-    }
-    const proto::Field& field = source.schema(static_cast<int>(at));
-    if (field.type() != table.key_types(i) || field.type() == proto::DOUBLE ||
-        field.type() > proto::TIMESTAMP) {
-      return user_error("entity column '" + field.name() + "' has a wrong type");
-    }
-    *names.Add() = field.name();
+  for (int i = 0; i < list.size(); ++i) {
+    if (Status s = check_expression(list[i], schema); !s.ok()) return s;
+    if (list[i].type() != types[i]) return user_error("a " + what + " is not of its type");
   }
-  if (joined(names) != table.entity()) return user_error("its entity is not its key columns");
   return {};
 }
 
-Status check_expressions(const proto::Source& source, const proto::Table& table) {
-  std::vector<ColumnType> types;
-  for (const proto::Field& field : source.schema()) {
-    types.push_back(static_cast<ColumnType>(field.type()));
+Status check_input(const proto::JobPlan& plan, const proto::Table& table,
+                   const proto::TableInput& input) {
+  if (input.source() >= static_cast<uint32_t>(plan.sources_size())) {
+    return user_error("the source of an input is out of range");
   }
-  if (table.columns_size() > static_cast<int>(limits::kTableColumns) ||
-      table.filters_size() > static_cast<int>(limits::kTableFilters)) {
+  std::vector<ColumnType> schema;
+  for (const proto::Field& field : plan.sources(static_cast<int>(input.source())).schema()) {
+    schema.push_back(static_cast<ColumnType>(field.type()));
+  }
+  google::protobuf::RepeatedField<int> bools;
+  bools.Resize(table.inputs(0).filters_size(), proto::BOOL);
+  const Status parts[] = {check_all(input.keys(), table.key_types(), schema, "key"),
+                          check_all(input.columns(), table.column_types(), schema, "column"),
+                          check_all(input.filters(), bools, schema, "filter")};
+  for (const Status& s : parts) {
+    if (!s.ok()) return s;
+  }
+  if (!input.has_where()) return {};
+  if (Status s = check_expression(input.where(), schema); !s.ok()) return s;
+  return input.where().type() == proto::BOOL ? Status() : user_error("a where is not of type bool");
+}
+
+// What all inputs of a table have in common.
+Status check_table_size(const proto::Table& table) {
+  if (table.inputs_size() == 0 || table.inputs_size() > static_cast<int>(limits::kTableInputs)) {
+    return user_error("its inputs are not from 1 to " + std::to_string(limits::kTableInputs));
+  }
+  if (table.key_types_size() == 0 ||
+      table.key_types_size() > static_cast<int>(limits::kEntityColumns)) {
+    return user_error("its entity columns are not from 1 to " +
+                      std::to_string(limits::kEntityColumns));
+  }
+  for (const int type : table.key_types()) {
+    if (!is_key_type(static_cast<proto::ColumnType>(type))) {
+      return user_error("an entity column has a wrong type");
+    }
+  }
+  if (table.column_types_size() > static_cast<int>(limits::kTableColumns) ||
+      table.inputs(0).filters_size() > static_cast<int>(limits::kTableFilters)) {
     return user_error("it has too many columns or filters");
   }
-  for (const proto::Expr& column : table.columns()) {
-    if (Status s = check_expression(column, types); !s.ok()) return s;
+  for (const int type : table.column_types()) {
+    if (!is_column_type(static_cast<proto::ColumnType>(type))) {
+      return user_error("a column has no type that rows can have");
+    }
   }
-  for (const proto::Expr& filter : table.filters()) {
-    if (Status s = check_expression(filter, types); !s.ok()) return s;
-    if (filter.type() != proto::BOOL) return user_error("a filter is not of type bool");
+  return {};
+}
+
+// Joined they are the table's entity, which seeds hashes: none may read like two.
+Status check_entity(const proto::Table& table, const proto::View& view) {
+  for (const std::string& name : view.entity()) {
+    if (!is_column_name(name) || name.find(',') != std::string::npos) {
+      return user_error("the name of an entity column is not valid");
+    }
+  }
+  if (view.entity_size() != table.key_types_size() || joined(view.entity()) != table.entity()) {
+    return user_error("its entity is not its table's");
   }
   return {};
 }
@@ -205,10 +272,39 @@ Status check_parameters(const proto::Feature& feature, const Fail& fail) {
   return {};
 }
 
+// Of a feature with or without `by`.
+template <typename Fail>
+Status check_groups(const proto::Table& table, const proto::Feature& feature, const Fail& fail) {
+  if (feature.by() == 0) {
+    if (feature.max_groups() != 0) return fail("it has max_groups without 'by'");
+    return {};
+  }
+  if (feature.by() > static_cast<uint32_t>(table.column_types_size()) ||
+      feature.by() > limits::kTableColumns) {
+    return fail("its 'by' is out of range");
+  }
+  if (!gives_scalar(feature.function())) return fail("its function does not go with 'by'");
+  const proto::ColumnType key = table.column_types(static_cast<int>(feature.by()) - 1);
+  if (key == proto::DOUBLE || !feature.map() || feature.key_type() != key) {
+    return fail("its map's keys are not of the type of its 'by', or of none that they can have");
+  }
+  if (feature.max_groups() < 1 || feature.max_groups() > limits::kGroupsMost ||
+      (feature.lifetime() && feature.max_groups() > most_lifetime_groups(feature))) {
+    return fail("its max_groups is out of range");
+  }
+  return {};
+}
+
 // The type of the value, list, map and its keys.
 template <typename Fail>
 Status check_type(const proto::Feature& feature, std::optional<proto::ColumnType> column,
                   const Fail& fail) {
+  if (feature.by() != 0) {
+    if (feature.list() || feature.type() != feature_type(feature.function(), column)) {
+      return fail("its type does not follow from its function and column");
+    }
+    return {};
+  }
   if (gives_map(feature.function()) ? !feature.map()
                                     : feature.map() && !may_give_map(feature.function())) {
     return fail("only some functions give maps");
@@ -236,16 +332,17 @@ Status check_feature(const proto::Table& table, const proto::Feature& feature) {
     return user_error("feature '" + feature.name() + "': " + what);
   };
   if (function_name(feature.function()).empty()) return fail("unknown function");
-  if (feature.column() < -1 || feature.column() >= table.columns_size() || feature.filter() < -1 ||
-      feature.filter() >= table.filters_size()) {
+  if (feature.column() < -1 || feature.column() >= table.column_types_size() ||
+      feature.filter() < -1 || feature.filter() >= table.inputs(0).filters_size()) {
     return fail("its column or filter is out of range");
   }
   if (feature.closed() < proto::Feature::RIGHT || feature.closed() > proto::Feature::NEITHER) {
     return fail("unknown kind of window ends");
   }
   std::optional<proto::ColumnType> column;
-  if (feature.column() >= 0) column = table.columns(feature.column()).type();
+  if (feature.column() >= 0) column = table.column_types(feature.column());
   if (Status s = check_type(feature, column, fail); !s.ok()) return s;
+  if (Status s = check_groups(table, feature, fail); !s.ok()) return s;
   if (Status s = check_parameters(feature, fail); !s.ok()) return s;
   if (Status s = check_window(feature); !s.ok()) return fail(s.error().message());
   if (reach_of(feature) > table.retention_us()) {
@@ -258,16 +355,17 @@ Status check_feature(const proto::Table& table, const proto::Feature& feature) {
 Status check_order(const proto::Table& table, const proto::View& view) {
   std::set<uint32_t> columns;
   for (const uint32_t column : view.order()) {
-    if (column >= static_cast<uint32_t>(table.columns_size())) {
+    if (column >= static_cast<uint32_t>(table.column_types_size())) {
       return user_error("a column of its order is out of range");
     }
     if (!columns.insert(column).second) return user_error("a column of its order is there twice");
   }
   for (const proto::Feature& feature : view.features()) {
-    if (feature.column() < 0 || columns.count(static_cast<uint32_t>(feature.column())) != 0) {
-      continue;
-    }
-    return user_error("the column of feature '" + feature.name() + "' is missing in its order");
+    const bool column =
+        feature.column() < 0 || columns.count(static_cast<uint32_t>(feature.column())) != 0;
+    const bool by = feature.by() == 0 || columns.count(feature.by() - 1) != 0;
+    if (column && by) continue;
+    return user_error("a column of feature '" + feature.name() + "' is missing in its order");
   }
   return {};
 }
@@ -283,6 +381,10 @@ bool is_name(std::string_view name) {
     if (!letter && (c < '0' || c > '9') && c != '_') return false;
   }
   return true;
+}
+
+bool is_key_type(proto::ColumnType type) {
+  return type >= proto::BOOL && type <= proto::TIMESTAMP && type != proto::DOUBLE;
 }
 
 bool is_column_name(std::string_view name) {
@@ -355,15 +457,13 @@ Status check_source(const proto::Source& source) {
 
 Status check_table(const proto::JobPlan& plan, const proto::Table& table) {
   const std::string where = "table '" + table.entity() + "'";
-  if (table.source() >= static_cast<uint32_t>(plan.sources_size())) {
-    return user_error(where + ": its source is out of range");
-  }
   if (!in_time_range(table.retention_us())) {
     return user_error(where + ": its retention is out of range");
   }
-  const proto::Source& source = plan.sources(static_cast<int>(table.source()));
-  if (Status s = check_keys(source, table); !s.ok()) return s.error().within(where);
-  if (Status s = check_expressions(source, table); !s.ok()) return s.error().within(where);
+  if (Status s = check_table_size(table); !s.ok()) return s.error().within(where);
+  for (const proto::TableInput& input : table.inputs()) {
+    if (Status s = check_input(plan, table, input); !s.ok()) return s.error().within(where);
+  }
   return {};
 }
 
@@ -374,9 +474,7 @@ Status check_view(const proto::JobPlan& plan, const proto::View& view) {
     return user_error(where + ": its table is out of range");
   }
   const proto::Table& table = plan.tables(static_cast<int>(view.table()));
-  if (view.entity_size() != table.key_fields_size() || joined(view.entity()) != table.entity()) {
-    return user_error(where + ": its entity is not its table's");
-  }
+  if (Status s = check_entity(table, view); !s.ok()) return s.error().within(where);
   if (view.features_size() == 0) return user_error(where + " has no features");
   std::set<std::string> names;
   for (const proto::Feature& feature : view.features()) {

@@ -13,6 +13,9 @@ bool is_name(std::string_view name);
 inline constexpr std::string_view kNameRule =
     "a name is a letter or '_' followed by letters, digits or '_', at most 64 in all";
 
+// Of an entity's columns: string, int32, int64, bool or timestamp.
+bool is_key_type(proto::ColumnType type);
+
 // A column's name: 1 to limits::kColumnNameBytes bytes of UTF-8 without control characters.
 bool is_column_name(std::string_view name);
 

@@ -1,37 +1,43 @@
 #include "shared/plan/table_layout.h"
 
+#include <algorithm>
 #include <map>
 #include <utility>
 
 #include "shared/expr/functions.h"
+#include "shared/plan/table_inputs.h"
 #include "shared/plan/window_kinds.h"
 
 namespace tidemill {
 namespace {
 
-using proto::Expr;
-using Expressions = google::protobuf::RepeatedPtrField<Expr>;
-
-bool view_can_fail(const proto::View& view, const proto::Table& table) {
+bool input_can_fail(const proto::View& view, const proto::TableInput& input) {
+  if (input.has_where() && can_fail(input.where())) return true;
+  for (const proto::Expr& key : input.keys()) {
+    if (can_fail(key)) return true;
+  }
   for (const proto::Feature& f : view.features()) {
-    if (f.column() >= 0 && can_fail(table.columns(f.column()))) return true;
-    if (f.filter() >= 0 && can_fail(table.filters(f.filter()))) return true;
+    if (f.column() >= 0 && can_fail(input.columns(f.column()))) return true;
+    if (f.filter() >= 0 && can_fail(input.filters(f.filter()))) return true;
+    if (f.by() > 0 && can_fail(input.columns(static_cast<int>(f.by()) - 1))) return true;
   }
   for (const uint32_t column : view.order()) {
-    if (can_fail(table.columns(static_cast<int>(column)))) return true;
+    if (can_fail(input.columns(static_cast<int>(column)))) return true;
   }
   return false;
 }
 
-// Index of an expression in `list`, where it is put if it is new; -1 stays -1.
-int32_t moved(const Expressions& from, int32_t index, Expressions* list) {
-  if (index < 0) return index;
-  const Expr& expr = from.Get(index);
-  for (int i = 0; i < list->size(); ++i) {
-    if (list->Get(i).text() == expr.text()) return i;
-  }
-  *list->Add() = expr;
-  return list->size() - 1;
+bool view_can_fail(const proto::View& view, const proto::Table& table) {
+  return std::any_of(table.inputs().begin(), table.inputs().end(),
+                     [&](const proto::TableInput& input) { return input_can_fail(view, input); });
+}
+
+// Index in `table` of what is a column (filter) of `old`; -1 stays -1.
+int32_t moved_column(const proto::Table& old, int32_t index, proto::Table* table) {
+  return index < 0 ? index : shared_column(column_of(old, index), table);
+}
+int32_t moved_filter(const proto::Table& old, int32_t index, proto::Table* table) {
+  return index < 0 ? index : shared_filter(filter_of(old, index), table);
 }
 
 }  // namespace
@@ -45,23 +51,18 @@ void separate_views_that_can_fail(proto::JobPlan* plan) {
     const proto::Table& old = old_tables.Get(static_cast<int>(view->table()));
     const int alone = view_can_fail(*view, old) ? v : -1;
     const auto [it, added] = laid_out.try_emplace({view->table(), alone}, plan->tables_size());
-    if (added) {
-      proto::Table* table = plan->add_tables();
-      *table = old;
-      table->clear_columns();
-      table->clear_filters();
-      table->set_retention_us(0);
-    }
+    if (added) *plan->add_tables() = without_columns(old);
     proto::Table* table = plan->mutable_tables(it->second);
     view->set_table(static_cast<uint32_t>(it->second));
     for (proto::Feature& f : *view->mutable_features()) {
-      f.set_column(moved(old.columns(), f.column(), table->mutable_columns()));
-      f.set_filter(moved(old.filters(), f.filter(), table->mutable_filters()));
+      f.set_column(moved_column(old, f.column(), table));
+      f.set_filter(moved_filter(old, f.filter(), table));
+      const int32_t by = moved_column(old, static_cast<int32_t>(f.by()) - 1, table);
+      f.set_by(static_cast<uint32_t>(by + 1));
       table->set_retention_us(std::max<int64_t>(table->retention_us(), reach_of(f)));
     }
     for (uint32_t& column : *view->mutable_order()) {
-      const auto from = static_cast<int32_t>(column);
-      column = static_cast<uint32_t>(moved(old.columns(), from, table->mutable_columns()));
+      column = static_cast<uint32_t>(moved_column(old, static_cast<int32_t>(column), table));
     }
   }
 }

@@ -1,4 +1,4 @@
-// Which views share a table. Views of one entity over one source do, so that an event costs one
+// Which views share a table. Views of one entity over the same inputs do, so that an event costs one
 // look-up for all of them, unless an expression of a view can fail on a row: such a row is missing
 // from its table, and must still count in the other views. A view of that kind has a table alone.
 #pragma once

@@ -26,6 +26,7 @@ struct JobContext {
   std::vector<SourceColumns> sources;  // as plan->sources()
   std::vector<std::string> bad_views;  // with errors in their features
   size_t features = 0;
+  size_t expression_parts = 0;  // of views so far
 };
 
 void compile_sources(const YamlNode& sources, JobContext* job);

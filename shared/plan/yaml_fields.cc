@@ -25,7 +25,7 @@ YamlFields::YamlFields(const YamlNode& node, std::string path, std::vector<std::
       errors_(errors),
       is_map_(node.is_map()) {
   if (!is_map_) {
-    errors_->add(node.place, path_,
+    errors_->add(node.place, path_.empty() ? kWholeDocument : path_,
                  "expected a mapping with the keys " + join_names(keys_, "and") + ", found " +
                      node.describe());
     return;
@@ -56,7 +56,7 @@ const YamlNode* YamlFields::find(std::string_view key) const {
 const YamlNode* YamlFields::require(std::string_view key, std::string_view what) {
   const YamlNode* found = find(key);
   if (found == nullptr && is_map_) {
-    errors_->add(node_.place, path_,
+    errors_->add(node_.place, path_.empty() ? std::string(key) : path_,
                  "the key '" + std::string(key) + "' is missing: " + std::string(what));
   }
   return found;

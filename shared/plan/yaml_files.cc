@@ -13,6 +13,7 @@ namespace {
 
 proto::FilesInput::Format format_of(std::string_view name) {
   if (is_compressed(name)) name.remove_suffix(kCompressedEnding.size());
+  if (name.ends_with(".avro")) return proto::FilesInput::AVRO;
   if (name.ends_with(".csv")) return proto::FilesInput::CSV;
   if (name.ends_with(".ndjson") || name.ends_with(".jsonl")) return proto::FilesInput::NDJSON;
   return proto::FilesInput::FORMAT_UNSPECIFIED;
@@ -42,6 +43,7 @@ class FilesCompiler {
     }
     for (const std::string& path : paths) input_.add_paths(path);
     compile_format(input_.follow() ? names : paths);
+    if (input_.format() == proto::FilesInput::AVRO) check_avro(paths);
     if (const YamlNode* stray = fields_.find("replay"); stray != nullptr && input_.follow()) {
       fields_.error(*stray, "replay",
                     "a followed file is read as it grows, not replayed: leave one of the two out");
@@ -93,10 +95,10 @@ class FilesCompiler {
   }
 
   void compile_format(const std::set<std::string>& names) {
-    constexpr std::array<proto::FilesInput::Format, 2> kFormats{proto::FilesInput::CSV,
-                                                                proto::FilesInput::NDJSON};
+    constexpr std::array<proto::FilesInput::Format, 3> kFormats{
+        proto::FilesInput::CSV, proto::FilesInput::NDJSON, proto::FilesInput::AVRO};
     if (fields_.find("format") != nullptr) {
-      input_.set_format(kFormats[fields_.choice("format", {"csv", "ndjson"}, 0)]);
+      input_.set_format(kFormats[fields_.choice("format", {"csv", "ndjson", "avro"}, 0)]);
       return;
     }
     for (const std::string& name : names) {
@@ -108,16 +110,31 @@ class FilesCompiler {
                       (differs ? "the files have several formats, such as that of '"
                                : "cannot tell the format of '") +
                           name.substr(name.rfind('/') + 1) +
-                          "'; write format: csv or format: ndjson");
+                          "'; write format: csv, format: ndjson or format: avro");
         return;
       }
       input_.set_format(format);
     }
   }
 
+  // Container files are written once, and compress what is in them.
+  void check_avro(const std::set<std::string>& paths) {
+    if (input_.follow()) {
+      fields_.error(*fields_.find("follow"), "follow",
+                    "Avro files are read when they are complete, not as they grow: leave it out");
+    }
+    for (const std::string& path : paths) {
+      if (!is_compressed(path)) continue;
+      return fields_.error(files_, "files",
+                           "'" + path.substr(path.rfind('/') + 1) +
+                               "' is compressed as a whole; Avro files compress their own blocks: "
+                               "give the file as it was before");
+    }
+  }
+
   static constexpr char kCompressed[] =
       "compressed files do not grow, so none are followed; those that a pattern of growing files "
-      "matches are read as well, others by a source of their own, without follow";
+      "matches are read as well; write a source of their own, without follow, for others";
 
   YamlFields& fields_;
   JobContext& job_;

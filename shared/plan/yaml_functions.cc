@@ -7,6 +7,7 @@
 #include "shared/expr/suggest.h"
 #include "shared/expr/types.h"
 #include "shared/plan/features.h"
+#include "shared/plan/limits.h"
 
 namespace tidemill {
 namespace {
@@ -177,6 +178,36 @@ void compile_type(YamlFields* fields, const std::optional<proto::Expr>& column,
                     column->text() + " is " + type_name(column->type()) + advice);
 }
 
+void compile_groups(YamlFields* fields, const std::optional<proto::Expr>& by,
+                    proto::Feature* feature) {
+  const YamlNode* node = fields->find("by");
+  const YamlNode* most = fields->find("max_groups");
+  if (node == nullptr) {
+    if (most == nullptr) return;
+    return fields->error(*most, "max_groups",
+                         "is how many values of by: count at most; add by: or leave it out");
+  }
+  const std::string function = *fields->text("function");
+  if (!gives_scalar(feature->function())) {
+    return fields->error(*node, "by",
+                         function + " gives a " + (feature->map() ? "map" : "list") +
+                             ", and a map by values of a column holds single values, not " +
+                             (feature->map() ? "maps" : "lists") +
+                             "; leave 'by' out, or take a function that gives one value, such as " +
+                             "count, sum, last or count_distinct");
+  }
+  feature->set_max_groups(static_cast<uint32_t>(
+      fields->integer("max_groups", limits::kGroupsDefault, 1, limits::kGroupsMost)));
+  feature->set_map(true);
+  if (!by.has_value()) return;
+  feature->set_key_type(by->type());
+  if (by->type() != proto::DOUBLE) return;
+  fields->error(*node, "by",
+                by->text() +
+                    " is double, and doubles that look alike may differ; make buckets of " +
+                    "it, such as cast(floor(" + by->text() + ") as int64)");
+}
+
 void compile_parameters(YamlFields* fields, proto::Feature* feature) {
   const std::string function = *fields->text("function");
   const std::vector<FunctionParameter> parameters = function_parameters(feature->function());
@@ -188,9 +219,10 @@ void compile_parameters(YamlFields* fields, proto::Feature* feature) {
   for (const std::string& key : parameter_keys()) {
     const YamlNode* stray = fields->find(key);
     if (stray == nullptr || std::find(keys.begin(), keys.end(), key) != keys.end()) continue;
-    fields->error(*stray, key,
-                  function + " takes no '" + key + "'" +
-                      (keys.empty() ? "; leave it out" : ", but " + join_names(quoted, "and")));
+    fields->error(
+        *stray, key,
+        function + " takes no '" + key + "'" +
+            (keys.empty() ? "; leave it out" : "; it takes " + join_names(quoted, "and")));
   }
   for (const FunctionParameter& parameter : parameters) {
     compile_parameter(fields, parameter, feature);

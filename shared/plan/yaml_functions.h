@@ -1,4 +1,4 @@
-// What an aggregation computes: the keys function, column (its type), and its parameters.
+// What an aggregation computes: the keys function, column (its type), its parameters, and by.
 #pragma once
 
 #include <optional>
@@ -15,6 +15,11 @@ std::optional<proto::Feature::Function> compile_function(YamlFields* fields);
 // if it has errors or is not there.
 void compile_type(YamlFields* fields, const std::optional<proto::Expr>& column,
                   proto::Feature* feature);
+
+// Sets what makes a map of a feature whose type and parameters are set: the keys by and max_groups.
+// `by` is the expression of that key, nothing if it has errors or is not there.
+void compile_groups(YamlFields* fields, const std::optional<proto::Expr>& by,
+                    proto::Feature* feature);
 
 // Sets the parameters of a feature whose function is set. One that the function does not take is an
 // error.

@@ -26,7 +26,7 @@ struct CompiledJob {
 };
 
 // `base_dir` is what relative file patterns are relative to. Reads directories (to expand
-// patterns), never the files themselves.
+// patterns) and files that hold schemas of records, never the files that are sources.
 CompiledJob compile_job(std::string_view yaml, const std::string& base_dir);
 
 }  // namespace tidemill

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 
 #include "shared/expr/scalars.h"
 #include "shared/expr/suggest.h"
@@ -14,7 +15,10 @@ class KafkaCompiler {
   KafkaCompiler(const YamlNode& node, const std::string& path, const SourceColumns& columns,
                 JobContext* job, proto::Source* source)
       : errors_(job->errors),
-        fields_(node, path, {"brokers", "topic", "format", "columns", "start", "group", "client"},
+        job_(*job),
+        fields_(node, path,
+                {"brokers", "topic", "format", "columns", "registry", "schema_file",
+                 "descriptor_set", "message", "start", "group", "client"},
                 job->errors),
         columns_(columns),
         source_(*source),
@@ -28,14 +32,18 @@ class KafkaCompiler {
     kafka_.set_brokers(checked("brokers", "", check_kafka_brokers));
     kafka_.set_topic(checked("topic", "", check_kafka_topic));
     kafka_.set_group(checked("group", default_group_, check_kafka_group));
-    const bool csv = fields_.choice("format", {"json", "csv"}, 0) == 1;
-    kafka_.set_format(csv ? proto::KafkaInput::CSV : proto::KafkaInput::JSON);
-    if (csv) {
+    constexpr std::array<proto::KafkaInput::Format, 4> kFormats{
+        proto::KafkaInput::JSON, proto::KafkaInput::CSV, proto::KafkaInput::AVRO,
+        proto::KafkaInput::PROTOBUF};
+    kafka_.set_format(kFormats[fields_.choice("format", {"json", "csv", "avro", "protobuf"}, 0)]);
+    if (kafka_.format() == proto::KafkaInput::CSV) {
       compile_columns();
     } else if (const YamlNode* stray = fields_.find("columns"); stray != nullptr) {
-      fields_.error(*stray, "columns",
-                    "columns name the fields of csv records; json records name their own");
+      fields_.error(
+          *stray, "columns",
+          "columns name the fields of csv records; those of other formats have names of their own: leave columns out");
     }
+    compile_message_schema(&fields_, &job_, &source_);
     compile_start();
     compile_client();
   }
@@ -69,7 +77,7 @@ class KafkaCompiler {
     fields_.error(*list, "columns",
                   "the event time '" +
                       source_.schema(static_cast<int>(source_.event_time_field())).name() +
-                      "' is not among them, so that no record would be an event");
+                      "' is not among them, so that no record would be an event; add it");
   }
 
   void add_field(const YamlNode& node, const std::string& key) {
@@ -82,7 +90,7 @@ class KafkaCompiler {
       fields_.error(node, key,
                     "unknown column '" + node.scalar + "'" + suggestion(node.scalar, names));
     } else if (std::find(known.begin(), known.end(), index) != known.end()) {
-      fields_.error(node, key, "column '" + node.scalar + "' is there twice");
+      fields_.error(node, key, "column '" + node.scalar + "' is there twice; name it once");
     } else {
       kafka_.add_csv_fields(index);
     }
@@ -128,6 +136,7 @@ class KafkaCompiler {
   }
 
   ErrorList* errors_;
+  JobContext& job_;
   YamlFields fields_;
   const SourceColumns& columns_;
   proto::Source& source_;

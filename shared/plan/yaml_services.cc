@@ -43,7 +43,7 @@ class ServiceCompiler {
     const std::string& text = node.scalar;
     const size_t dot = text.find('.');
     if (dot == std::string::npos) {
-      return fail(node, "'" + text + "' is not <view>.<feature> or <view>.*");
+      return fail(node, "'" + text + "' is no feature: write <view>.<feature> or <view>.*");
     }
     const std::string view_name = text.substr(0, dot);
     const std::string feature_name = text.substr(dot + 1);
@@ -63,7 +63,8 @@ class ServiceCompiler {
       const std::string full = view.name() + "." + feature.name();
       const auto [first, is_new] = lines_.emplace(full, node.place.line);
       if (!is_new) {
-        fail(node, "'" + full + "' is already there, from line " + std::to_string(first->second));
+        fail(node, "'" + full + "' is already there, from line " + std::to_string(first->second) +
+                       "; name it once");
         return;
       }
       service_.add_features(full);

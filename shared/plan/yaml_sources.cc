@@ -149,7 +149,7 @@ class SourceCompiler {
     if (wanted.empty() || !columns_.usable) return;
     if (generated && wanted != "event_time") {
       fields_.error(*fields_.find("event_time"), "event_time",
-                    "the generator's event time is its column 'event_time'");
+                    "the generator's event time is its column 'event_time': leave the key out");
       return;
     }
     std::vector<std::string> timestamps;
@@ -219,10 +219,12 @@ class SourceCompiler {
   static void refuse_keys_of_files(const std::string& input, YamlFields* fields) {
     const bool kafka = input == "kafka";
     const std::array<std::pair<const char*, const char*>, 3> strays{
-        {{"format", kafka ? "for Kafka, write format inside of it" : "a generator has no format"},
+        {{"format", kafka ? "for Kafka, write format inside of it"
+                          : "a generator has no format: leave it out"},
          {"replay", kafka ? "a topic is read as it grows, not replayed: leave replay out"
                           : "for a generator, write replay inside of it"},
-         {"follow", "only files are followed; a topic or a generator goes on by itself"}}};
+         {"follow",
+          "only files are followed; a topic or a generator goes on by itself: leave follow out"}}};
     for (const auto& [key, message] : strays) {
       if (const YamlNode* stray = fields->find(key)) fields->error(*stray, key, message);
     }

@@ -24,6 +24,39 @@ struct Refused {
   std::string message;
 };
 
+// What would be right where yaml-cpp says what is wrong. Without one: a general advice.
+struct Advice {
+  std::string_view said;  // part of its message
+  std::string_view advice;
+};
+constexpr Advice kAdvice[] = {
+    {"end of sequence flow", "close the list with ']'"},
+    {"end of map flow", "close the mapping with '}'"},
+    {"end of sequence", "indent all items of a list alike, each behind '- '"},
+    {"end of map", "indent all keys of a mapping alike, and write nothing behind a closing quote"},
+    {"illegal map value", "write a value that holds ': ' in quotes"},
+    {"illegal map key", "write a key that begins with '?' in quotes"},
+    {"illegal block entry", "begin the list on a line of its own, below its key"},
+    {"illegal flow end", "write as many brackets that open as close"},
+    {"illegal tab", "indent with spaces"},
+    {"unknown escape", "write '\\\\' for a backslash, or use single quotes"},
+    {"invalid unicode", "write '\\\\' for a backslash, or use single quotes"},
+    {"illegal EOF in scalar", "close the quotes"},
+    {"unknown token", "write a value that begins with one of @ ` % in quotes"},
+    {"illegal document indicator", "close the quotes before '---'"},
+};
+
+std::string advice_for(const std::string& said, std::string_view line) {
+  const std::string_view indent = line.substr(0, line.find_first_not_of(" \t"));
+  if (indent.find('\t') != std::string_view::npos) return "indent with spaces, not with tabs";
+  for (const Advice& each : kAdvice) {
+    if (said.find(each.said) != std::string::npos) return std::string(each.advice);
+  }
+  return "look at indentation, brackets and quotes there and on the line before";
+}
+
+constexpr char kNoAliases[] = "aliases (*name) are not allowed; write the value out";
+
 // Builds the tree from the parser's events. Aliases never get resolved.
 class TreeBuilder : public YAML::EventHandler {
  public:
@@ -37,7 +70,7 @@ class TreeBuilder : public YAML::EventHandler {
     add(std::move(node));
   }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
-    throw Refused{place_of(mark), "aliases (*name) are not allowed; write the value out"};
+    throw Refused{place_of(mark), kNoAliases};
   }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
@@ -60,6 +93,12 @@ class TreeBuilder : public YAML::EventHandler {
   }
   void OnMapEnd() override { close(); }
 
+  // The path of what was read last.
+  std::string where() const {
+    const std::string path = path_to(nullptr);
+    return path.empty() ? kWholeDocument : path;
+  }
+
  private:
   // A collection whose end has not come. In a map, `key` waits for its value.
   struct Open {
@@ -70,9 +109,11 @@ class TreeBuilder : public YAML::EventHandler {
 
   static Place checked(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) {
     const Place place = place_of(mark);
-    if (anchor != 0) throw Refused{place, "anchors (&name) are not allowed"};
+    if (anchor != 0)
+      throw Refused{place,
+                    "anchors (&name) are not allowed; write the value out wherever it is needed"};
     if (!tag.empty() && tag != "?" && tag != "!") {
-      throw Refused{place, "tags such as " + tag + " are not allowed"};
+      throw Refused{place, "tags such as " + tag + " are not allowed; leave it out"};
     }
     return place;
   }
@@ -80,7 +121,7 @@ class TreeBuilder : public YAML::EventHandler {
   void open(YamlNode::Kind kind, Place place) {
     if (open_.size() >= limits::kYamlDepth) {
       throw Refused{place, "the document is nested more than " +
-                               std::to_string(limits::kYamlDepth) + " deep"};
+                               std::to_string(limits::kYamlDepth) + " deep, the most allowed"};
     }
     Open next;
     next.node.kind = kind;
@@ -103,20 +144,21 @@ class TreeBuilder : public YAML::EventHandler {
     if (parent.node.is_sequence()) {
       parent.node.items.push_back(std::move(node));
     } else if (!parent.key.has_value()) {
-      if (!node.is_scalar()) throw Refused{node.place, "a key must be a plain name"};
+      if (!node.is_scalar())
+        throw Refused{node.place, "a key must be a plain name, not a list or a mapping"};
       parent.key = YamlEntry{node.scalar, node.place, {}};
     } else {
       finish_entry(&parent, std::move(node));
     }
   }
 
-  // The path of a key of the innermost open mapping.
-  std::string path_to(const std::string& key) const {
+  // The path of a key of the innermost open mapping; null: of what is read now.
+  std::string path_to(const std::string* key) const {
     std::string out;
     for (const Open& each : open_) {
       if (each.node.is_sequence()) out += "[" + std::to_string(each.node.items.size()) + "]";
       const std::string* next = each.key.has_value() ? &each.key->key : nullptr;
-      if (&each == &open_.back()) next = &key;
+      if (&each == &open_.back() && key != nullptr) next = key;
       if (each.node.is_map() && next != nullptr) out += (out.empty() ? "" : ".") + *next;
     }
     return out;
@@ -127,9 +169,9 @@ class TreeBuilder : public YAML::EventHandler {
     parent->key.reset();
     const auto [first, is_new] = parent->lines.emplace(entry.key, entry.place.line);
     if (!is_new) {
-      errors_->add(
-          entry.place, path_to(entry.key),
-          "the key '" + entry.key + "' is already there, on line " + std::to_string(first->second));
+      errors_->add(entry.place, path_to(&entry.key),
+                   "the key '" + entry.key + "' is already there, on line " +
+                       std::to_string(first->second) + "; keep one of them");
       return;
     }
     entry.value = std::move(value);
@@ -140,6 +182,25 @@ class TreeBuilder : public YAML::EventHandler {
   ErrorList* errors_;
   std::vector<Open> open_;
 };
+
+// A line by its number from 0; empty if there is none.
+std::string_view line_of(std::string_view text, int number) {
+  for (; number > 0 && !text.empty(); --number) {
+    text.remove_prefix(std::min(text.size(), text.find('\n')));
+    text.remove_prefix(std::min<size_t>(text.size(), 1));
+  }
+  return text.substr(0, text.find('\n'));
+}
+
+// The first line that is no text; 0 if all are.
+int first_bad_line(std::string_view text) {
+  if (is_valid_utf8(text) && text.find('\0') == std::string_view::npos) return 0;
+  for (int line = 1;; ++line) {
+    const std::string_view bytes = text.substr(0, text.find('\n'));
+    if (!is_valid_utf8(bytes) || bytes.find('\0') != std::string_view::npos) return line;
+    text.remove_prefix(bytes.size() + 1);
+  }
+}
 
 }  // namespace
 
@@ -159,37 +220,55 @@ std::string YamlNode::describe() const {
 
 bool parse_yaml(std::string_view text, YamlNode* root, ErrorList* errors) {
   if (text.size() > limits::kYamlBytes) {
-    errors->add({}, "",
+    errors->add({1, 1}, kWholeDocument,
                 "the job has " + std::to_string(text.size()) + " bytes; at most " +
                     std::to_string(limits::kYamlBytes) + " are allowed");
     return false;
   }
-  if (!is_valid_utf8(text) || text.find('\0') != std::string_view::npos) {
-    errors->add({}, "", "the job is not UTF-8 text");
+  if (const int line = first_bad_line(text); line > 0) {
+    errors->add({line, 1}, kWholeDocument, "the line is not UTF-8 text; save the job as UTF-8");
     return false;
   }
   std::istringstream in{std::string(text)};
+  TreeBuilder builder(root, errors);
   try {
     YAML::Parser parser(in);
-    TreeBuilder builder(root, errors);
     if (!parser.HandleNextDocument(builder)) {
-      errors->add({1, 1}, "", "the job is empty");
+      errors->add({1, 1}, kWholeDocument, "the job is empty; write job:, sources: and views:");
       return false;
     }
     YamlNode ignored;
     TreeBuilder second(&ignored, errors);
     if (parser.HandleNextDocument(second)) {
-      errors->add(ignored.place, "", "a second document begins here; a job is one document");
+      errors->add(ignored.place, kWholeDocument,
+                  "a second document begins here; a job is one document: write it in a file of "
+                  "its own");
       return false;
     }
   } catch (const Refused& refused) {
-    errors->add(refused.place, "", refused.message);
+    errors->add(refused.place, builder.where(), refused.message);
     return false;
   } catch (const YAML::Exception& e) {
-    errors->add(place_of(e.mark), "", "this is not YAML: " + e.msg);
+    const bool alias = e.msg == YAML::ErrorMsg::UNKNOWN_ANCHOR;
+    errors->add(place_of(e.mark), builder.where(),
+                alias ? kNoAliases
+                      : "this is not YAML: " + e.msg + "; " +
+                            advice_for(e.msg, line_of(text, e.mark.line)));
     return false;
   }
   return true;
+}
+
+const YamlNode* find_node(const YamlNode& root, std::string_view path) {
+  const YamlNode* at = &root;
+  while (at != nullptr && !path.empty()) {
+    const std::string_view key = path.substr(0, path.find('.'));
+    path.remove_prefix(std::min(path.size(), key.size() + 1));
+    const auto found = std::find_if(at->entries.begin(), at->entries.end(),
+                                    [&](const YamlEntry& e) { return e.key == key; });
+    at = found == at->entries.end() ? nullptr : &found->value;
+  }
+  return at;
 }
 
 }  // namespace tidemill

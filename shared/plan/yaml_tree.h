@@ -38,4 +38,7 @@ struct YamlEntry {
 // the tree, with the first of them, is still worth reading.
 bool parse_yaml(std::string_view text, YamlNode* root, ErrorList* errors);
 
+// What is at a path of keys, such as "sources.tx.stream"; null if there is nothing.
+const YamlNode* find_node(const YamlNode& root, std::string_view path);
+
 }  // namespace tidemill

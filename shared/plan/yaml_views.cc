@@ -6,11 +6,13 @@
 #include "shared/expr/printer.h"
 #include "shared/expr/suggest.h"
 #include "shared/expr/types.h"
+#include "shared/plan/features.h"
 #include "shared/plan/limits.h"
 #include "shared/plan/plan_checks.h"
 #include "shared/plan/window_kinds.h"
 #include "shared/plan/yaml_compile.h"
 #include "shared/plan/yaml_functions.h"
+#include "shared/plan/yaml_union.h"
 #include "shared/plan/yaml_windows.h"
 #include "shared/window/decay.h"
 
@@ -29,15 +31,17 @@ class ViewCompiler {
       : job_(*job),
         errors_(job->errors),
         path_("views." + entry.key),
-        fields_(entry.value, path_, {"source", "entity", "where", "order_by", "aggregations"},
-                job->errors, {"deduplicate", "max_rows", "resolution", "ttl", "output"}) {
+        fields_(entry.value, path_,
+                {"source", "union", "entity", "where", "order_by", "aggregations"}, job->errors,
+                {"deduplicate", "max_rows", "resolution", "ttl", "output"}) {
     view_.set_name(entry.key);
   }
 
   void compile() {
     const size_t before = errors_->size();
     if (fields_.is_map()) {
-      find_source();
+      inputs_ = compile_view_inputs(&fields_, &job_);
+      if (inputs_.usable) columns_ = &inputs_.columns;
       compile_entity();
       where_ = compile_filter(&fields_);
       compile_order_by();
@@ -50,36 +54,24 @@ class ViewCompiler {
   }
 
  private:
-  void find_source() {
-    if (fields_.require("source", "the source whose events the view is over") == nullptr) return;
-    const std::optional<std::string> name = fields_.text("source");
-    if (!name.has_value()) return;
-    std::vector<std::string> known;
-    for (size_t i = 0; i < job_.sources.size(); ++i) {
-      known.push_back(job_.sources[i].name);
-      if (job_.sources[i].name != *name) continue;
-      source_ = static_cast<uint32_t>(i);
-      if (job_.sources[i].usable) columns_ = &job_.sources[i].columns;
-      return;
-    }
-    if (known.empty()) return;  // the sources themselves are wrong
-    fields_.error(*fields_.find("source"), "source",
-                  "unknown source '" + *name + "'" + suggestion(*name, known));
-  }
-
   std::vector<std::string> column_names() const {
     std::vector<std::string> out;
     for (const NamedColumn& column : *columns_) out.push_back(column.name);
     return out;
   }
 
-  // Also finds or makes the table that all views of this entity over this source share.
+  // Also finds or makes the table that all views of this entity over these inputs share.
   void compile_entity() {
     const YamlNode* entity = fields_.require("entity", "the columns whose values are the key");
     if (entity == nullptr) return;
     const size_t before = errors_->size();
     const auto names = scalars_of(*entity, fields_.path_of("entity"), errors_);
     proto::Table table;
+    for (const ViewInput& input : inputs_.inputs) {
+      proto::TableInput* added = table.add_inputs();
+      added->set_source(input.source);
+      if (input.where.has_value()) *added->mutable_where() = *input.where;
+    }
     for (const YamlNode* name : names) add_key(*name, item_key(*entity, *name, "entity"), &table);
     if (errors_->size() != before || columns_ == nullptr) return;
     if (names.empty() || names.size() > limits::kEntityColumns) {
@@ -88,10 +80,8 @@ class ViewCompiler {
                         " columns, found " + std::to_string(names.size()));
       return;
     }
-    table.set_source(source_);
     for (int i = 0; i < job_.plan->tables_size(); ++i) {
-      const proto::Table& known = job_.plan->tables(i);
-      if (known.entity() == table.entity() && known.source() == source_) return use_table(i);
+      if (same_rows(job_.plan->tables(i), table)) return use_table(i);
     }
     *job_.plan->add_tables() = std::move(table);
     use_table(job_.plan->tables_size() - 1);
@@ -109,19 +99,25 @@ class ViewCompiler {
                                     [&](const NamedColumn& c) { return c.name == name; });
     if (found == columns_->end()) {
       fields_.error(node, key, "unknown column '" + name + "'" + suggestion(name, column_names()));
-    } else if (found->type == proto::DOUBLE) {
+      return;
+    }
+    const auto index = static_cast<size_t>(found - columns_->begin());
+    if (!inputs_.conflicts[index].empty()) {
+      fields_.error(node, key, inputs_.conflicts[index]);
+    } else if (!is_key_type(found->type)) {
       fields_.error(node, key,
-                    "column '" + name +
-                        "' is double; an entity's columns are string, int32, int64, bool or "
-                        "timestamp");
+                    "column '" + name + "' is " + type_name(found->type) +
+                        "; an entity's columns are string, int32, int64, bool or timestamp");
     } else if (name.find(',') != std::string::npos) {
       fields_.error(node, key, "an entity's column must not have ',' in its name");
     } else if (std::find(view_.entity().begin(), view_.entity().end(), name) !=
                view_.entity().end()) {
-      fields_.error(node, key, "column '" + name + "' is there twice");
+      fields_.error(node, key, "column '" + name + "' is there twice; name it once");
     } else {
       view_.add_entity(name);
-      table->add_key_fields(static_cast<uint32_t>(found - columns_->begin()));
+      for (size_t i = 0; i < inputs_.inputs.size(); ++i) {
+        *table->mutable_inputs(static_cast<int>(i))->add_keys() = inputs_.inputs[i].columns[index];
+      }
       table->add_key_types(found->type);
       table->set_entity(table->entity() + (table->entity().empty() ? "" : ",") + name);
     }
@@ -132,9 +128,41 @@ class ViewCompiler {
                              YamlFields* fields) {
     if (columns_ == nullptr) return std::nullopt;
     Result<Expr> expr = parse_expression(text, *columns_);
-    if (expr.ok()) return *std::move(expr);
-    fields->error(node, key, expr.error().message());
-    return std::nullopt;
+    if (!expr.ok()) {
+      fields->error(node, key, expr.error().message());
+      return std::nullopt;
+    }
+    if (Status s = check_over_sources(*expr); !s.ok()) {
+      fields->error(node, key, s.error().message());
+      return std::nullopt;
+    }
+    return *std::move(expr);
+  }
+
+  // Whether it can be said over every source of the view, within the job's limit.
+  Status check_over_sources(const Expr& expr) {
+    if (job_.expression_parts <= limits::kExpressionParts) {
+      const Result<ExprTuple> tuple = over_sources(expr, inputs_, job_);
+      if (!tuple.ok()) return tuple.error();
+      for (const Expr& each : *tuple) {
+        job_.expression_parts += count_parts(each, limits::kExpressionParts);
+      }
+    }
+    if (job_.expression_parts <= limits::kExpressionParts) return {};
+    return user_error(
+        "the expressions of the job have more than " + std::to_string(limits::kExpressionParts) +
+        " parts up to here, each counted in every source of its view; write fewer or shorter "
+        "ones");
+  }
+
+  // Index in the table of an expression that has been checked; -1: there is none.
+  int32_t column_of(const std::optional<Expr>& expr) {
+    if (!expr.has_value()) return -1;
+    return shared_column(*over_sources(*expr, inputs_, job_), table_);
+  }
+  int32_t filter_of(const std::optional<Expr>& expr) {
+    if (!expr.has_value()) return -1;
+    return shared_filter(*over_sources(*expr, inputs_, job_), table_);
   }
 
   // The expression of a key; nothing if it is not there either.
@@ -171,7 +199,7 @@ class ViewCompiler {
     if (!expr.has_value()) return;
     for (const Expr& known : order_by_) {
       if (known.text() != expr->text()) continue;
-      return fields_.error(node, key, expr->text() + " is there twice");
+      return fields_.error(node, key, expr->text() + " is there twice; name it once");
     }
     order_by_.push_back(*std::move(expr));
   }
@@ -179,9 +207,12 @@ class ViewCompiler {
   // By the columns of order_by, then those of the features; rows that tie in all of them are
   // interchangeable for the view.
   void order_rows() {
-    for (const Expr& expr : order_by_) add_to_order(shared(table_->mutable_columns(), expr));
+    for (const Expr& expr : order_by_) add_to_order(column_of(expr));
     check_table_size(fields_.place(), path_);
-    for (const proto::Feature& feature : view_.features()) add_to_order(feature.column());
+    for (const proto::Feature& feature : view_.features()) {
+      add_to_order(feature.column());
+      add_to_order(static_cast<int32_t>(feature.by()) - 1);
+    }
   }
 
   void add_to_order(int32_t column) {
@@ -221,21 +252,23 @@ class ViewCompiler {
                        "precision", "max_values", "max_buckets", "percentile", "relative_accuracy",
                        "half_life", "counts",     "where",       "windows",    "every",
                        "timezone",  "gap",        "max_length",  "offset",     "closed",
-                       "default",   "name"},
-                      errors_, {"by", "resolution"});
+                       "default",   "by",         "max_groups",  "name"},
+                      errors_, {"resolution"});
     if (!fields.is_map()) return;
     const size_t before = errors_->size();
     Aggregation out;
     const std::optional<proto::Feature::Function> function = compile_function(&fields);
     std::optional<Expr> column = compile_expression(&fields, "column");
+    const std::optional<Expr> by = compile_expression(&fields, "by");
     if (function.has_value()) {
       out.feature.set_function(*function);
       compile_type(&fields, column, &out.feature);
       compile_parameters(&fields, &out.feature);
+      compile_groups(&fields, by, &out.feature);
     }
     compile_default(&fields, function.has_value() && errors_->size() == before, &out.feature);
     std::optional<Expr> filter = compile_filter(&fields);
-    out.name = compile_name(&fields, column);
+    out.name = compile_name(&fields, column, by);
     out.feature.set_offset_us(fields.duration("offset", 0));
     // What repeats by the calendar or the clock begins with its first instant, as in SQL.
     const size_t usual = fields.find("every") == nullptr ? 0 : 1;
@@ -246,14 +279,17 @@ class ViewCompiler {
     const std::optional<Expr> both = combined(&fields, std::move(filter));
     out.complete = errors_->size() == before && table_ != nullptr;
     if (out.complete) {
-      out.feature.set_column(column.has_value() ? shared(table_->mutable_columns(), *column) : -1);
-      out.feature.set_filter(both.has_value() ? shared(table_->mutable_filters(), *both) : -1);
+      out.feature.set_column(column_of(column));
+      out.feature.set_filter(filter_of(both));
+      out.feature.set_by(static_cast<uint32_t>(column_of(by) + 1));
       check_table_size(node.place, path);
     }
     compile_windows(&fields, out);
   }
 
-  std::string compile_name(YamlFields* fields, const std::optional<Expr>& column) {
+  // "amount_sum", "amount_sum_by_category", "count".
+  std::string compile_name(YamlFields* fields, const std::optional<Expr>& column,
+                           const std::optional<Expr>& by) {
     const std::string function = fields->text("function").value_or("");
     if (fields->find("name") != nullptr) {
       const std::string name = fields->text("name").value_or("");
@@ -262,14 +298,19 @@ class ViewCompiler {
       }
       return name;
     }
-    if (fields->find("column") == nullptr) return function;
-    if (!column.has_value()) return function;
-    if (column->op() != Expr::COLUMN) {
-      fields->error(*fields->find("column"), "column",
-                    "a feature over an expression needs a name: add name: to the aggregation");
-      return function;
-    }
-    return (*columns_)[column->column()].name + "_" + function;
+    const std::string of = column_name(fields, "column", column);
+    const std::string group = column_name(fields, "by", by);
+    return (of.empty() ? "" : of + "_") + function + (group.empty() ? "" : "_by_" + group);
+  }
+
+  // Of the column that the key names; nothing, with an error, if it is an expression.
+  std::string column_name(YamlFields* fields, const char* key, const std::optional<Expr>& expr) {
+    if (!expr.has_value()) return "";
+    if (expr->op() == Expr::COLUMN) return (*columns_)[expr->column()].name;
+    fields->error(*fields->find(key), key,
+                  "a feature " + std::string(key == std::string_view("by") ? "by" : "over") +
+                      " an expression needs a name: add name: to the aggregation");
+    return "";
   }
 
   // The condition of the view and that of the aggregation.
@@ -291,7 +332,9 @@ class ViewCompiler {
     for (const NamedColumn& column : *columns_) {
       types.push_back(static_cast<ColumnType>(column.type));
     }
-    if (Status s = check_expression(both, types); !s.ok()) {
+    Status s = check_expression(both, types);
+    if (s.ok()) s = check_over_sources(both);
+    if (!s.ok()) {
       fields->error(*fields->find("where"), "where",
                     "together with the view's condition: " + s.error().message());
     }
@@ -299,21 +342,13 @@ class ViewCompiler {
     return both;
   }
 
-  // Index of an expression among those the table has; the canonical text tells them apart.
-  static int32_t shared(google::protobuf::RepeatedPtrField<Expr>* list, const Expr& expr) {
-    for (int i = 0; i < list->size(); ++i) {
-      if (list->Get(i).text() == expr.text()) return i;
-    }
-    *list->Add() = expr;
-    return list->size() - 1;
-  }
-
   void check_table_size(Place place, const std::string& path) {
-    if (table_->columns_size() > static_cast<int>(limits::kTableColumns) ||
-        table_->filters_size() > static_cast<int>(limits::kTableFilters)) {
+    if (table_->column_types_size() > static_cast<int>(limits::kTableColumns) ||
+        table_->inputs(0).filters_size() > static_cast<int>(limits::kTableFilters)) {
       errors_->add(place, path,
                    "the views of this entity need more than " +
-                       std::to_string(limits::kTableColumns) + " different columns or conditions");
+                       std::to_string(limits::kTableColumns) +
+                       " different columns or conditions, the most allowed");
     }
   }
 
@@ -351,6 +386,16 @@ class ViewCompiler {
                        format_duration(std::min(all, limits::kLongestTime)));
       return;
     }
+    if (const uint64_t most = most_lifetime_groups(feature);
+        feature.lifetime() && feature.max_groups() > most) {
+      errors_->add(node.place, path,
+                   "a lifetime window would keep up to " +
+                       std::to_string(largest_group_bytes(feature)) + " bytes for each of " +
+                       std::to_string(feature.max_groups()) +
+                       " values of 'by', for every key; write max_groups: " + std::to_string(most) +
+                       " or less, or a window");
+      return;
+    }
     const std::string name = aggregation.name + "_" + node.scalar;
     const auto [first, is_new] = lines_.emplace(name, node.place.line);
     if (!is_new) {
@@ -370,7 +415,7 @@ class ViewCompiler {
   const std::string path_;
   YamlFields fields_;
   proto::View view_;
-  uint32_t source_ = 0;
+  ViewInputs inputs_;
   const std::vector<NamedColumn>* columns_ = nullptr;  // null: not known
   proto::Table* table_ = nullptr;                      // null: not known
   std::optional<Expr> where_;

@@ -154,7 +154,7 @@ bool set_stepped_window(const YamlNode& node, const std::string& path, const Win
   } else if (longest_window(*steps) < shortest) {
     errors->add(node.place, path,
                 "the window " + node.scalar + " is shorter than every: " + keys.every +
-                    ", so some events would be in none");
+                    ", so some events would be in none; make it at least as long");
   } else {
     feature->set_window_us(longest_window(*steps));
     return true;

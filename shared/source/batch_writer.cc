@@ -52,6 +52,8 @@ BatchWriter::BatchWriter(const google::protobuf::RepeatedPtrField<proto::Field>&
   batch->last = {};
   batch->tombstones = 0;
   batch->record_times.clear();
+  batch->made.reset();
+  batch->blocks.clear();
   grow(std::max(kFirstRows, rows_before + 1));
 }
 

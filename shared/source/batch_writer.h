@@ -28,12 +28,16 @@ class BatchWriter {
   bool full() const { return records() >= max_records_; }
   ColumnType type(size_t column) const { return batch_->columns[column].type; }
   bool is_null(size_t column) const { return batch_->columns[column].nulls[rows_] != 0; }
+  // Of a cell that was set.
+  int64_t int_at(size_t column) const { return batch_->columns[column].ints[rows_]; }
 
   void set_null(size_t column);
   void set_bool(size_t column, bool value) { cell(column).bools[rows_] = value ? 1 : 0; }
   void set_int(size_t column, int64_t value) { cell(column).ints[rows_] = value; }
   void set_double(size_t column, double value) { cell(column).doubles[rows_] = value; }
   void set_string(size_t column, std::string_view value) { cell(column).strings[rows_] = value; }
+  // A copy that lives as long as the batch's strings do.
+  std::string_view keep(std::string_view text) { return batch_->made.copy(text); }
 
   // The row is an event of the record at `offset`.
   void commit(uint64_t offset) {

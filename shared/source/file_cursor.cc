@@ -52,7 +52,7 @@ bool FileCursor::is_complete() const { return is_compressed(text_->file().path()
 Status FileCursor::start(uint64_t offset, const RecordIdentity& last) {
   const auto format = source_.files().format();
   if (format != proto::FilesInput::CSV && format != proto::FilesInput::NDJSON) {
-    return user_error(path_ + ": the format of the files is not set; it is csv or ndjson");
+    return user_error(path_ + ": the format of the files is not set; it is csv, ndjson or avro");
   }
   offset_ = offset;
   Status status = look();

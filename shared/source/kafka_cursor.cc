@@ -11,14 +11,6 @@ constexpr int64_t kMicrosPerMilli = 1000;
 // Behind each message: what its format puts there, and to tell it from the next.
 constexpr size_t kGap = 1;
 
-Result<std::unique_ptr<RecordParser>> make_parser(const proto::Source& source) {
-  if (source.kafka().format() == proto::KafkaInput::JSON) return make_ndjson_parser(source);
-  if (source.kafka().format() == proto::KafkaInput::CSV) {
-    return make_csv_message_parser(source, source.kafka().csv_fields());
-  }
-  return user_error("the format of the records is not set; it is json or csv");
-}
-
 // Of the record, in microseconds; kMaxTime if it has none, or none that can be.
 TimeUs record_time(const KafkaRecord& record) {
   if (record.timestamp_ms < 0 || record.timestamp_ms > kMaxTime / kMicrosPerMilli) return kMaxTime;
@@ -41,7 +33,7 @@ Result<std::unique_ptr<SourceCursor>> KafkaCursor::open(const proto::Source& sou
                       "' has no start offset, only the first " +
                       std::to_string(input.start_offsets_size()) + " have");
   }
-  auto parser = make_parser(source);
+  auto parser = make_message_parser(source);
   if (!parser.ok()) return parser.error();
   const uint64_t from = offset > 0 ? offset : input.start_offsets(static_cast<int>(partition));
   auto reader = KafkaPartitionReader::open(input, partition, from, last);
@@ -75,6 +67,14 @@ void KafkaCursor::parse(const KafkaRecord& record, char** text, BatchWriter* wri
   batch->bad.back().size = record.value.size();
 }
 
+Status KafkaCursor::prepare() {
+  values_.clear();
+  for (const KafkaRecord& record : records_.records) {
+    if (record.has_value && record.value.size() <= kMaxRecordBytes) values_.push_back(record.value);
+  }
+  return parser_->prepare(values_);
+}
+
 Status KafkaCursor::read(size_t max_records, size_t max_bytes, EventBatch* batch) {
   BatchWriter writer(source_.schema(), offset_, max_records, batch);
   const uint64_t limit = limit_at(offset_);
@@ -86,6 +86,7 @@ Status KafkaCursor::read(size_t max_records, size_t max_bytes, EventBatch* batch
   reader_->read_until(limit);
   Status read = reader_->read(max_records, max_bytes, &records_);
   if (!read.ok()) return read;
+  if (Status prepared = prepare(); !prepared.ok()) return prepared;
   const size_t room = records_.value_bytes + kGap * records_.records.size() + kWindowPadding;
   if (batch->text.size() < room) batch->text.resize(room);
   char* text = batch->text.data();

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "shared/kafka/partition_reader.h"
-#include "shared/source/record_parser.h"
+#include "shared/source/message_parser.h"
 #include "shared/source/source_cursor.h"
 
 namespace tidemill {
@@ -30,14 +30,18 @@ class KafkaCursor : public SourceCursor {
   KafkaCursor(const proto::Source& source, uint64_t offset, uint64_t from)
       : source_(source), offset_(offset), reached_(from) {}
 
+  // Lets the parser get what it needs for the records. A failure is of the read as a whole: the
+  // records are read again.
+  Status prepare();
   void parse(const KafkaRecord& record, char** text, BatchWriter* writer, EventBatch* batch);
 
   const proto::Source source_;
   uint64_t offset_;   // 0 until something was read, wherever the log begins
   uint64_t reached_;  // where the log begins, until something was read
-  std::unique_ptr<RecordParser> parser_;
+  std::unique_ptr<MessageParser> parser_;
   std::unique_ptr<KafkaPartitionReader> reader_;
-  KafkaRecords records_;  // of the last read
+  KafkaRecords records_;                  // of the last read
+  std::vector<std::string_view> values_;  // of those that can be parsed
 };
 
 }  // namespace tidemill

@@ -15,39 +15,23 @@
 #include "proto/plan.pb.h"
 #include "shared/base/result.h"
 #include "shared/source/batch_writer.h"
+#include "shared/source/message_parser.h"
 
 namespace tidemill {
 
-inline constexpr size_t kMaxRecordBytes = 1 << 20;
 // So many bytes of a record decide whether it is too large.
 inline constexpr size_t kDecidingBytes = kMaxRecordBytes + 2;
 inline constexpr char kTooLarge[] =
     "the record is larger than 1 MB; end each record with a newline";
-// Readable bytes behind a window: parsers look at whole vectors.
-inline constexpr size_t kWindowPadding = 64;
 
-// Bytes of a file. They may be changed (escapes are undone in place); strings of the events point
-// into them.
-struct Window {
-  char* data = nullptr;
-  size_t size = 0;      // kWindowPadding more are readable, and may be changed too
-  uint64_t offset = 0;  // of data[0] in the file
-  bool at_end = false;  // the file ends with the window
-};
-
-class RecordParser {
+class RecordParser : public MessageParser {
  public:
-  virtual ~RecordParser() = default;
-
-  // No event may be dated later than this.
-  void set_latest_event_time(TimeUs time) { latest_event_time_ = time; }
-
   // Adds the records of `window` to `writer` until that is full. Returns the bytes consumed: whole
   // records only.
   size_t parse(const Window& window, BatchWriter* writer);
-  // Adds the one record that is all of `message`, a message of a log, whatever newlines it holds.
-  // A record it is as in a file, but for a newline at its end, which may be missing or there.
-  virtual void parse_message(const Window& message, BatchWriter* writer);
+  // Whatever newlines the message holds. A record it is as in a file, but for a newline at its end,
+  // which may be missing or there.
+  void parse_message(const Window& message, BatchWriter* writer) override;
 
  protected:
   // A record's text: without its newline, and the position behind it.
@@ -65,11 +49,6 @@ class RecordParser {
   virtual Extent extent(const Window& window, size_t begin, Extent line) { return line; }
   // Adds the event of a record, or a bad record.
   virtual void parse_record(char* begin, size_t size, uint64_t offset, BatchWriter* writer) = 0;
-
-  TimeUs latest_event_time() const { return latest_event_time_; }
-
- private:
-  TimeUs latest_event_time_ = kMaxTime;
 };
 
 // A parser for a CSV file whose first record is the header; the header's bytes go to

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "shared/source/avro_file_cursor.h"
 #include "shared/source/file_cursor.h"
 #include "shared/source/generator_cursor.h"
 #include "shared/source/kafka_cursor.h"
@@ -35,6 +36,9 @@ Result<std::unique_ptr<SourceCursor>> SourceCursor::open(const proto::Source& so
     if (index >= static_cast<uint32_t>(source.files().paths_size())) {
       return user_error("there is no file " + std::to_string(index) + ", only " +
                         std::to_string(source.files().paths_size()));
+    }
+    if (source.files().format() == proto::FilesInput::AVRO) {
+      return AvroFileCursor::open(source, index, offset, last);
     }
     return FileCursor::open(source, index, offset, last);
   }

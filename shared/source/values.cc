@@ -175,6 +175,11 @@ bool fits_int32(int64_t value) {
          value <= std::numeric_limits<int32_t>::max();
 }
 
+std::string type_noun(proto::ColumnType type) {
+  if (type == proto::BYTES) return "bytes";
+  return expected(type).noun;
+}
+
 std::string bad_value(const proto::Field& field, std::string_view text) {
   const Expected right = expected(field.type());
   return "column '" + field.name() + "': '" + printable(text, kShownBytes) +

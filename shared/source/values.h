@@ -34,6 +34,9 @@ bool fits_int32(int64_t value);
 // text is as it was, if it is of none.
 bool set_bytes(size_t column, std::string_view text, std::string* scratch, BatchWriter* writer);
 
+// "a double", "bytes" and so on.
+std::string type_noun(proto::ColumnType type);
+
 // "column 'amount': '12,5' is not a double; write a number such as 12.5".
 std::string bad_value(const proto::Field& field, std::string_view text);
 // "column 'event_time' is empty; every event needs its time".

@@ -5,6 +5,7 @@
 
 #include "shared/base/assert.h"
 #include "shared/window/distinct_hashes.h"
+#include "shared/window/grouped_rows.h"
 #include "shared/window/row_stream.h"
 
 namespace tidemill {
@@ -29,6 +30,20 @@ size_t index_of(const std::vector<T>& all, const SummaryInput& input) {
   return static_cast<size_t>(found - all.begin());
 }
 
+bool same_but_families(const CollectionSpec& a, CollectionSpec b) {
+  b.families = a.families;
+  return a == b;
+}
+
+void add_sketch(const CollectionSpec& spec, std::vector<CollectionSpec>* sketches) {
+  for (CollectionSpec& sketch : *sketches) {
+    if (!same_but_families(sketch, spec)) continue;
+    sketch.families |= spec.families;
+    return;
+  }
+  sketches->push_back(spec);
+}
+
 void add_list(const CollectionSpec& spec, std::vector<CollectionSpec>* lists) {
   for (CollectionSpec& list : *lists) {
     CollectionSpec same = spec;
@@ -45,7 +60,7 @@ std::vector<RowRef> extreme_rows(const ChunkLayout& layout, const CollectionSpec
                                  const std::vector<RowRef>& rows) {
   std::vector<RowRef> out;
   for (const RowRef& row : rows) {
-    const uint64_t mask = input_rows(layout, *row.chunk, spec.column, spec.filter);
+    const uint64_t mask = input_rows(layout, *row.chunk, spec);
     if ((mask >> row.row & 1) != 0) out.push_back(row);
   }
   const bool least = spec.kind == CollectionKind::kLeast;
@@ -58,8 +73,19 @@ std::vector<RowRef> extreme_rows(const ChunkLayout& layout, const CollectionSpec
   return out;
 }
 
+std::vector<RowRef> grouped_rows(const ChunkLayout& layout, const CollectionSpec& spec,
+                                 const std::vector<RowRef>& rows) {
+  GroupedRows groups(&layout, &spec);
+  for (const RowRef& row : rows) {
+    groups.add(*row.chunk, input_rows(layout, *row.chunk, spec) & uint64_t{1} << row.row);
+  }
+  groups.finish();
+  return groups.rows();
+}
+
 std::vector<RowRef> list_rows(const ChunkLayout& layout, const CollectionSpec& spec,
                               const std::vector<RowRef>& rows) {
+  if (spec.grouped()) return grouped_rows(layout, spec, rows);
   if (!spec.by_time()) return extreme_rows(layout, spec, rows);
   RowStream stream;
   ValueSet seen;
@@ -96,7 +122,7 @@ void fold_hashes(const ChunkLayout& layout, const BasePlan::Hashes& plan, const 
 
 void fold_sketch(const ChunkLayout& layout, const CollectionSpec& spec, const ChunkRows& rows,
                  Sketch* sketch) {
-  const uint64_t mask = rows.mask & input_rows(layout, *rows.chunk, spec.column, spec.filter);
+  const uint64_t mask = rows.mask & input_rows(layout, *rows.chunk, spec);
   sketch->add_rows(layout, *rows.chunk, mask, static_cast<uint32_t>(spec.column));
 }
 
@@ -106,17 +132,16 @@ BasePlan::BasePlan(const TableSchema& schema) {
   for (const FeatureSpec& feature : schema.lifetime) {
     ASSERT(feature.column < static_cast<int32_t>(schema.columns.size()));
     ASSERT(feature.filter < static_cast<int32_t>(schema.filters));
+    ASSERT(feature.by < static_cast<int32_t>(schema.columns.size()));
     const SummaryInput input = summary_input_of(feature);
-    if (!is_collection(feature.function)) {
+    if (!reads_collection(feature)) {
       with_input(&numbers, input)->families |= families_of(feature.function);
       continue;
     }
-    if (input.column < 0) continue;
     const CollectionSpec spec = collection_of(feature);
+    if (spec.key_column() < 0) continue;
     if (spec.is_sketch()) {
-      if (std::find(sketches.begin(), sketches.end(), spec) == sketches.end()) {
-        sketches.push_back(spec);
-      }
+      add_sketch(spec, &sketches);
     } else if (spec.kind == CollectionKind::kHashes) {
       uint32_t& n = with_input(&hashes, input)->n;
       n = std::max(n, spec.n);
@@ -131,7 +156,9 @@ size_t BasePlan::numbers_of(const SummaryInput& input) const { return index_of(n
 size_t BasePlan::hashes_of(const SummaryInput& input) const { return index_of(hashes, input); }
 
 size_t BasePlan::sketch_of(const CollectionSpec& spec) const {
-  const auto found = std::find(sketches.begin(), sketches.end(), spec);
+  const auto found = std::find_if(sketches.begin(), sketches.end(), [&](const CollectionSpec& s) {
+    return same_but_families(s, spec);
+  });
   ASSERT(found != sketches.end());
   return static_cast<size_t>(found - sketches.begin());
 }
@@ -244,8 +271,7 @@ void encode_base(const BasePlan& plan, const ChunkLayout& layout, const BaseSumm
     std::vector<uint64_t> set;
     if (base != nullptr) set.assign(base->hashes(i).begin(), base->hashes(i).end());
     for (const ChunkRows& r : rows) fold_hashes(layout, plan.hashes[i], r, &set);
-    out->put(static_cast<uint32_t>(set.size()));
-    for (const uint64_t hash : set) out->put(hash);
+    encode_hashes(set, out);
   }
   for (size_t i = 0; i < plan.sketches.size(); ++i) {
     const CollectionSpec& spec = plan.sketches[i];
@@ -253,7 +279,7 @@ void encode_base(const BasePlan& plan, const ChunkLayout& layout, const BaseSumm
     if (base != nullptr) sketch.merge(base->sketch(i));
     for (const ChunkRows& r : rows) fold_sketch(layout, spec, r, &sketch);
     sketch.finish();
-    sketch.encode(layout.type(static_cast<size_t>(spec.column)), out);
+    sketch.encode(layout.type(static_cast<size_t>(spec.key_column())), out);
   }
   if (plan.lists.empty()) return;
   std::vector<RowRef> kept;
@@ -275,17 +301,12 @@ bool BaseImage::decode(const BasePlan& plan, const TableSchema& schema, ByteRead
   }
   hashes.resize(plan.hashes.size());
   for (size_t i = 0; i < hashes.size(); ++i) {
-    const auto count = in->get<uint32_t>();
-    if (count > uint64_t{plan.hashes[i].n} + 1 || in->remaining() / 8 < count) return false;
-    for (uint32_t h = 0; h < count; ++h) {
-      const auto hash = in->get<uint64_t>();
-      if (h > 0 && hash <= hashes[i].back()) return false;
-      hashes[i].push_back(hash);
-    }
+    if (!decode_hashes(in, plan.hashes[i].n, &hashes[i])) return false;
   }
   for (const CollectionSpec& spec : plan.sketches) {
     sketches.emplace_back(spec);
-    if (!sketches.back().decode(schema.columns[static_cast<size_t>(spec.column)], in)) return false;
+    const ColumnType type = schema.columns[static_cast<size_t>(spec.key_column())];
+    if (!sketches.back().decode(type, in)) return false;
   }
   return plan.lists.empty() ? in->ok() : rows.decode(schema, in).ok();
 }

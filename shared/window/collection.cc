@@ -37,6 +37,20 @@ CollectionSpec collection_of(const FeatureSpec& feature) {
   out.column = feature.column;
   out.filter = std::max(feature.filter, -1);
   out.n = std::max(feature.n, 1u);
+  if (feature.by >= 0) {
+    out.by = feature.by;
+    out.max_groups = feature.max_groups;
+  }
+  if (!is_collection(feature.function)) {
+    const SummaryInput input = summary_input_of(feature);
+    out.kind = CollectionKind::kNumbers;
+    out.column = input.column;
+    out.n = 1;
+    out.families = families_of(feature.function);
+    out.half_life = input.half_life;
+    out.ones = input.ones;
+    return out;
+  }
   switch (feature.function) {
     case Function::kFirst:
       out.n = 1;
@@ -89,6 +103,15 @@ uint64_t input_rows(const ChunkLayout& layout, const Chunk& chunk, int32_t colum
   if (filter >= 0) mask &= layout.filter_bits(chunk, static_cast<uint32_t>(filter));
   if (column >= 0) mask &= layout.valid_bits(chunk, static_cast<uint32_t>(column));
   return mask;
+}
+
+int compare_in_order(const ChunkLayout& layout, const RowRef& a, const RowRef& b,
+                     std::span<const uint32_t> order) {
+  if (a.time() != b.time()) return a.time() < b.time() ? -1 : 1;
+  for (const uint32_t column : order) {
+    if (const int found = layout.compare_values(a, b, column)) return found;
+  }
+  return layout.compare(a, b);
 }
 
 ScalarValue scalar_at(const ChunkLayout& layout, const RowRef& row, uint32_t column) {

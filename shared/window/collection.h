@@ -1,6 +1,6 @@
-// What first, last, the lists, distinct counts, histograms and the approximate functions ask of a
-// set of rows; and the parts they are answered with: rows in an order, the greatest or least
-// values, the smallest distinct hashes.
+// What first, last, the lists, distinct counts, histograms, the approximate functions and all that
+// are grouped by a column ask of a set of rows; and the parts they are answered with: rows in an
+// order, the greatest or least values, the smallest distinct hashes.
 //
 // Every answer is a function of the multiset of rows. Rows that are equal in event time and in all
 // columns of `order` are told apart by the table's own order (ChunkLayout::compare), so which of
@@ -12,6 +12,7 @@
 
 #include "shared/window/chunk.h"
 #include "shared/window/partition_state.h"
+#include "shared/window/summary.h"
 
 namespace tidemill {
 
@@ -26,6 +27,7 @@ enum class CollectionKind : uint8_t {
   kCounts,         // of each value: ValueCounts
   kRegisters,      // HyperLogLog
   kBuckets,        // PercentileSketch
+  kNumbers,        // Summary; only grouped
 };
 
 struct CollectionSpec {
@@ -37,8 +39,20 @@ struct CollectionSpec {
   uint32_t n = 1;
   uint32_t per_octave = 0;  // of kBuckets
   std::vector<uint32_t> order;
+  // Of each value of this column; rows without one do not count, but those without one in `column`
+  // do. -1: of all rows together.
+  int32_t by = -1;
+  uint32_t max_groups = 0;
+  Families families = 0;     // of kNumbers
+  DurationUs half_life = 0;  // of kNumbers, as of a SummaryInput
+  bool ones = false;         // of kNumbers, as of a SummaryInput
 
-  bool is_sketch() const { return kind >= CollectionKind::kCounts; }
+  bool grouped() const { return by >= 0; }
+  // Whose nulls do not count.
+  int32_t key_column() const { return grouped() ? by : column; }
+  bool is_sketch() const {
+    return kind >= CollectionKind::kCounts || (grouped() && kind == CollectionKind::kHashes);
+  }
   bool by_time() const { return kind <= CollectionKind::kLastDistinct; }
   bool latest_first() const {
     return kind == CollectionKind::kLast || kind == CollectionKind::kLastDistinct;
@@ -50,11 +64,23 @@ struct CollectionSpec {
 };
 
 bool is_collection(Function function);
-// Of a feature whose function is one; what does not matter to it is left out of `order`.
+// Whether a feature is of a collection: by its function, or as it is grouped.
+inline bool reads_collection(const FeatureSpec& feature) {
+  return feature.by >= 0 || is_collection(feature.function);
+}
+// Of a feature that reads_collection(); what does not matter to it is left out of `order`.
 CollectionSpec collection_of(const FeatureSpec& feature);
 
 // Bit i: row i passes the filter and is not null in the column.
 uint64_t input_rows(const ChunkLayout& layout, const Chunk& chunk, int32_t column, int32_t filter);
+inline uint64_t input_rows(const ChunkLayout& layout, const Chunk& chunk,
+                           const CollectionSpec& spec) {
+  return input_rows(layout, chunk, spec.key_column(), spec.filter);
+}
+
+// By event time, the columns in `order`, and then the table's own order: negative, zero, positive.
+int compare_in_order(const ChunkLayout& layout, const RowRef& a, const RowRef& b,
+                     std::span<const uint32_t> order);
 
 ScalarValue scalar_at(const ChunkLayout& layout, const RowRef& row, uint32_t column);
 

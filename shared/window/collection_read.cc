@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "shared/base/assert.h"
+#include "shared/window/grouped_rows.h"
 #include "shared/window/scalar_values.h"
 
 namespace tidemill {
@@ -51,15 +52,17 @@ const std::vector<RowRef>& CollectionReader::folded_rows() {
   return folded_;
 }
 
-FeatureValue CollectionReader::value(const FeatureSpec& feature, const TimeRange* range) {
+FeatureValue CollectionReader::value(const FeatureSpec& feature, const TimeRange* range,
+                                     __int128 end) {
   const CollectionSpec spec = collection_of(feature);
-  const bool counts =
-      spec.kind == CollectionKind::kHashes || spec.kind == CollectionKind::kRegisters;
-  if (log_ == nullptr || range == nullptr || spec.column < 0) {
+  const bool counts = !spec.grouped() && (spec.kind == CollectionKind::kHashes ||
+                                          spec.kind == CollectionKind::kRegisters);
+  if (log_ == nullptr || range == nullptr || spec.key_column() < 0) {
     if (counts) return int64_t{0};
     return std::monostate();
   }
-  if (spec.is_sketch()) return sketch_value(feature, spec, *range);
+  if (spec.is_sketch()) return sketch_value(feature, spec, *range, end);
+  if (spec.grouped()) return grouped_rows_value(spec, *range, feature.lifetime);
   if (counts) return count_hashes(spec, *range, feature.lifetime);
   if (spec.by_time()) {
     take_by_time(spec, *range, feature.lifetime);
@@ -109,7 +112,7 @@ template <typename AddRows, typename AddGroup>
 void CollectionReader::each_part(const CollectionSpec& spec, const TimeRange& range,
                                  AddRows&& add_rows, AddGroup&& add_group) {
   const auto add = [&](const Chunk& chunk, bool all) {
-    uint64_t mask = input_rows(*layout_, chunk, spec.column, spec.filter);
+    uint64_t mask = input_rows(*layout_, chunk, spec);
     if (!all) mask &= ChunkLayout::time_mask(chunk, range.first, range.last);
     if (mask != 0) add_rows(chunk, mask);
   };
@@ -130,6 +133,14 @@ void CollectionReader::each_part(const CollectionSpec& spec, const TimeRange& ra
   }
 }
 
+// Calls add_row(row) for the rows kept of those that were folded.
+template <typename AddRow>
+void CollectionReader::each_folded(const CollectionSpec& spec, AddRow&& add_row) {
+  for (const RowRef& row : folded_rows()) {
+    if ((input_rows(*layout_, *row.chunk, spec) >> row.row & 1) != 0) add_row(row);
+  }
+}
+
 void CollectionReader::take_extremes(const CollectionSpec& spec, const TimeRange& range,
                                      bool lifetime) {
   extremes_.reset(layout_, spec);
@@ -141,13 +152,22 @@ void CollectionReader::take_extremes(const CollectionSpec& spec, const TimeRange
       [&](const GroupCollection& group) {
         for (const RowRef& row : group.rows) add_row(row);
       });
-  if (lifetime) {
-    for (const RowRef& row : folded_rows()) {
-      const uint64_t mask = input_rows(*layout_, *row.chunk, spec.column, spec.filter);
-      if ((mask >> row.row & 1) != 0) add_row(row);
-    }
-  }
+  if (lifetime) each_folded(spec, add_row);
   extremes_.finish(&rows_);
+}
+
+FeatureValue CollectionReader::grouped_rows_value(const CollectionSpec& spec,
+                                                  const TimeRange& range, bool lifetime) {
+  GroupedRows groups(layout_, &spec);
+  const auto add_row = [&](const RowRef& row) { groups.add(*row.chunk, uint64_t{1} << row.row); };
+  each_part(
+      spec, range, [&](const Chunk& chunk, uint64_t mask) { groups.add(chunk, mask); },
+      [&](const GroupCollection& group) {
+        for (const RowRef& row : group.rows) add_row(row);
+      });
+  if (lifetime) each_folded(spec, add_row);
+  groups.finish();
+  return groups.value();
 }
 
 int64_t CollectionReader::count_hashes(const CollectionSpec& spec, const TimeRange& range,
@@ -168,7 +188,7 @@ int64_t CollectionReader::count_hashes(const CollectionSpec& spec, const TimeRan
 }
 
 FeatureValue CollectionReader::sketch_value(const FeatureSpec& feature, const CollectionSpec& spec,
-                                            const TimeRange& range) {
+                                            const TimeRange& range, __int128 end) {
   Sketch sketch(spec);
   const auto column = static_cast<uint32_t>(spec.column);
   each_part(
@@ -179,7 +199,7 @@ FeatureValue CollectionReader::sketch_value(const FeatureSpec& feature, const Co
     sketch.merge(log_->base()->sketch(plan_->sketch_of(spec)));
   }
   sketch.finish();
-  return sketch.value(feature, layout_->type(column));
+  return sketch.value(feature, *layout_, end);
 }
 
 // What the group contributes; null: its rows are to be read.
@@ -211,10 +231,17 @@ void CollectionReader::fill(const ChunkGroup& group, const CollectionSpec& spec,
   if (spec.is_sketch()) {
     sketch = std::make_unique<Sketch>(spec);
     for (const SealedChunk& sealed : group.chunks) {
-      const uint64_t mask = input_rows(*layout_, *sealed.chunk, spec.column, spec.filter);
+      const uint64_t mask = input_rows(*layout_, *sealed.chunk, spec);
       sketch->add_rows(*layout_, *sealed.chunk, mask, column);
     }
     sketch->finish();
+  } else if (spec.grouped()) {
+    GroupedRows groups(layout_, &spec);
+    for (const SealedChunk& sealed : group.chunks) {
+      groups.add(*sealed.chunk, input_rows(*layout_, *sealed.chunk, spec));
+    }
+    groups.finish();
+    rows = groups.rows();
   } else if (spec.by_time()) {
     RowStream stream;
     ValueSet seen;
@@ -227,7 +254,7 @@ void CollectionReader::fill(const ChunkGroup& group, const CollectionSpec& spec,
     DistinctHashes distinct;
     distinct.reset(spec.n);
     for (const SealedChunk& sealed : group.chunks) {
-      const uint64_t mask = input_rows(*layout_, *sealed.chunk, spec.column, spec.filter);
+      const uint64_t mask = input_rows(*layout_, *sealed.chunk, spec);
       distinct.add_rows(*layout_, *sealed.chunk, mask, column);
     }
     distinct.finish(&hashes);
@@ -235,7 +262,7 @@ void CollectionReader::fill(const ChunkGroup& group, const CollectionSpec& spec,
     ExtremeRows extremes;
     extremes.reset(layout_, spec);
     for (const SealedChunk& sealed : group.chunks) {
-      extremes.add(*sealed.chunk, input_rows(*layout_, *sealed.chunk, spec.column, spec.filter));
+      extremes.add(*sealed.chunk, input_rows(*layout_, *sealed.chunk, spec));
     }
     extremes.finish(&rows);
   }

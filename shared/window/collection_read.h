@@ -1,5 +1,5 @@
-// CollectionReader: first, last, lists, distinct counts, histograms and approximate functions of
-// one key over one window after another.
+// CollectionReader: first, last, lists, distinct counts, histograms, approximate and grouped
+// functions of one key over one window after another.
 //
 // Rows in an order are walked from their end of the window, and no further than needed. What has to
 // look at every row (values, distinct values) takes groups of chunks that lie in the window as a
@@ -20,9 +20,9 @@ class CollectionReader {
  public:
   // The key that the next values are of; null: a key without rows. Stays until the last value.
   void begin(const LogContext& context, const RowLog* log, InputRegistry* registry);
-  // `range` null: an empty window. A lifetime window has the rows folded besides those in the
-  // range.
-  FeatureValue value(const FeatureSpec& feature, const TimeRange* range);
+  // `range` null: an empty window; one that is not ends at `end`. A lifetime window has the rows
+  // folded besides those in the range.
+  FeatureValue value(const FeatureSpec& feature, const TimeRange* range, __int128 end);
 
  private:
   const std::vector<RowRef>& tail_rows();
@@ -30,9 +30,13 @@ class CollectionReader {
   void take_by_time(const CollectionSpec& spec, const TimeRange& range, bool lifetime);
   void take_extremes(const CollectionSpec& spec, const TimeRange& range, bool lifetime);
   FeatureValue sketch_value(const FeatureSpec& feature, const CollectionSpec& spec,
-                            const TimeRange& range);
+                            const TimeRange& range, __int128 end);
+  FeatureValue grouped_rows_value(const CollectionSpec& spec, const TimeRange& range,
+                                  bool lifetime);
   int64_t count_hashes(const CollectionSpec& spec, const TimeRange& range, bool lifetime);
   FeatureValue list_value(const FeatureSpec& feature, const CollectionSpec& spec) const;
+  template <typename AddRow>
+  void each_folded(const CollectionSpec& spec, AddRow&& add_row);
   template <typename AddRows, typename AddGroup>
   void each_part(const CollectionSpec& spec, const TimeRange& range, AddRows&& add_rows,
                  AddGroup&& add_group);

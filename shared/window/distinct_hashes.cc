@@ -10,7 +10,8 @@
 namespace tidemill {
 namespace {
 
-constexpr size_t kLeastSlots = 64;
+constexpr size_t kLeastSlots = 16;
+constexpr size_t kSlack = 64;  // hashes beyond those kept before they are looked through
 constexpr int kBucketBits = 11;
 
 }  // namespace
@@ -34,12 +35,28 @@ uint64_t value_hash(const ChunkLayout& layout, const RowRef& row, uint32_t colum
   return hash_of_number(layout.number_at(*row.chunk, column, row.row));
 }
 
+void encode_hashes(std::span<const uint64_t> hashes, ByteWriter* out) {
+  out->put(static_cast<uint32_t>(hashes.size()));
+  for (const uint64_t hash : hashes) out->put(hash);
+}
+
+bool decode_hashes(ByteReader* in, uint32_t n, std::vector<uint64_t>* out) {
+  const auto count = in->get<uint32_t>();
+  if (count > uint64_t{n} + 1 || in->remaining() / sizeof(uint64_t) < count) return false;
+  for (uint32_t i = 0; i < count; ++i) {
+    const auto hash = in->get<uint64_t>();
+    if (i > 0 && hash <= out->back()) return false;
+    out->push_back(hash);
+  }
+  return true;
+}
+
 void DistinctHashes::reset(uint32_t n) {
   limit_ = static_cast<size_t>(n) + 1;
   greatest_ = UINT64_MAX;
   zero_ = false;
   hashes_.clear();
-  slots_.assign(kLeastSlots, 0);
+  slots_.clear();
 }
 
 void DistinctHashes::add(uint64_t hash) {
@@ -49,6 +66,7 @@ void DistinctHashes::add(uint64_t hash) {
     zero_ = true;
     return;
   }
+  if (slots_.empty()) index_all();
   const size_t mask = slots_.size() - 1;
   size_t i = hash & mask;
   for (; slots_[i] != 0; i = (i + 1) & mask) {
@@ -57,10 +75,10 @@ void DistinctHashes::add(uint64_t hash) {
   slots_[i] = hash;
   hashes_.push_back(hash);
   if (hashes_.size() * 2 <= slots_.size()) return;
-  if (hashes_.size() >= limit_ + limit_ / 2 + kLeastSlots) {
+  if (hashes_.size() >= limit_ + limit_ / 2 + kSlack) {
     trim();
   } else {
-    grow(slots_.size() * 4);
+    index_all();
   }
 }
 
@@ -74,7 +92,9 @@ void DistinctHashes::add_rows(const ChunkLayout& layout, const Chunk& chunk, uin
   }
 }
 
-void DistinctHashes::grow(size_t slots) {
+void DistinctHashes::index_all() {
+  size_t slots = kLeastSlots;
+  while (slots < 2 * hashes_.size()) slots *= 4;
   slots_.assign(slots, 0);
   fill_slots();
 }
@@ -104,7 +124,7 @@ void DistinctHashes::trim() {
 
 // Of those held, which are at least n. Hashes are even, so that buckets of their leading bits leave
 // few to be looked at; any others only take longer.
-uint64_t DistinctHashes::nth_smallest(size_t n) {
+uint64_t DistinctHashes::nth_smallest(size_t n) const {
   const int shift = std::max(0, 64 - std::countl_zero(greatest_) - kBucketBits);
   std::array<uint32_t, size_t{1} << kBucketBits> counts{};
   for (const uint64_t hash : hashes_) ++counts[hash >> shift];
@@ -119,7 +139,7 @@ uint64_t DistinctHashes::nth_smallest(size_t n) {
   return *nth;
 }
 
-int64_t DistinctHashes::count() {
+int64_t DistinctHashes::count() const {
   const size_t n = limit_ - 1;
   if (hashes_.size() <= n) return static_cast<int64_t>(hashes_.size());
   const uint64_t nth = nth_smallest(n);
@@ -129,10 +149,20 @@ int64_t DistinctHashes::count() {
   return std::max(static_cast<int64_t>(estimate), static_cast<int64_t>(n));
 }
 
-void DistinctHashes::finish(std::vector<uint64_t>* out) {
+void DistinctHashes::finish(std::vector<uint64_t>* out) const {
   *out = hashes_;
   std::sort(out->begin(), out->end());
   if (out->size() > limit_) out->resize(limit_);
+}
+
+void DistinctHashes::compact() {
+  std::vector<uint64_t> kept;
+  finish(&kept);
+  kept.shrink_to_fit();
+  hashes_ = std::move(kept);
+  if (hashes_.size() == limit_) greatest_ = hashes_.back();
+  std::vector<uint64_t>().swap(slots_);
+  std::vector<uint64_t>().swap(bucket_);
 }
 
 }  // namespace tidemill

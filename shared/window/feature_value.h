@@ -19,9 +19,12 @@ struct ListValue : std::vector<ScalarValue> {
   friend bool operator==(const ListValue&, const ListValue&) = default;
 };
 
+// A value of a map: null only by `by:`, where a function has none for some value of the column.
+using NullableScalar = std::variant<std::monostate, int64_t, double, bool, std::string>;
+
 // Keys are different; their order is the function's.
 struct MapValue {
-  std::vector<std::pair<ScalarValue, ScalarValue>> entries;
+  std::vector<std::pair<ScalarValue, NullableScalar>> entries;
   bool truncated = false;  // as of a list
   friend bool operator==(const MapValue&, const MapValue&) = default;
 };

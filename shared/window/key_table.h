@@ -42,6 +42,7 @@ static_assert(sizeof(KeyEntry) == 64);
 class KeyTable {
  public:
   static constexpr uint32_t kNone = UINT32_MAX;
+  static constexpr uint32_t kBlockSlots = 256;  // that are allocated together
 
   KeyTable() = default;
   KeyTable(const KeyTable&) = delete;
@@ -79,7 +80,6 @@ class KeyTable {
   uint32_t candidate(uint64_t mixed) const;
 
  private:
-  static constexpr uint32_t kBlockSlots = 256;
   struct Cell {
     uint32_t tag = 0;
     uint32_t slot = kNone;

@@ -128,10 +128,7 @@ bool RowStream::next_run(std::vector<RowRef>* run) {
 
 void RowStream::sort_run(std::vector<RowRef>* run) const {
   const auto before = [&](const RowRef& a, const RowRef& b) {
-    for (const uint32_t column : spec_->order) {
-      if (const int order = layout_->compare_values(a, b, column)) return (order < 0) != backward_;
-    }
-    const int order = layout_->compare(a, b);
+    const int order = compare_in_order(*layout_, a, b, spec_->order);
     return backward_ ? order > 0 : order < 0;
   };
   if (spec_->distinct() || run->size() <= spec_->n) {

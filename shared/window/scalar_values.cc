@@ -1,5 +1,6 @@
 #include "shared/window/scalar_values.h"
 
+#include "shared/base/assert.h"
 #include "shared/base/bytes_text.h"
 #include "shared/base/calendar.h"
 #include "shared/window/chunk.h"
@@ -17,6 +18,18 @@ ScalarValue scalar_of_number(ColumnType type, int64_t number) {
     default:
       return number;
   }
+}
+
+NullableScalar nullable_scalar(FeatureValue value) {
+  return std::visit(
+      [](auto v) -> NullableScalar {
+        if constexpr (std::is_constructible_v<NullableScalar, decltype(v)>) {
+          return v;
+        } else {
+          ASSERT(false);
+        }
+      },
+      std::move(value));
 }
 
 ScalarValue scalar_of_text(ColumnType type, std::string_view text) {

@@ -14,6 +14,14 @@ ScalarValue scalar_of_number(ColumnType type, int64_t number);
 // One of a type that is.
 ScalarValue scalar_of_text(ColumnType type, std::string_view text);
 
+inline NullableScalar nullable(ScalarValue value) {
+  return std::visit([](auto scalar) { return NullableScalar(std::move(scalar)); },
+                    std::move(value));
+}
+
+// Of a value that is neither list nor map.
+NullableScalar nullable_scalar(FeatureValue value);
+
 inline FeatureValue as_feature(ScalarValue value) {
   return std::visit([](auto scalar) { return FeatureValue(std::move(scalar)); }, std::move(value));
 }

@@ -9,15 +9,12 @@ namespace {
 
 using Entry = ValueCounts::Entry;
 
-std::variant<ValueCounts, HyperLogLog, PercentileSketch> empty_of(const CollectionSpec& spec) {
+std::variant<ValueCounts, HyperLogLog, PercentileSketch, ValueGroups> empty_of(
+    const CollectionSpec& spec) {
+  if (spec.grouped()) return ValueGroups(spec);
   if (spec.kind == CollectionKind::kCounts) return ValueCounts(spec.n);
   if (spec.kind == CollectionKind::kRegisters) return HyperLogLog(spec.n);
   return PercentileSketch(spec.per_octave, spec.n);
-}
-
-ScalarValue scalar_of(const Entry& entry, ColumnType type) {
-  if (storage_of(type) == Storage::kStrings) return scalar_of_text(type, entry.text);
-  return scalar_of_number(type, entry.number);
 }
 
 // The first of the entries in the feature's order: a histogram's by value.
@@ -26,10 +23,10 @@ std::vector<const Entry*> chosen(const FeatureSpec& feature, const std::vector<E
   for (const Entry& entry : entries) out.push_back(&entry);
   const Function function = feature.function;
   const auto before = [&](const Entry* a, const Entry* b) {
-    if (function != Function::kHistogram && a->count != b->count) {
-      return (a->count > b->count) == (function == Function::kTopKByFrequency);
+    if (function != Function::kHistogram && a->kept != b->kept) {
+      return (a->kept > b->kept) == (function == Function::kTopKByFrequency);
     }
-    return value_below(*a, *b);
+    return value_below(a->key(), b->key());
   };
   const size_t most = function == Function::kHistogram ? out.size() : feature.n;
   const auto end = out.begin() + static_cast<ptrdiff_t>(std::min(most, out.size()));
@@ -45,13 +42,14 @@ FeatureValue counts_value(const FeatureSpec& feature, ColumnType type, const Val
     MapValue map;
     map.truncated = counts.truncated();
     for (const Entry* entry : entries) {
-      map.entries.emplace_back(scalar_of(*entry, type), static_cast<int64_t>(entry->count));
+      map.entries.emplace_back(scalar_of_key(type, entry->key()),
+                               static_cast<int64_t>(entry->kept));
     }
     return map;
   }
   ListValue list;
   list.truncated = counts.truncated();
-  for (const Entry* entry : entries) list.push_back(scalar_of(*entry, type));
+  for (const Entry* entry : entries) list.push_back(scalar_of_key(type, entry->key()));
   return list;
 }
 
@@ -74,7 +72,13 @@ void Sketch::finish() {
   std::visit([](auto& sketch) { sketch.finish(); }, of_);
 }
 
-FeatureValue Sketch::value(const FeatureSpec& feature, ColumnType type) const {
+FeatureValue Sketch::value(const FeatureSpec& feature, const ChunkLayout& layout,
+                           __int128 end) const {
+  const ColumnType type =
+      feature.column < 0 ? ColumnType::kInt64 : layout.type(static_cast<size_t>(feature.column));
+  if (const auto* groups = std::get_if<ValueGroups>(&of_)) {
+    return groups->value(feature, type, layout.type(static_cast<size_t>(feature.by)), end);
+  }
   if (const auto* counts = std::get_if<ValueCounts>(&of_)) {
     return counts_value(feature, type, *counts);
   }
@@ -94,12 +98,14 @@ size_t Sketch::heap_bytes() const {
 
 void Sketch::encode(ColumnType type, ByteWriter* out) const {
   if (const auto* counts = std::get_if<ValueCounts>(&of_)) return counts->encode(type, out);
+  if (const auto* groups = std::get_if<ValueGroups>(&of_)) return groups->encode(type, out);
   if (const auto* registers = std::get_if<HyperLogLog>(&of_)) return registers->encode(out);
   std::get<PercentileSketch>(of_).encode(out);
 }
 
 bool Sketch::decode(ColumnType type, ByteReader* in) {
   if (auto* counts = std::get_if<ValueCounts>(&of_)) return counts->decode(type, in);
+  if (auto* groups = std::get_if<ValueGroups>(&of_)) return groups->decode(type, in);
   if (auto* registers = std::get_if<HyperLogLog>(&of_)) return registers->decode(in);
   return std::get<PercentileSketch>(of_).decode(in);
 }

@@ -27,6 +27,9 @@ uint64_t schema_hash(const std::vector<TableSchema>& schemas) {
       out.put(feature.relative_accuracy);
       out.put(static_cast<uint32_t>(feature.order.size()));
       for (const uint32_t column : feature.order) out.put(column);
+      if (feature.by < 0) continue;
+      out.put(feature.by);
+      out.put(feature.max_groups);
     }
     out.put(static_cast<uint32_t>(schema.views.size()));
     for (const TableView& view : schema.views) out.put(view.view);

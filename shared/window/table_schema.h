@@ -78,6 +78,9 @@ struct FeatureSpec {
   // Of kHistogram and k*ByFrequency the most values that are counted, of kApproxPercentile the most
   // buckets.
   uint32_t bound = 0;
+  // A map: of each value of this column of the table the function over the rows with it; -1: no.
+  int32_t by = -1;
+  uint32_t max_groups = 0;         // with `by`: the most values
   uint32_t percentile = 0;         // of kApproxPercentile: in millionths
   uint32_t relative_accuracy = 0;  // of kApproxPercentile: in millionths
   DurationUs half_life = 0;        // of kDecayed*

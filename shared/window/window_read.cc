@@ -25,7 +25,7 @@ void WindowReader::read(const LogContext& context, const RowLog* log,
 }
 
 FeatureValue WindowReader::value_of(const FeatureSpec& feature, size_t aggregate, TimeUs as_of) {
-  if (is_collection(feature.function)) return collect(feature, as_of);
+  if (reads_collection(feature)) return collect(feature, as_of);
   const ColumnType type =
       feature.column < 0 ? ColumnType::kInt64 : layout_->type(static_cast<size_t>(feature.column));
   const Aggregate& over = aggregates_[aggregate];
@@ -51,12 +51,14 @@ void WindowReader::summarise(const RowLog& log, const BasePlan* base) {
 FeatureValue WindowReader::collect(const FeatureSpec& feature, TimeUs as_of) {
   ASSERT(feature.column < static_cast<int32_t>(layout_->columns()));
   ASSERT(feature.filter < static_cast<int32_t>(layout_->filters()));
+  ASSERT(feature.by < static_cast<int32_t>(layout_->columns()));
   const WindowBounds bounds = bounds_of(feature, as_of);
   const Wide first = std::max<Wide>(bounds.begin, kMinTime);
   const Wide last = std::min<Wide>(bounds.end - 1, kMaxTime);
-  if (first > last) return collections_.value(feature, nullptr);
+  const Wide end = bounds.end - (includes_end(feature) ? 1 : 0);
+  if (first > last) return collections_.value(feature, nullptr, end);
   const TimeRange range{static_cast<TimeUs>(first), static_cast<TimeUs>(last)};
-  return collections_.value(feature, &range);
+  return collections_.value(feature, &range, end);
 }
 
 size_t WindowReader::input_of(const FeatureSpec& feature, InputRegistry* registry) {
@@ -85,7 +87,7 @@ void WindowReader::plan(std::span<const FeatureSpec* const> features, TimeUs as_
   aggregates_.clear();
   aggregate_of_.clear();
   for (const FeatureSpec* feature : features) {
-    if (is_collection(feature->function)) {
+    if (reads_collection(*feature)) {
       aggregate_of_.push_back(SIZE_MAX);
       continue;
     }

@@ -28,6 +28,23 @@ void add_sketches(int32_t column, ColumnType type, const Add& add,
   features->back().percentile = 500'000;
 }
 
+// By the column itself.
+template <typename Add>
+void add_groups(int32_t column, ColumnType type, const Add& add,
+                std::vector<FeatureSpec>* features) {
+  if (type == ColumnType::kDouble) return;
+  for (const Function function : {Function::kCount, Function::kLast, Function::kCountDistinct,
+                                  Function::kApproxCountDistinct, Function::kMean}) {
+    if (function == Function::kMean && storage_of(type) == Storage::kStrings) continue;
+    add(function, column, function == Function::kLast ? type : ColumnType::kInt64);
+    features->back().n = 4;
+    features->back().order = {static_cast<uint32_t>(column)};
+    features->back().by = column;
+    features->back().max_groups = 2;
+    features->back().map = true;
+  }
+}
+
 std::vector<FeatureSpec> features_of(const TableSchema& schema) {
   std::vector<FeatureSpec> features;
   const auto add = [&](Function function, int32_t column, ColumnType type) {
@@ -50,6 +67,7 @@ std::vector<FeatureSpec> features_of(const TableSchema& schema) {
       features.back().n = 3;
       features.back().order = {static_cast<uint32_t>(c)};
     }
+    add_groups(column, type, add, &features);
     add_sketches(column, type, add, &features);
     if (type == ColumnType::kBool || type == ColumnType::kString) continue;
     add(Function::kMin, column, type);

@@ -10,12 +10,15 @@
 
 namespace {
 
+void remove_base_dir();
+
 // A directory with one empty file, for file patterns; gone when the process ends.
 const std::string& base_dir() {
   static const std::string path = [] {
     char name[] = "/tmp/tidemill_fuzz_XXXXXX";
     ASSERT(::mkdtemp(name) != nullptr);
     ASSERT(std::ofstream(std::string(name) + "/a.csv").good());
+    ASSERT(std::atexit(remove_base_dir) == 0);
     return std::string(name);
   }();
   return path;
@@ -24,11 +27,6 @@ const std::string& base_dir() {
 void remove_base_dir() { std::filesystem::remove_all(base_dir()); }
 
 }  // namespace
-
-extern "C" int LLVMFuzzerInitialize(int*, char***) {
-  base_dir();
-  return std::atexit(remove_base_dir);
-}
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace tidemill;

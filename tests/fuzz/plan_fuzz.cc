@@ -12,14 +12,17 @@
 namespace tidemill::fuzz {
 namespace {
 
-void use_expressions(const proto::JobPlan& plan, const proto::Table& table) {
-  const proto::Source& source = plan.sources(static_cast<int>(table.source()));
+void use_expressions(const proto::JobPlan& plan, const proto::TableInput& input) {
+  const proto::Source& source = plan.sources(static_cast<int>(input.source()));
   std::vector<ColumnType> schema;
   for (const proto::Field& field : source.schema()) {
     schema.push_back(static_cast<ColumnType>(field.type()));
   }
-  for (const proto::Expr& expr : table.columns()) ASSERT(Evaluator::compile(expr, schema).ok());
-  for (const proto::Expr& expr : table.filters()) {
+  for (const auto* list : {&input.keys(), &input.columns()}) {
+    for (const proto::Expr& expr : *list) ASSERT(Evaluator::compile(expr, schema).ok());
+  }
+  ASSERT(!input.has_where() || Evaluator::compile(input.where(), schema).ok());
+  for (const proto::Expr& expr : input.filters()) {
     const auto filter = Evaluator::compile(expr, schema);
     ASSERT(filter.ok() && filter->type() == ColumnType::kBool);
   }
@@ -38,7 +41,9 @@ void generate(const proto::Source& source) {
 }
 
 void use(const Plan& plan) {
-  for (const proto::Table& table : plan.proto().tables()) use_expressions(plan.proto(), table);
+  for (const proto::Table& table : plan.proto().tables()) {
+    for (const proto::TableInput& input : table.inputs()) use_expressions(plan.proto(), input);
+  }
   for (uint32_t s = 0; s < plan.source_partitions(); ++s) {
     uint32_t index = 0;
     const proto::Source& source = plan.source_of(s, &index);

@@ -119,8 +119,16 @@ void add_state(Corpus* corpus) {
   corpus->add("key_image", "all_keys", view(images));
 }
 
-bool add_plan(Corpus* corpus) {
-  const CompiledJob job = compile_job(R"(
+bool add_plan(Corpus* corpus, const std::string& name, const std::string& yaml) {
+  const CompiledJob job = compile_job(yaml, "/nowhere");
+  for (const JobError& error : job.errors) std::cerr << to_string(error, name) << "\n";
+  proto::JobPlan plan = job.plan;
+  plan.clear_yaml();
+  corpus->add("plan", name, plan.SerializeAsString());
+  return job.errors.empty();
+}
+
+constexpr const char* kSampleJob = R"(
 job: sample
 sources:
   payments:
@@ -136,14 +144,22 @@ views:
       - {name: double, function: mean, column: amount * 2, windows: [7d], offset: 7d}
 services:
   model: {features: [customer.*]}
-)",
-                                      "/nowhere");
-  for (const JobError& error : job.errors) std::cerr << to_string(error, "seed") << "\n";
-  proto::JobPlan plan = job.plan;
-  plan.clear_yaml();
-  corpus->add("plan", "sample", plan.SerializeAsString());
-  return job.errors.empty();
-}
+)";
+
+constexpr const char* kUnionJob = R"(
+job: union
+sources:
+  card: {stream: {generator: {partitions: 1, customers: 30, terminals: 10, events: 50}}}
+  shop: {stream: {generator: {partitions: 1, customers: 30, terminals: 10, events: 50}}}
+views:
+  all:
+    union:
+      - {source: card, columns: {who: customer_id, kind: "'c'"}, where: amount > 1}
+      - {source: shop, columns: {who: terminal_id, kind: "'s'"}}
+    entity: [who]
+    order_by: [kind]
+    aggregations: [{function: last, column: amount, where: kind = 'c', windows: [1h]}]
+)";
 
 }  // namespace
 }  // namespace tidemill::fuzz
@@ -159,5 +175,7 @@ int main(int argc, char** argv) {
   add_reader_messages(&corpus);
   add_replica_messages(&corpus);
   add_state(&corpus);
-  return add_plan(&corpus) && corpus.ok() ? 0 : 1;
+  const bool plans =
+      add_plan(&corpus, "sample", kSampleJob) && add_plan(&corpus, "union", kUnionJob);
+  return plans && corpus.ok() ? 0 : 1;
 }

@@ -216,7 +216,8 @@ class Feature:
     is the parameter of the functions that have one: n, k, exact_up_to. `every` and `zone` (an IANA
     name) make it a tumbling or hopping window: durations as a job writes them, `window` too. With
     `gap` it is a session, of `window` at most. `default` is what it is instead of null.
-    `bound` is max_values or max_buckets; `percentile` and `accuracy` are fractions."""
+    `bound` is max_values or max_buckets; `percentile` and `accuracy` are fractions. `by` is a column,
+    of each of whose values the value has an entry, up to `max_groups` of them."""
 
     name: str
     function: str
@@ -234,6 +235,8 @@ class Feature:
     percentile: Fraction = None
     accuracy: Fraction = None
     half_life: int = None
+    by: str = None
+    max_groups: int = 1000
 
 
 def stepped(name, function, column, windows, every, zone="UTC", offset="0s", closed="left", n=0,
@@ -260,7 +263,8 @@ def aggregation(name, function, column, windows, offset="0s", closed="right", n=
 def order_of(features, order_by=()):
     """The columns by which a view orders rows of one time: those of its order_by, then those of its
     features in declared order, none twice."""
-    return list(dict.fromkeys([*order_by, *(f.column for f in features if f.column is not None)]))
+    columns = (column for f in features for column in (f.column, f.by) if column is not None)
+    return list(dict.fromkeys([*order_by, *columns]))
 
 
 def parse_duration(text):
@@ -366,9 +370,8 @@ def fold_feature(log, feature, scale, as_of, vector=None):
 
 
 def _fold(log, feature, scale, as_of, vector):
-    zero = ZEROS.get(feature.function)
     if log is None:
-        return zero
+        return ZEROS.get(feature.function) if feature.by is None else None
     if vector is None or feature.gap is None:
         begin, end = window_bounds(log.times, feature, as_of)
         rows = range(begin, end)
@@ -378,10 +381,33 @@ def _fold(log, feature, scale, as_of, vector):
         known = [i for i, (s, o) in enumerate(zip(log.partitions, log.offsets)) if o < vector[s]]
         begin, end = window_bounds([log.times[i] for i in known], feature, as_of)
         rows = known[begin:end]
+    end = None
     if feature.half_life is not None:
         end = window_end(feature, as_of)
         if feature.gap is not None and rows:
             end = log.times[rows[-1]]  # a session ends with its last row
+        oldest = end - fold_values.MOST_HALF_LIVES * feature.half_life
+        rows = [i for i in rows if log.times[i] >= oldest]
+    if feature.by is None:
+        return _fold_rows(log, feature, scale, end, rows)
+    return _fold_groups(log, feature, scale, end, rows)
+
+
+def _fold_groups(log, feature, scale, end, rows):
+    """Each group by itself; which there are does not depend on the function."""
+    groups, value_of = {}, {}
+    for i in rows:
+        value = log.values[feature.by][i]
+        if value is not None:
+            value_of.setdefault(order_key(value), value)
+            groups.setdefault(order_key(value), []).append(i)
+    kept = sorted(groups, key=lambda key: fold_values.hash_of(value_of[key]))[:feature.max_groups]
+    return {value_of[key]: _fold_rows(log, feature, scale, end, groups[key])
+            for key in sorted(kept)} or None
+
+
+def _fold_rows(log, feature, scale, end, rows):
+    if feature.half_life is not None:
         return _fold_decayed(log, feature, scale, end, rows)
     if feature.column is None:
         return len(rows)
@@ -418,8 +444,6 @@ def window_end(feature, as_of):
 
 
 def _fold_decayed(log, feature, scale, end, rows):
-    oldest = end - fold_values.MOST_HALF_LIVES * feature.half_life
-    rows = [i for i in rows if log.times[i] >= oldest]
     column = None
     if feature.column is not None:
         column = log.scaled[feature.column]

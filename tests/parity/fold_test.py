@@ -243,6 +243,37 @@ class ChoosingTest(unittest.TestCase):
             value(view, "count_distinct", 16, None, n=16)
 
 
+class GroupsTest(unittest.TestCase):
+    """The example of docs/semantics.md, and what is in no entry."""
+
+    ROWS = [(10, "k", 3.0, "food"), (20, "k", 10.0, "fuel"), (30, "k", 4.0, "food"),
+            (40, "k", 100.0, None), (50, "k", None, "rent")]
+
+    def value(self, function, column="x", as_of=50, **others):
+        feature = fold.Feature("f", function, column, None, by="y", **others)
+        return view_of(self.ROWS).fold("k", [feature], as_of)[0]
+
+    def test_each_function(self):
+        self.assertEqual(self.value("sum"), {"food": 7.0, "fuel": 10.0, "rent": None})
+        self.assertEqual(self.value("count", None), {"food": 2, "fuel": 1, "rent": 1})
+        self.assertEqual(self.value("count"), {"food": 2, "fuel": 1, "rent": 0})
+        self.assertEqual(self.value("stddev_samp"),
+                         {"food": math.sqrt(0.5), "fuel": None, "rent": None})
+        self.assertEqual(self.value("last", as_of=40), {"food": 4.0, "fuel": 10.0})
+        self.assertEqual(self.value("decayed_count", None, as_of=40, half_life=10),
+                         {"food": 0.625, "fuel": 0.25})
+        self.assertEqual(list(self.value("sum")), ["food", "fuel", "rent"])
+
+    def test_the_smallest_hashes_stay(self):
+        self.assertEqual(self.value("sum", max_groups=2), {"food": 7.0, "rent": None})
+
+    def test_nothing_is_null_and_never_empty(self):
+        self.assertIsNone(self.value("count", None, as_of=9))
+        self.assertEqual(self.value("count", None, as_of=9, default={}), {})
+        feature = fold.Feature("f", "count", None, None, by="y")
+        self.assertEqual(view_of([]).fold("k", [feature], 9), [None])
+
+
 class ExactnessTest(unittest.TestCase):
     def test_sum_rounds_once(self):
         view = view_of([(i, "k", x) for i, x in enumerate([1e16, 1.0, 1.0, -1e16])])

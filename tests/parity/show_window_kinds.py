@@ -52,6 +52,16 @@ FUNCTIONS = [
      {"n": 2, "bound": 10_000, "counts": True}, ("{}", {})),
     ("decayed_sum", "amount", "half_life: 6h", {"half_life": 6 * fold.HOUR}, ("-1", -1.0)),
     ("decayed_count", None, "half_life: 50m", {"half_life": 50 * fold.MINUTE}, NO_DEFAULT),
+    *((name, column, f"by: {by}, max_groups: {most}{more}", {"by": by, "max_groups": most, **of_fold},
+       ("{}", {}))
+      for name, column, by, most, more, of_fold in (
+          ("count", None, "terminal_id", 20, "", {}),
+          ("sum", "amount", "terminal_id", 5, "", {}),
+          ("last", "transaction_id", "is_fraud", 2, "", {}),
+          ("stddev_samp", "amount", "is_fraud", 2, "", {}),
+          ("count_distinct", "terminal_id", "is_fraud", 1, ", exact_up_to: 1000", {"n": 1000}),
+          ("decayed_sum", "amount", "terminal_id", 7, ", half_life: 6h",
+           {"half_life": 6 * fold.HOUR}))),
 ]
 FUNCTIONS_PER_VIEW = 5  # a view is read at once, and there is a limit to that
 # What a job says of the windows, and the features of that.

@@ -9,6 +9,7 @@ import show_kafka
 import show_savepoint
 import show_source_changed
 import show_training_set
+import show_union
 import show_window_kinds
 from cluster import QUICK
 
@@ -36,6 +37,9 @@ class ShowsTest(unittest.TestCase):
     def test_window_kinds(self):
         arguments = ["--events=3000", "--customers=15", "--moments=20"] if QUICK else []
         self.assertEqual(show_window_kinds.main(arguments), 0)
+
+    def test_union(self):
+        self.assertEqual(show_union.main(["--events=1000"] if QUICK else []), 0)
 
     def test_source_changed(self):
         self.assertEqual(show_source_changed.main([]), 0)

@@ -205,7 +205,8 @@ views:
 )");
   const Outcome got = outcome(ValidateCommand{path}, global_);
   EXPECT_EQ(got.exit, ExitCode::kUsage);
-  EXPECT_NE(got.err.find("sources.in.stream.kafka.client: "), std::string::npos) << got.err;
+  EXPECT_NE(got.err.find("job.yaml:6:56: sources.in.stream.kafka.client: "), std::string::npos)
+      << got.err;
   EXPECT_NE(got.err.find("security.protocl"), std::string::npos) << got.err;
 }
 
@@ -254,7 +255,7 @@ views:
       - {function: count_distinct, column: terminal, windows: [7d]}
       - {name: day, function: first, column: terminal, windows: [1d], every: 1d, timezone: Europe/Berlin, default: none}
       - {function: histogram, column: terminal, windows: [session], gap: 30m, max_length: 1d}
-  seen: {source: logins, entity: [customer], aggregations: [{function: last, column: at, windows: [7d]}]}
+  seen: {source: logins, entity: [customer], aggregations: [{function: last, column: at, windows: [7d]}, {function: count, by: customer, max_groups: 5, windows: [7d]}]}
 )";
 
 TEST_F(Commands, ValidateShowsParametersAndInputs) {
@@ -277,6 +278,9 @@ TEST_F(Commands, ValidateShowsParametersAndInputs) {
         "customer.terminal_histogram_session  session, gap 30m, max_length 1d  right   0s      map "
         "of "
         "STRING to INT64           max_values: 1000\n",
+        "seen.count_by_customer_7d            7d                               right   0s      map "
+        "of "
+        "STRING to INT64           by: customer, max_groups: 5\n",
         "\ntime zones are those of this machine's tzdata, 20"}) {
     EXPECT_NE(got.out.find(line), std::string::npos) << line << "\n" << got.out;
   }
@@ -295,9 +299,63 @@ TEST_F(Commands, ValidateShowsParametersAndInputs) {
   EXPECT_EQ(view["definitions"][3]["default"], "none");
   EXPECT_EQ(view["definitions"][4]["map_key"], "STRING");
   EXPECT_EQ(view["definitions"][4]["max_values"], 1000);
+  EXPECT_EQ(described["views"][1]["definitions"][1]["by"], "customer");
+  EXPECT_EQ(described["views"][1]["definitions"][1]["max_groups"], 5);
   EXPECT_NE(described["time_zone_rules"], "");
   EXPECT_EQ(view["order"], nlohmann::json({"at", "terminal"}));
   EXPECT_EQ(raw.out.find("secret"), std::string::npos);
+}
+
+TEST_F(Commands, ValidateSaysWhatAJobCosts) {
+  const std::string path = file("job.yaml", kLiveJob);
+  const Outcome got = outcome(ValidateCommand{path}, global_);
+  EXPECT_EQ(got.exit, ExitCode::kOk) << got.err;
+  for (const char* part :
+       {"PARTITIONS NOW  STATE PER EVENT", "payments  asked at submit, may grow", "7d + 1h",
+        "customer.terminal_count_distinct", "rows of lists", "exact_up_to: 10000 (default)",
+        "a standard error of 1 %", "no key is split",
+        "customer, with all that the views over it need: customer, seen"}) {
+    EXPECT_NE(got.out.find(part), std::string::npos) << part << "\n" << got.out;
+  }
+  const auto cost = nlohmann::json::parse(outcome(ValidateCommand{path}, {"", true}).out)["cost"];
+  EXPECT_TRUE(cost["sources"][0]["partitions"].is_null());
+  EXPECT_EQ(cost["sources"][1]["partitions"], 0);
+  EXPECT_EQ(cost["state"][0]["retention"], "7d");
+  EXPECT_EQ(cost["state"][0]["for_ever"][0]["features"],
+            nlohmann::json({"customer.terminal_last_n_lifetime"}));
+  EXPECT_EQ(cost["hot_keys"]["split"], false);
+}
+
+TEST_F(Commands, ValidateRunsAJobOnASample) {
+  file("a.csv", "event_time,customer_id,amount\n");
+  ValidateCommand command{file("job.yaml", kJob)};
+  command.sample = file("sample.csv",
+                        "event_time,customer_id,amount\n"
+                        "2018-04-01T00:00:00Z,a,1\n"
+                        "2018-04-01T00:30:00Z,b,1\n"
+                        "soon,b,1\n"
+                        "2018-04-02T00:00:00Z,a,1\n");
+  command.keys = 1;
+  const Outcome got = outcome(command, global_);
+  EXPECT_EQ(got.exit, ExitCode::kOk) << got.err;
+  for (const char* part :
+       {"sample.csv: 3 events from 2018-04-01T00:00:00Z to 2018-04-02T00:00:00Z, 1 bad",
+        "   4  unparsable", "customer_id     2     3       1.5     2",
+        "as of 2018-04-02T00:00:00Z\n"
+        "FEATURE            customer_id=a\n"
+        "customer.count_1h              1\n"
+        "customer.count_7d              2\n"}) {
+    EXPECT_NE(got.out.find(part), std::string::npos) << part << "\n" << got.out;
+  }
+  const auto sample = nlohmann::json::parse(outcome(command, {"", true}).out)["sample"];
+  EXPECT_EQ(sample["events"], 3);
+  EXPECT_EQ(sample["first_bad"][0]["line"], 4);
+  EXPECT_EQ(sample["keys"][0]["features"],
+            nlohmann::json({{"customer.count_1h", 1}, {"customer.count_7d", 2}}));
+  // Rows are kept for 7 d and 1 h; the sample spans a day.
+  EXPECT_DOUBLE_EQ(sample["state"][0]["expected_rows_per_key"], 1.5 * (7 + 1.0 / 24));
+  command.source = "nobody";
+  EXPECT_EQ(outcome(command, global_).exit, ExitCode::kUsage);
 }
 
 }  // namespace

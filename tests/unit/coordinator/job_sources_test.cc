@@ -301,6 +301,7 @@ TEST_F(JobSourcesTest, MetricsShowWhereSourcesStand) {
   report([](proto::ReaderReport* reader) {
     reader->mutable_read()->set_offset(120);
     reader->set_log_end_offset(150);
+    if (reader->read().source_partition() == 1) reader->set_error("the schema registry is away");
     auto* letters = reader->add_dead_letters();
     letters->set_reason("oversized");
     letters->set_records(2);
@@ -327,6 +328,8 @@ TEST_F(JobSourcesTest, MetricsShowWhereSourcesStand) {
   const std::string prefix = "tidemill_coordinator_";
   for (const std::string& line :
        {"source_applied_offset" + of + "110", "source_log_end_offset" + of + "150",
+        "source_failing" + of + "1",
+        std::string("source_failing{job=\"a\",source=\"payments\",partition=\"0\"} 0"),
         std::string("job_dead_letters{job=\"a\",source=\"payments\",reason=\"oversized\"} 4"),
         std::string("job_dead_letters{job=\"a\",source=\"payments\",reason=\"future\"} 0"),
         std::string("job_bad_records{job=\"a\"} 4"), std::string("job_failed{job=\"a\"} 0")}) {

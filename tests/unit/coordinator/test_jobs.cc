@@ -10,7 +10,7 @@ namespace {
 // Without an input.
 proto::JobPlan plan_message(const std::string& name, uint32_t key_partitions) {
   proto::JobPlan plan;
-  plan.set_format_version(2);
+  plan.set_format_version(kPlanFormatVersion);
   plan.set_job(name);
   plan.set_key_partitions(key_partitions);
   plan.set_leading_edge(proto::JobPlan::EVENT);
@@ -26,9 +26,13 @@ proto::JobPlan plan_message(const std::string& name, uint32_t key_partitions) {
   source->set_event_time_field(0);
   auto* table = plan.add_tables();
   table->set_entity("customer_id");
-  table->add_key_fields(1);
   table->add_key_types(proto::STRING);
-  table->set_source(0);
+  auto* input = table->add_inputs();
+  input->set_source(0);
+  auto* key = input->add_keys();
+  key->set_op(proto::Expr::COLUMN);
+  key->set_type(proto::STRING);
+  key->set_column(1);
   table->set_retention_us(3'600'000'000);
   auto* view = plan.add_views();
   view->set_name("customer");

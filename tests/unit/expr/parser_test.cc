@@ -195,7 +195,7 @@ TEST(Parser, LimitsTextAndDepth) {
   for (int depth : {65, 200, 2000}) {
     const auto refused = parse_expression(nested(depth), schema());
     ASSERT_FALSE(refused.ok());
-    EXPECT_EQ(refused.error().message(), "the expression is nested more than 64 deep");
+    EXPECT_EQ(refused.error().message(), "the expression is nested more than 64 deep, the most allowed");
   }
   EXPECT_TRUE(
       parse_expression(std::string(1000, '(') + "n" + std::string(1000, ')'), schema()).ok());

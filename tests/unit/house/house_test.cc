@@ -125,8 +125,9 @@ void expect_no_include(const std::string& pattern, const std::vector<std::string
 }
 
 const std::vector<std::string> kEdges{
-    "shared/runtime/real/", "shared/net/", "shared/kafka/",
-    "shared/snapshot/s3_",  "cli/",        "shared/obs/stderr_sink.cc"};
+    "shared/runtime/real/",     "shared/net/",         "shared/kafka/",
+    "shared/registry/",         "shared/snapshot/s3_", "cli/",
+    "shared/obs/stderr_sink.cc"};
 
 TEST(House, CommentsAndLiteralsAreNotCode) {
   EXPECT_EQ(code_only("a // now()\nb"), "a         \nb");
@@ -184,10 +185,16 @@ TEST(House, TheNetworkAndTheLogAreFenced) {
   expect_no_include("^boost/", all, {"shared/runtime/real/", "shared/net/", "cli/"},
                     "Boost is for the edges");
   expect_no_include("^librdkafka/", all, {"shared/kafka/"}, "librdkafka is for shared/kafka");
-  expect_no_include("^(curl/|pugixml)", all, {"shared/snapshot/s3_"}, "S3 is for shared/snapshot");
+  expect_no_include("^curl/", all, {"shared/snapshot/s3_", "shared/registry/"},
+                    "S3 is for shared/snapshot, schemas of records for shared/registry");
+  expect_no_include("^pugixml", all, {"shared/snapshot/s3_"}, "S3 is for shared/snapshot");
   expect_no_include("^(spdlog|fmt)/", all, {"shared/obs/"}, "log with shared/obs/log.h");
   expect_no_include("^absl/time", all, {"shared/base/time_zone.cc"}, "use TimeZone");
-  expect_no_include("^zlib", all, {"shared/source/gzip_text.cc"}, "read with FileText");
+  expect_no_include("^(zlib|zstd|snappy)", all,
+                    {"shared/source/gzip_text.cc", "shared/source/avro_codecs.cc"},
+                    "read with FileText or an Avro container");
+  expect_no_include("^google/protobuf/compiler/", all, {"shared/schema/"},
+                    "ProtobufSchema compiles .proto text");
 }
 
 TEST(House, FilesAreOfASizeThatCanBeRead) {

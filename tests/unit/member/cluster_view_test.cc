@@ -152,7 +152,7 @@ TEST(ClusterState, RefusesAnInconsistentMessage) {
     EXPECT_EQ(got.error().code(), ErrorCode::kCorrupt);
   }
   view = small_view();
-  view.mutable_jobs(0)->mutable_plan()->mutable_tables(0)->set_source(9);
+  view.mutable_jobs(0)->mutable_plan()->mutable_tables(0)->mutable_inputs(0)->set_source(9);
   const auto got = ClusterState::from_proto(view, nullptr);
   ASSERT_FALSE(got.ok());
   EXPECT_TRUE(got.error().message().starts_with("plan of job 5: ")) << got.error().message();

@@ -66,7 +66,7 @@ TEST(ExampleJobs, CardFraudKafkaIsLive) {
   EXPECT_EQ(customer.lifetime.size(), 6u);
   // Ordered by the transaction first, whatever the columns are numbered.
   const FeatureSpec& first = (*plan)->view("customer")->features[0];
-  EXPECT_EQ(job.plan.tables(0).columns(static_cast<int>(first.order[0])).text(), "transaction_id");
+  EXPECT_EQ(job.plan.tables(0).inputs(0).columns(static_cast<int>(first.order[0])).text(), "transaction_id");
 }
 
 }  // namespace

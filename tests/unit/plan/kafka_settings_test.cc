@@ -88,5 +88,24 @@ TEST(KafkaSettings, SecretsAreNotWrittenIntoAJob) {
   }
 }
 
+TEST(KafkaSettings, RegistriesAreAddressesWithoutSecrets) {
+  for (const char* good :
+       {"http://registry:8081", "https://r.example/path/", "http://[::1]:8081"}) {
+    EXPECT_TRUE(check_registry_url(good).ok()) << good;
+  }
+  for (const char* bad : {"", "registry:8081", "http://", "http:///x", "ftp://r", "http://a b",
+                          "http://me:secret@r", "http://r?x=1", "http://r#x"}) {
+    const Status checked = check_registry_url(bad);
+    ASSERT_FALSE(checked.ok()) << bad;
+    EXPECT_EQ(checked.error().message().find("secret"), std::string::npos);
+  }
+  EXPECT_TRUE(check_registry_user("me").ok());
+  EXPECT_TRUE(check_registry_user("${KAFKA_REGISTRY_USER}").ok());
+  EXPECT_FALSE(check_registry_user("${HOME}").ok());
+  EXPECT_TRUE(check_registry_password("${KAFKA_REGISTRY_PASSWORD}").ok());
+  EXPECT_FALSE(check_registry_password("secret").ok());
+  EXPECT_FALSE(check_registry_password("${HOME}").ok());
+}
+
 }  // namespace
 }  // namespace tidemill

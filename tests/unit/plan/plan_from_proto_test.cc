@@ -78,8 +78,9 @@ TEST(PlanFromProto, GivesWhatProcessesUse) {
 
 TEST(PlanFromProto, RewritesTextsFromTheExpressions) {
   proto::JobPlan plan = good();
-  plan.mutable_tables(0)->mutable_filters(0)->set_text("amount > 1000");
-  EXPECT_EQ((*Plan::from_proto(plan))->proto().tables(0).filters(0).text(), "amount > 0.0");
+  plan.mutable_tables(0)->mutable_inputs(0)->mutable_filters(0)->set_text("amount > 1000");
+  EXPECT_EQ((*Plan::from_proto(plan))->proto().tables(0).inputs(0).filters(0).text(),
+            "amount > 0.0");
 }
 
 TEST(PlanFromProto, GivesOrderAndLists) {
@@ -95,8 +96,8 @@ TEST(PlanFromProto, GivesOrderAndLists) {
   EXPECT_EQ(last.type, ColumnType::kTimestamp);
   const proto::Table& table = (*plan)->proto().tables(static_cast<int>(lists.table));
   ASSERT_EQ(last.order.size(), 2u);
-  EXPECT_EQ(table.columns(static_cast<int>(last.order[0])).text(), "id");
-  EXPECT_EQ(table.columns(static_cast<int>(last.order[1])).text(), "at");
+  EXPECT_EQ(table.inputs(0).columns(static_cast<int>(last.order[0])).text(), "id");
+  EXPECT_EQ(table.inputs(0).columns(static_cast<int>(last.order[1])).text(), "at");
   const TableSchema& schema = (*plan)->tables()->at(lists.table);
   EXPECT_EQ(schema.retention, 3 * 3600 * kMicrosPerSecond);
   ASSERT_EQ(schema.lifetime.size(), 2u);
@@ -106,6 +107,19 @@ TEST(PlanFromProto, GivesOrderAndLists) {
   EXPECT_EQ(schema.views[0].view, 2u);
   EXPECT_TRUE(schema.views[0].lifetime);
   EXPECT_EQ(schema.views[0].filters, (std::vector<uint32_t>{0, 1}));
+}
+
+// A table may have several inputs, of one source as well.
+TEST(PlanFromProto, TakesSeveralInputs) {
+  proto::JobPlan plan = good();
+  *plan.mutable_tables(0)->add_inputs() = plan.tables(0).inputs(0);
+  plan.mutable_tables(0)->mutable_inputs(0)->set_source(1);
+  *plan.mutable_tables(0)->mutable_inputs(1)->mutable_where() = plan.tables(0).inputs(1).filters(0);
+  const auto taken = Plan::from_proto(plan);
+  ASSERT_TRUE(taken.ok()) << taken.error().message();
+  EXPECT_EQ((*taken)->tables()->at(0).columns, std::vector<ColumnType>{ColumnType::kDouble});
+  EXPECT_EQ((*taken)->tables()->at(0).filters, 2u);
+  EXPECT_EQ((*taken)->proto().tables(0).inputs(1).where().text(), "amount > 0.0");
 }
 
 // A submitted job: its topic was asked for its partitions, and a file was found.
@@ -138,9 +152,13 @@ proto::Feature* feature(proto::JobPlan* plan, int i) {
 
 proto::KafkaInput* kafka(proto::JobPlan* plan) { return plan->mutable_sources(2)->mutable_kafka(); }
 
+proto::TableInput* input(proto::JobPlan* plan) {
+  return plan->mutable_tables(0)->mutable_inputs(0);
+}
+
 TEST(PlanFromProto, RefusesWhatIsInconsistent) {
   const std::vector<Break> breaks = {
-      [](proto::JobPlan* p) { p->set_format_version(1); },
+      [](proto::JobPlan* p) { p->set_format_version(2); },
       [](proto::JobPlan* p) { p->set_job("a b"); },
       [](proto::JobPlan* p) { p->set_key_partitions(0); },
       [](proto::JobPlan* p) { p->set_key_partitions(4097); },
@@ -183,20 +201,45 @@ TEST(PlanFromProto, RefusesWhatIsInconsistent) {
             std::numeric_limits<double>::quiet_NaN());
       },
       [](proto::JobPlan* p) { p->mutable_sources(0)->mutable_generator()->set_replay_speed(-1); },
-      [](proto::JobPlan* p) { p->mutable_tables(0)->set_source(2); },
-      [](proto::JobPlan* p) { p->mutable_tables(0)->set_key_fields(0, 6); },
+      [](proto::JobPlan* p) { input(p)->set_source(2); },
+      [](proto::JobPlan* p) { p->mutable_tables(0)->clear_inputs(); },
+      [](proto::JobPlan* p) {
+        const proto::TableInput one = *input(p);
+        for (int i = 0; i < 16; ++i) *p->mutable_tables(0)->add_inputs() = one;
+      },
+      [](proto::JobPlan* p) { p->mutable_tables(0)->add_inputs(); },
+      [](proto::JobPlan* p) {  // a second input with a column less
+        *p->mutable_tables(0)->add_inputs() = p->tables(0).inputs(0);
+        p->mutable_tables(0)->mutable_inputs(1)->mutable_columns()->RemoveLast();
+      },
+      [](proto::JobPlan* p) {  // ... and with a filter less
+        *p->mutable_tables(0)->add_inputs() = p->tables(0).inputs(0);
+        p->mutable_tables(0)->mutable_inputs(1)->mutable_filters()->RemoveLast();
+      },
+      [](proto::JobPlan* p) { *input(p)->mutable_where() = p->tables(0).inputs(0).columns(0); },
+      [](proto::JobPlan* p) { input(p)->mutable_where(); },
+      [](proto::JobPlan* p) { p->mutable_tables(0)->set_column_types(0, proto::INT64); },
+      [](proto::JobPlan* p) { p->mutable_tables(0)->add_column_types(proto::INT64); },
+      [](proto::JobPlan* p) {
+        p->mutable_tables(0)->set_key_types(0, proto::DOUBLE);
+        *input(p)->mutable_keys(0) = p->tables(0).inputs(0).columns(0);
+      },
+      [](proto::JobPlan* p) {
+        p->mutable_tables(0)->set_entity("a,b");
+        p->mutable_views(0)->set_entity(0, "a,b");
+      },
+      [](proto::JobPlan* p) { input(p)->set_source(4); },
+      [](proto::JobPlan* p) { input(p)->mutable_keys(0)->set_column(6); },
       [](proto::JobPlan* p) { p->mutable_tables(0)->set_key_types(0, proto::INT64); },
-      [](proto::JobPlan* p) { p->mutable_tables(0)->clear_key_fields(); },
+      [](proto::JobPlan* p) { input(p)->clear_keys(); },
       [](proto::JobPlan* p) { p->mutable_tables(0)->set_entity("terminal_id"); },
       [](proto::JobPlan* p) { p->mutable_tables(0)->set_retention_us(1); },
       [](proto::JobPlan* p) {
         p->mutable_tables(0)->set_retention_us(p->tables(0).retention_us() + 1);
       },
       [](proto::JobPlan* p) { *p->add_tables() = p->tables(0); },
-      [](proto::JobPlan* p) { p->mutable_tables(0)->mutable_columns(0)->set_column(77); },
-      [](proto::JobPlan* p) {
-        *p->mutable_tables(0)->mutable_filters(0) = p->tables(0).columns(0);
-      },
+      [](proto::JobPlan* p) { input(p)->mutable_columns(0)->set_column(77); },
+      [](proto::JobPlan* p) { *input(p)->mutable_filters(0) = p->tables(0).inputs(0).columns(0); },
       [](proto::JobPlan* p) { p->mutable_views(1)->set_name("customer"); },
       [](proto::JobPlan* p) { p->mutable_views(0)->set_table(2); },
       [](proto::JobPlan* p) { p->mutable_views(0)->set_table(1); },

@@ -30,7 +30,7 @@ TEST(TableLayout, ViewsThatCannotFailShareATable) {
       aggregations: [{name: risk, function: mean, column: cast(is_fraud as double), windows: [2h]}]}
 )");
   ASSERT_EQ(plan.tables_size(), 1);
-  EXPECT_EQ(plan.tables(0).columns_size(), 2);
+  EXPECT_EQ(plan.tables(0).column_types_size(), 2);
   EXPECT_EQ(plan.tables(0).retention_us(), 7'200 * kMicrosPerSecond);
 }
 
@@ -46,11 +46,11 @@ TEST(TableLayout, AViewThatCanFailIsAlone) {
   EXPECT_NE(plan.views(0).table(), plan.views(1).table());
   const proto::Table& shared = plan.tables(static_cast<int>(plan.views(0).table()));
   const proto::Table& alone = plan.tables(static_cast<int>(plan.views(1).table()));
-  EXPECT_EQ(shared.filters_size(), 0);
-  EXPECT_EQ(shared.columns_size(), 1);
+  EXPECT_EQ(shared.inputs(0).filters_size(), 0);
+  EXPECT_EQ(shared.column_types_size(), 1);
   EXPECT_EQ(shared.retention_us(), 7'200 * kMicrosPerSecond);
-  EXPECT_EQ(alone.filters_size(), 1);
-  EXPECT_EQ(alone.columns_size(), 0);
+  EXPECT_EQ(alone.inputs(0).filters_size(), 1);
+  EXPECT_EQ(alone.column_types_size(), 0);
   EXPECT_EQ(alone.retention_us(), 10'800 * kMicrosPerSecond);
   EXPECT_EQ(shared.entity(), alone.entity());
   EXPECT_EQ(plan.views(1).features(0).filter(), 0);
@@ -61,7 +61,7 @@ std::vector<std::string> order_of(const proto::JobPlan& plan, int view) {
   std::vector<std::string> out;
   const proto::Table& table = plan.tables(static_cast<int>(plan.views(view).table()));
   for (const uint32_t column : plan.views(view).order()) {
-    out.push_back(table.columns(static_cast<int>(column)).text());
+    out.push_back(table.inputs(0).columns(static_cast<int>(column)).text());
   }
   return out;
 }
@@ -79,7 +79,7 @@ TEST(TableLayout, AnOrderThatCanFailIsAloneAndKeepsItsColumns) {
   EXPECT_EQ(plan.views(0).table(), plan.views(2).table());
   EXPECT_NE(plan.views(0).table(), plan.views(1).table());
   const proto::Table& alone = plan.tables(static_cast<int>(plan.views(1).table()));
-  EXPECT_EQ(alone.columns_size(), 3);
+  EXPECT_EQ(alone.column_types_size(), 3);
   EXPECT_EQ(order_of(plan, 0), (std::vector<std::string>{"amount", "terminal_id"}));
   EXPECT_EQ(order_of(plan, 1),
             (std::vector<std::string>{"0 - transaction_id", "terminal_id", "is_fraud"}));

@@ -38,7 +38,7 @@ sources:
 views: {v: {source: tx, entity: k, aggregations: [{function: count, windows: 1h}]}}
 )";
   const proto::JobPlan plan = compiled(yaml, base.path());
-  EXPECT_EQ(plan.format_version(), 2u);
+  EXPECT_EQ(plan.format_version(), 3u);
   EXPECT_EQ(plan.key_partitions(), 128u);
   EXPECT_EQ(plan.standby_replicas(), 0u);
   EXPECT_EQ(plan.allowed_lateness_us(), 3600 * kMicrosPerSecond);
@@ -114,7 +114,7 @@ services: {s: {features: [v.spread_1w]}}
   EXPECT_EQ(format_timestamp(gen.generator().start_time_us()), "2019-01-01T00:00:00Z");
   const proto::Table& table = plan.tables(0);
   EXPECT_EQ(table.entity(), "k,ok");
-  EXPECT_EQ(table.filters(0).text(), "amount > 0.0 and n > 1");
+  EXPECT_EQ(table.inputs(0).filters(0).text(), "amount > 0.0 and n > 1");
   EXPECT_EQ(table.retention_us(), 8 * kMicrosPerDay);
   const proto::Feature& feature = plan.views(0).features(1);
   EXPECT_EQ(feature.name(), "spread_1w");
@@ -145,12 +145,12 @@ views:
 )"));
   ASSERT_EQ(plan.tables_size(), 2);
   const proto::Table& table = plan.tables(0);
-  ASSERT_EQ(table.columns_size(), 2);
-  EXPECT_EQ(table.columns(0).text(), "amount");
-  EXPECT_EQ(table.columns(1).text(), "terminal_id");
-  ASSERT_EQ(table.filters_size(), 2);
-  EXPECT_EQ(table.filters(0).text(), "amount > 0.0 and is_fraud");
-  EXPECT_EQ(table.filters(1).text(), "amount > 0.0 and is_fraud and not is_fraud");
+  ASSERT_EQ(table.column_types_size(), 2);
+  EXPECT_EQ(table.inputs(0).columns(0).text(), "amount");
+  EXPECT_EQ(table.inputs(0).columns(1).text(), "terminal_id");
+  ASSERT_EQ(table.inputs(0).filters_size(), 2);
+  EXPECT_EQ(table.inputs(0).filters(0).text(), "amount > 0.0 and is_fraud");
+  EXPECT_EQ(table.inputs(0).filters(1).text(), "amount > 0.0 and is_fraud and not is_fraud");
   EXPECT_EQ(plan.views(1).features(0).column(), 0);
   EXPECT_EQ(plan.views(1).features(0).filter(), 0);
   EXPECT_EQ(plan.views(1).features(1).name(), "terminal_id_count_1h");
@@ -304,7 +304,7 @@ std::vector<std::string> order_of(const proto::JobPlan& plan, int view) {
   std::vector<std::string> out;
   const proto::Table& table = plan.tables(static_cast<int>(plan.views(view).table()));
   for (const uint32_t column : plan.views(view).order()) {
-    out.push_back(table.columns(static_cast<int>(column)).text());
+    out.push_back(table.inputs(0).columns(static_cast<int>(column)).text());
   }
   return out;
 }
@@ -444,7 +444,7 @@ TEST(YamlJob, TellsTheFormatOfCompressedFiles) {
 TEST(YamlJob, LimitsItsSize) {
   const std::string large(size_t{1} << 20, ' ');
   EXPECT_EQ(errors_of(compile_job(large + "a", "/")),
-            "job.yaml: the job has 1048577 bytes; at most 1048576 are allowed\n");
+            "job.yaml:1:1: document: the job has 1048577 bytes; at most 1048576 are allowed\n");
   EXPECT_FALSE(compile_job("\xff", "/").errors.empty());
   EXPECT_FALSE(compile_job(std::string(10000, '['), "/").errors.empty());
   std::string unknown = "job: j\n";

@@ -236,13 +236,14 @@ TEST(FeaturesResponse, MapsAreObjects) {
   column.type = ColumnType::kInt64;
   MapValue map;
   map.entries = {
-      {std::string(R"({"a": 1})"), int64_t{2}}, {1.5, int64_t{3}}, {std::nan(""), int64_t{4}}};
+      {std::string(R"({"a": 1})"), int64_t{2}}, {1.5, std::monostate()}, {std::nan(""), 4.0}};
   map.truncated = true;
   column.values = {map, MapValue()};
-  EXPECT_EQ(rendered(response),
-            R"({"job":"","as_of":"1970-01-01T00:00:00Z","results":[{"feature":"v.histogram",)"
-            R"("values":[{"{\"a\": 1}":2,"1.5":3,"NaN":4},{}],"statuses":[],"freshness_ms":[],)"
-            R"("resolution_us":[],"truncated":[true,false]}]})");
+  EXPECT_EQ(
+      rendered(response),
+      R"({"job":"","as_of":"1970-01-01T00:00:00Z","results":[{"feature":"v.histogram",)"
+      R"("values":[{"{\"a\": 1}":2,"1.5":null,"NaN":4.0},{}],"statuses":[],"freshness_ms":[],)"
+      R"("resolution_us":[],"truncated":[true,false]}]})");
 }
 
 TEST(FeaturesResponse, IsAppended) {

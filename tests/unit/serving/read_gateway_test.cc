@@ -427,6 +427,30 @@ TEST(ReadGatewayLimits, CountTheTextThatIsFound) {
             std::string::npos);
 }
 
+TEST(ReadGatewayLimits, CountAMapByItsMostEntries) {
+  const auto plan = list_job();
+  const ViewSpec& view = *plan->view("customer");
+  FeatureSpec spec = view.features[0];
+  spec.by = 0;
+  spec.max_groups = 50;
+  spec.map = true;
+  FeatureRead read;
+  read.plan = plan;
+  read.rows = 2;
+  ASSERT_TRUE(read.add_feature(view, spec, "groups", {.rows = 2, .values = 200}).ok());
+  EXPECT_EQ(read.values, 200u);
+  EXPECT_FALSE(read.add_feature(view, spec, "more", {.rows = 2, .values = 399}).ok());
+  const std::string text(64 * 101, 'x');
+  MapValue map;
+  map.entries = {{text, std::monostate()}, {std::string("a"), text}};
+  FeatureRead one;
+  one.plan = plan;
+  one.rows = 1;
+  ASSERT_TRUE(one.add_feature(view, spec, "groups", {.rows = 1, .values = 200}).ok());
+  one.take(answer_with({map}));
+  EXPECT_FALSE(one.check_text({.rows = 1, .values = 200}).ok()) << "keys and values count";
+}
+
 // A shard computes few keys in a turn if each has much to compute.
 TEST(ReadGatewayLimits, PiecesOfARequestAreBoundedByTheirValues) {
   const auto plan = list_job();

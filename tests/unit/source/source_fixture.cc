@@ -6,6 +6,9 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
+
+#include "shared/source/record_parser.h"
 
 namespace tidemill::test {
 namespace {
@@ -200,6 +203,57 @@ Result<Events> read_text(proto::FilesInput::Format format, std::string_view cont
                          uint64_t offset, ReadSize size) {
   const TemporaryFile file(content);
   return read_all(sample_source(format, file.path()), offset, size);
+}
+
+Result<Events> read_messages(const proto::Source& source,
+                             const std::vector<std::string>& messages) {
+  auto parser = make_message_parser(source);
+  if (!parser.ok()) return parser.error();
+  const std::vector<std::string_view> views(messages.begin(), messages.end());
+  if (Status prepared = (*parser)->prepare(views); !prepared.ok()) return prepared.error();
+  EventBatch batch;
+  BatchWriter writer(source.schema(), 0, messages.size(), &batch);
+  std::vector<std::string> texts = messages;  // they may be changed
+  for (size_t i = 0; i < texts.size(); ++i) {
+    const size_t size = texts[i].size();
+    texts[i].resize(size + kWindowPadding);
+    (*parser)->parse_message({texts[i].data(), size, i, true}, &writer);
+  }
+  writer.finish(messages.size(), true);
+  Events events;
+  add_batch(batch, &events);
+  events.end = messages.size();
+  return events;
+}
+
+proto::Source source_with(const std::vector<NamedType>& columns) {
+  proto::Source source;
+  source.set_name("records");
+  for (const auto& [name, type] : columns) add_field(name, type, &source);
+  source.set_event_time_field(1);
+  return source;
+}
+
+std::string golden_record_file(const std::string& name) {
+  const std::string path = "tests/golden/records/" + name;
+  std::ifstream in(path, std::ios::binary);
+  EXPECT_TRUE(in.good()) << path;
+  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
+
+std::string from_hex(std::string_view hex) {
+  std::string out;
+  for (size_t i = 0; i + 1 < hex.size(); i += 2) {
+    out += static_cast<char>(std::stoi(std::string(hex.substr(i, 2)), nullptr, 16));
+  }
+  return out;
+}
+
+std::vector<std::string> golden_records(const std::string& name) {
+  std::vector<std::string> out;
+  std::istringstream lines(golden_record_file(name));
+  for (std::string line; std::getline(lines, line);) out.push_back(from_hex(line));
+  return out;
 }
 
 Events tail(Events events, uint64_t offset) {

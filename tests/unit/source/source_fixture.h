@@ -8,6 +8,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "proto/plan.pb.h"
@@ -78,6 +79,19 @@ Result<Events> read_all(const proto::Source& source, uint64_t offset, ReadSize s
 // The same of a file with `content` and the sample schema.
 Result<Events> read_text(proto::FilesInput::Format format, std::string_view content,
                          uint64_t offset = 0, ReadSize size = {});
+
+// The same of messages of a topic, whose offsets are their numbers.
+Result<Events> read_messages(const proto::Source& source, const std::vector<std::string>& messages);
+
+// A source with these columns, of which the second is the event time, and no input.
+using NamedType = std::pair<const char*, proto::ColumnType>;
+proto::Source source_with(const std::vector<NamedType>& columns);
+
+// Files that other programs wrote: tests/golden/records.
+std::string golden_record_file(const std::string& name);
+std::string from_hex(std::string_view hex);
+// Of a file with a record in hexadecimal on each line.
+std::vector<std::string> golden_records(const std::string& name);
 
 // The events of `events` whose offsets are at least `offset`.
 Events tail(Events events, uint64_t offset);

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "shared/base/hash.h"
+#include "tests/unit/window/reference_groups.h"
 #include "tests/unit/window/reference_sketches.h"
 #include "tests/unit/window/reference_windows.h"
 
@@ -264,10 +265,9 @@ namespace {
 
 // The cells of a column that count, in the order of their rows: time, then the view's columns.
 std::vector<Cell> ordered_cells(const std::vector<Row>& rows, const FeatureSpec& feature,
-                                TimeUs as_of) {
+                                const ReferenceWindow& window) {
   std::vector<const Row*> kept;
   const auto column = static_cast<size_t>(feature.column);
-  const ReferenceWindow window(rows, feature, as_of);
   for (const Row& row : rows) {
     if (!window.holds(row.time)) continue;
     if (feature.filter >= 0 && !row.filters[static_cast<size_t>(feature.filter)]) continue;
@@ -341,7 +341,7 @@ ScalarValue scalar_of(const Cell& cell) {
 namespace {
 
 FeatureValue scalar_value(const Cell& cell) {
-  return std::visit([](auto&& x) { return FeatureValue(x); }, scalar_of(cell));
+  return std::visit([](const auto& x) { return FeatureValue(x); }, scalar_of(cell));
 }
 
 FeatureValue fold_ordered(std::vector<Cell> cells, const FeatureSpec& feature) {
@@ -442,14 +442,20 @@ double reference_stddev(const std::vector<double>& values, bool sample) {
 
 FeatureValue reference_value(const std::vector<Row>& rows, const TableSchema& schema,
                              const FeatureSpec& feature, TimeUs as_of) {
+  const ReferenceWindow window(rows, feature, as_of);
+  if (feature.by >= 0) return reference_groups(rows, schema, feature, window);
+  return reference_over(rows, schema, feature, window);
+}
+
+FeatureValue reference_over(const std::vector<Row>& rows, const TableSchema& schema,
+                            const FeatureSpec& feature, const ReferenceWindow& window) {
   if (is_chosen(feature.function)) {
-    return fold_ordered(ordered_cells(rows, feature, as_of), feature);
+    return fold_ordered(ordered_cells(rows, feature, window), feature);
   }
   int64_t count = 0;
   std::vector<double> doubles;
   std::vector<int64_t> ints;
   std::vector<std::pair<TimeUs, Big>> timed;
-  const ReferenceWindow window(rows, feature, as_of);
   for (const Row& row : rows) {
     if (!window.holds(row.time)) continue;
     if (feature.half_life > 0 &&
@@ -498,10 +504,16 @@ FeatureValue reference_value(const std::vector<Row>& rows, const TableSchema& sc
   return fold_integers(ints, feature, type == ColumnType::kBool);
 }
 
+namespace {
+
+template <typename Scalar>
+FeatureValue whole(const Scalar& scalar) {
+  return std::visit([](const auto& x) { return FeatureValue(x); }, scalar);
+}
+
+}  // namespace
+
 bool same_scalar(const ScalarValue& a, const ScalarValue& b) {
-  const auto whole = [](const ScalarValue& scalar) {
-    return std::visit([](const auto& x) { return FeatureValue(x); }, scalar);
-  };
   return same_value(whole(a), whole(b));
 }
 
@@ -517,7 +529,8 @@ bool same_value(const FeatureValue& a, const FeatureValue& b) {
     return is_truncated(a) == is_truncated(b) &&
            std::equal(map->entries.begin(), map->entries.end(), other.entries.begin(),
                       other.entries.end(), [](const auto& x, const auto& y) {
-                        return same_scalar(x.first, y.first) && same_scalar(x.second, y.second);
+                        return same_scalar(x.first, y.first) &&
+                               same_value(whole(x.second), whole(y.second));
                       });
   }
   const auto* x = std::get_if<double>(&a);
@@ -538,17 +551,14 @@ std::string show(const FeatureValue& value) {
   if (const auto* s = std::get_if<std::string>(&value)) return *s;
   if (const auto* list = std::get_if<ListValue>(&value)) {
     std::string out = "[";
-    for (const ScalarValue& scalar : *list) {
-      out += std::visit([](const auto& x) { return show(FeatureValue(x)); }, scalar) + ", ";
-    }
+    for (const ScalarValue& scalar : *list) out += show(whole(scalar)) + ", ";
     return out + "]" + (is_truncated(value) ? " truncated" : "");
   }
   if (const auto* map = std::get_if<MapValue>(&value)) {
     std::string out = "{";
-    const auto text = [](const ScalarValue& scalar) {
-      return std::visit([](const auto& x) { return show(FeatureValue(x)); }, scalar);
-    };
-    for (const auto& [key, of_key] : map->entries) out += text(key) + ": " + text(of_key) + ", ";
+    for (const auto& [key, of_key] : map->entries) {
+      out += show(whole(key)) + ": " + show(whole(of_key)) + ", ";
+    }
     return out + "}" + (is_truncated(value) ? " truncated" : "");
   }
   return "null";

@@ -48,7 +48,8 @@ class Chunks {
 
   // All rows, in chunks and parts of any order, some of which were stored.
   Sketch sketch(const CollectionSpec& spec, Random* random) const {
-    std::vector<Sketch> parts{Sketch(spec)};
+    std::vector<Sketch> parts;
+    parts.emplace_back(spec);
     std::vector<const Chunk*> order(chunks_.begin(), chunks_.end());
     for (size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[(*random)() % i]);
     for (const Chunk* chunk : order) {
@@ -58,8 +59,10 @@ class Chunks {
       parts[(*random)() % parts.size()].add_rows(layout_, *chunk, all_rows(*chunk) & ~some, 0);
     }
     Sketch out(spec);
-    for (Sketch& part : parts)
-      out.merge((*random)() % 2 == 0 ? stored(std::move(part), spec) : part);
+    for (Sketch& part : parts) {
+      if ((*random)() % 2 == 0) part = stored(std::move(part), spec);
+      out.merge(part);
+    }
     return out;
   }
 
@@ -84,6 +87,13 @@ class Chunks {
   uint64_t bytes_ = 0;
 };
 
+// By the column itself.
+CollectionSpec grouped(CollectionSpec spec, Random* random) {
+  spec.by = 0;
+  spec.max_groups = static_cast<uint32_t>(1 + (*random)() % 200);
+  return spec;
+}
+
 RC_GTEST_PROP(Sketches, DependOnTheValuesAlone, ()) {
   Random random(*rc::gen::arbitrary<uint64_t>());
   constexpr ColumnType kTypes[] = {ColumnType::kDouble, ColumnType::kInt64, ColumnType::kInt32,
@@ -102,6 +112,15 @@ RC_GTEST_PROP(Sketches, DependOnTheValuesAlone, ()) {
                      static_cast<uint32_t>(16 + random() % 100),
                      static_cast<uint32_t>(3 + random() % 498),
                      {}});
+  }
+  if (type != ColumnType::kDouble) {
+    for (CollectionSpec spec : std::vector(specs.begin() + 1, specs.end())) {
+      specs.push_back(grouped(spec, &random));
+    }
+    specs.push_back(grouped({CollectionKind::kHashes, 0, -1, 16, 0, {}}, &random));
+    CollectionSpec numbers{CollectionKind::kNumbers, 0, -1, 1, 0, {}};
+    numbers.families = kCounts | kSums | kSquares | kExtremes | kCubes;
+    specs.push_back(grouped(numbers, &random));
   }
   for (const CollectionSpec& spec : specs) {
     const auto expected = bytes_of(chunks.sketch(spec, &random), type);

@@ -157,6 +157,18 @@ bool decays(const FeatureSpec& f) {
   return f.function == Function::kDecayedSum || f.function == Function::kDecayedCount;
 }
 
+// Some columns that it may be grouped by, now and then.
+void group(const TableSchema& schema, Random* random, FeatureSpec* f) {
+  constexpr uint32_t kMostGroups[] = {1, 2, 7, 40};
+  if (!may_be_grouped(f->function) || below(random, 3) != 0) return;
+  const auto by = static_cast<int32_t>(below(random, schema.columns.size()));
+  const ColumnType type = schema.columns[static_cast<size_t>(by)];
+  if (type == ColumnType::kDouble) return;
+  f->by = by;
+  f->map = true;
+  f->max_groups = kMostGroups[below(random, std::size(kMostGroups))];
+}
+
 // Some columns in some order; the feature's own is among them, as in every plan.
 std::vector<uint32_t> random_order(const TableSchema& schema, int32_t column, Random* random) {
   std::vector<uint32_t> out;
@@ -258,6 +270,23 @@ void append_rows(PartitionState* state, uint16_t table, const TableSchema& schem
   state->append(*block, version);
 }
 
+bool may_be_grouped(Function function) {
+  switch (function) {
+    case Function::kFirstN:
+    case Function::kLastN:
+    case Function::kFirstDistinctN:
+    case Function::kLastDistinctN:
+    case Function::kTopK:
+    case Function::kBottomK:
+    case Function::kTopKByFrequency:
+    case Function::kBottomKByFrequency:
+    case Function::kHistogram:
+      return false;
+    default:
+      return true;
+  }
+}
+
 std::vector<FeatureSpec> random_features(size_t count, const TableSchema& schema,
                                          DurationUs longest, Random* random) {
   std::vector<FeatureSpec> out;
@@ -278,6 +307,7 @@ std::vector<FeatureSpec> random_features(size_t count, const TableSchema& schema
       f.type = value_type(f.function, schema.columns[static_cast<size_t>(f.column)]);
     if (f.function >= Function::kFirst) f.order = random_order(schema, f.column, random);
     if (f.function > Function::kLast) set_parameters(random, &f);
+    group(schema, random, &f);
     out.push_back(f);
   }
   return out;
@@ -328,6 +358,11 @@ std::vector<FeatureSpec> all_features(const TableSchema& schema,
                            ? ColumnType::kInt64
                            : value_type(f.function, schema.columns[static_cast<size_t>(column)]);
               out.push_back(f);
+              if (closed != 1 || filter > 0 || !may_be_grouped(f.function)) continue;
+              f.by = filter < 0 ? kFlag : kName;
+              f.max_groups = 4;
+              f.map = true;
+              out.push_back(f);
             }
           }
         }
@@ -354,6 +389,8 @@ std::string describe(const FeatureSpec& f) {
          std::to_string(f.column) + " filter " + std::to_string(f.filter) + " window " +
          std::to_string(f.window) + " offset " + std::to_string(f.offset) + " closed " +
          std::to_string(static_cast<int>(f.closed)) + " n " + std::to_string(f.n) +
+         (f.by < 0 ? ""
+                   : " by " + std::to_string(f.by) + " groups " + std::to_string(f.max_groups)) +
          (f.lifetime ? " lifetime" : "") + (f.gap > 0 ? " gap " + std::to_string(f.gap) : "") +
          (f.steps == nullptr ? ""
                              : " every " + std::to_string(f.steps->every) + " of unit " +

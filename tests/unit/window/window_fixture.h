@@ -46,13 +46,17 @@ std::vector<uint8_t> encode_block(uint16_t table, const TableSchema& schema,
 void append_rows(PartitionState* state, uint16_t table, const TableSchema& schema,
                  std::span<const KeyedRow> rows, uint64_t version = 1);
 
-// `count` random features over the schema.
+// Whether `by` goes with it: its value is neither list nor map.
+bool may_be_grouped(Function function);
+
+// `count` random features over the schema, some of them grouped.
 std::vector<FeatureSpec> random_features(size_t count, const TableSchema& schema,
                                          DurationUs longest, Random* random);
 // The same with lifetime windows.
 std::vector<FeatureSpec> random_lifetime_features(size_t count, const TableSchema& schema,
                                                   Random* random);
-// Every function × column × closed × filter over the windows and offsets.
+// Every function × column × closed × filter over the windows and offsets, and some of each function
+// and column grouped. The schema is every_type_schema().
 std::vector<FeatureSpec> all_features(const TableSchema& schema,
                                       const std::vector<DurationUs>& windows,
                                       const std::vector<DurationUs>& offsets);

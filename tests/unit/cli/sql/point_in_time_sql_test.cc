@@ -26,8 +26,8 @@ views:
       - {name: l, function: last_n, column: shop, n: 2, windows: [1h]}
 )";
 
-proto::JobPlan compiled() {
-  CompiledJob job = compile_job(kJob, "");
+proto::JobPlan compiled(const char* yaml = kJob) {
+  CompiledJob job = compile_job(yaml, "");
   for (const JobError& error : job.errors) ADD_FAILURE() << to_string(error, "job");
   number_source_partitions(&job.plan);
   return std::move(job.plan);
@@ -79,6 +79,48 @@ TEST(PointInTimeSql, DuckdbGroups) {
             std::string::npos);
   EXPECT_NE(sql->find("left join f0 on f0.k0 = s.\"who\" and f0.t = epoch_us(s.\"at\")"),
             std::string::npos);
+}
+
+TEST(PointInTimeSql, SeveralSourcesAreAUnionOfTheirRows) {
+  const proto::JobPlan plan = compiled(R"(
+job: printed
+sources:
+  card:
+    schema: {t: timestamp, who: string, x: double, ok: bool}
+    event_time: t
+    stream: {kafka: {brokers: "127.0.0.1:1", topic: t}}
+  transfer:
+    schema: {id: int64, sent: timestamp, payer: int64, cents: int64}
+    event_time: sent
+    stream: {kafka: {brokers: "127.0.0.1:1", topic: u}}
+views:
+  paid:
+    union:
+      - {source: card, columns: {kind: "'card'"}, where: ok}
+      - {source: transfer, columns: {who: cast(payer as text), x: cast(cents as double precision), kind: "'transfer'"}}
+    entity: [who]
+    aggregations:
+      - {function: count, where: kind = 'card', windows: [1h]}
+      - {function: max, column: x, windows: [1h]}
+)");
+  const auto sql = print(plan, Dialect::kPostgres);
+  ASSERT_TRUE(sql.ok()) << sql.error().message();
+  const std::string rows = R"(
+-- create index on "card" ("who", "t");
+-- create index on "transfer" ((cast("payer" as text)), "sent");
+with h0 as not materialized (
+  select "who" as k0, "t" as t, "x" as c0, ('card' = 'card') as f0
+  from "card"
+  where "ok"
+  union all
+  select cast("payer" as text) as k0, "sent" as t, cast("cents" as double precision) as c0, ('transfer' = 'card') as f0
+  from "transfer")
+select s.*)";
+  EXPECT_NE(sql->find(rows), std::string::npos) << *sql;
+  const auto duckdb = print(plan, Dialect::kDuckdb);
+  ASSERT_TRUE(duckdb.ok());
+  EXPECT_NE(duckdb->find("epoch_us(\"sent\") as t"), std::string::npos) << *duckdb;
+  EXPECT_NE(duckdb->find("\n  union all\n"), std::string::npos);
 }
 
 TEST(PointInTimeSql, WhatCannotBeSaidIsRefusedWithItsName) {

@@ -119,6 +119,50 @@ TEST_F(TrainingSetTest, RowsSeeWhatHadHappenedAndKeepTheirOrderAndText) {
       "between,a,2018-04-01T02:00:20+02:00,2,2,4.0,\"[\"\"p, \\\"\"q\\\"\"\"\",\"\"r\"\"]\",1,4\n");
 }
 
+// Their rows go by in one order of event time.
+TEST_F(TrainingSetTest, AViewOverSeveralSourcesSeesAllOfThem) {
+  write("transfer.csv",
+        "sent,payer,cents\n"
+        "2018-04-01T00:00:15Z,a,100\n"
+        "2018-04-01T00:00:25Z,a,200\n"
+        "2018-04-01T00:00:25Z,b,400\n");
+  write("spine.csv",
+        "who,event_time\n"
+        "a,2018-04-01T00:00:14Z\n"
+        "a,2018-04-01T00:00:20Z\n"
+        "a,2018-04-01T00:00:29Z\n"
+        "b,2018-04-01T00:00:29Z\n");
+  const proto::JobPlan plan = job(R"({files: "in.csv"}
+  transfer:
+    schema: {sent: timestamp, payer: string, cents: int64}
+    event_time: sent
+    stream: {files: "transfer.csv"})",
+                                  R"(
+views:
+  paid:
+    union:
+      - {source: in, columns: {kind: "'card'"}, where: n <> 3}
+      - {source: transfer, columns: {who: payer, x: cents / 100.0, kind: "'transfer'"}}
+    entity: [who]
+    aggregations:
+      - {name: x, function: sum, column: x, windows: [20s]}
+      - {name: kind, function: last_n, column: kind, n: 3, windows: [20s]}
+)");
+  const TrainingSetReport report = make(plan);
+  EXPECT_EQ(report.history.records, 8u);
+  EXPECT_EQ(read("out.csv"),
+            "who,event_time,paid__x_20s,paid__kind_20s\n"
+            "a,2018-04-01T00:00:14Z,1.5,\"[\"\"card\"\"]\"\n"
+            "a,2018-04-01T00:00:20Z,5.0,\"[\"\"card\"\",\"\"transfer\"\",\"\"card\"\"]\"\n"
+            "a,2018-04-01T00:00:29Z,7.0,\"[\"\"transfer\"\",\"\"card\"\",\"\"transfer\"\"]\"\n"
+            "b,2018-04-01T00:00:29Z,4.0,\"[\"\"transfer\"\"]\"\n");
+  options_.known_at = {true, "arrived"};
+  fs::remove(path("out.csv"));
+  EXPECT_EQ(refused(plan),
+            "source 'transfer': column 'arrived' of --arrival-column is not in its schema; name a "
+            "timestamp column that every source has");
+}
+
 TEST_F(TrainingSetTest, UnusedRecordsAreCountedAndSaid) {
   write("spine.csv", "who,event_time\na,2018-04-01T00:00:40Z\n");
   const TrainingSetReport report = make(job());

@@ -1,0 +1,36 @@
+// The expressions of a table: a column or filter of it is a tuple, one expression for each of its
+// inputs.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "proto/plan.pb.h"
+
+namespace tidemill {
+
+// One expression per input of a table, in their order.
+using ExprTuple = std::vector<proto::Expr>;
+
+// Index of the column (filter) with these expressions, which is added if it is new. Canonical texts
+// tell expressions apart.
+int32_t shared_column(const ExprTuple& column, proto::Table* table);
+int32_t shared_filter(const ExprTuple& filter, proto::Table* table);
+
+ExprTuple column_of(const proto::Table& table, int32_t column);
+ExprTuple filter_of(const proto::Table& table, int32_t filter);
+
+// The same entity, keys and inputs, but no columns, no filters and nothing to retain.
+proto::Table without_columns(const proto::Table& table);
+
+// Whether both have the same rows, whatever of them they keep.
+bool same_rows(const proto::Table& a, const proto::Table& b);
+
+// For people: "amount", and where it differs between inputs "amount | cents / 100.0".
+std::string column_text(const proto::Table& table, int32_t column);
+
+// "card, transfer": the sources of a table's rows, each once.
+std::string source_names(const proto::JobPlan& plan, const proto::Table& table);
+
+}  // namespace tidemill

@@ -1,0 +1,9 @@
+// Avro object container files.
+#include "tests/fuzz/input.h"
+#include "tests/fuzz/records.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using namespace tidemill;
+  fuzz::read_both_ways(proto::FilesInput::AVRO, fuzz::text_of(data, size));
+  return 0;
+}

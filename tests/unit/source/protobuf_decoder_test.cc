@@ -1,0 +1,152 @@
+// Protobuf messages into columns: against messages that another program wrote, value by value, and
+// on any bytes.
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "shared/schema/protobuf_schema.h"
+#include "shared/source/message_decoder.h"
+#include "tests/unit/source/source_fixture.h"
+
+namespace tidemill::test {
+namespace {
+
+using Row = std::vector<std::string>;
+
+const std::vector<NamedType> kOrders{
+    {"id", proto::INT64},    {"at", proto::TIMESTAMP},    {"name", proto::STRING},
+    {"note", proto::STRING}, {"amount", proto::DOUBLE},   {"ratio", proto::DOUBLE},
+    {"ok", proto::BOOL},     {"n", proto::INT32},         {"big", proto::INT64},
+    {"fixed", proto::INT64}, {"kind", proto::STRING},     {"raw", proto::BYTES},
+    {"maybe", proto::INT32}, {"items", proto::JSON},      {"counts", proto::JSON},
+    {"extra", proto::JSON},  {"first_item", proto::JSON}, {"day", proto::DATE},
+    {"left", proto::STRING}, {"right", proto::INT64},     {"numbers", proto::JSON},
+    {"ghost", proto::INT64}};
+
+proto::Source order_source(const std::vector<NamedType>& columns,
+                           const std::string& message = "shop.Order") {
+  proto::Source source = source_with(columns);
+  source.mutable_kafka()->set_format(proto::KafkaInput::PROTOBUF);
+  source.mutable_kafka()->set_message_schema(golden_record_file("order.desc"));
+  source.mutable_kafka()->set_message_type(message);
+  return source;
+}
+
+// JSON is the same whatever spaces and escapes its text has.
+Row comparable(Row row) {
+  for (size_t i = 0; i < row.size(); ++i) {
+    if (kOrders[i].second != proto::JSON || row[i] == "null") continue;
+    row[i] = nlohmann::json::parse(row[i].substr(1, row[i].size() - 2)).dump();
+  }
+  return row;
+}
+
+TEST(ProtobufDecoder, GivesWhatTheSameNdjsonGives) {
+  const auto events = read_messages(order_source(kOrders), golden_records("orders.hex"));
+  ASSERT_TRUE(events.ok()) << events.error().message();
+  ASSERT_TRUE(events->bad.empty()) << events->bad.begin()->second;
+  const TemporaryFile file(golden_record_file("orders.ndjson"));
+  proto::Source ndjson = source_with(kOrders);
+  ndjson.mutable_files()->set_format(proto::FilesInput::NDJSON);
+  ndjson.mutable_files()->add_paths(file.path());
+  const auto expected = read_all(ndjson, 0, {});
+  ASSERT_TRUE(expected.ok());
+  ASSERT_EQ(expected->rows.size(), 60u);
+  ASSERT_EQ(events->rows.size(), 60u);
+  auto row = events->rows.begin();
+  for (const auto& [offset, wanted] : expected->rows) {
+    EXPECT_EQ(comparable(row->second), comparable(wanted)) << row->first;
+    ++row;
+  }
+}
+
+// The value of column `name` of a message whose time is the beginning of 1970.
+std::string value(const char* name, proto::ColumnType type, const std::string& hex) {
+  const auto events =
+      read_messages(order_source({{"id", proto::INT64}, {"at", proto::TIMESTAMP}, {name, type}}),
+                    {from_hex("1200" + hex)});
+  if (!events.ok()) return "error: " + events.error().message();
+  return events->rows.empty() ? events->bad.begin()->second : events->rows.begin()->second.at(2);
+}
+
+TEST(ProtobufDecoder, DefaultsAreValuesAndWhatIsMissingIsNull) {
+  EXPECT_EQ(value("name", proto::STRING, ""), "''");
+  EXPECT_EQ(value("note", proto::STRING, ""), "null");
+  EXPECT_EQ(value("note", proto::STRING, "2200"), "''");
+  EXPECT_EQ(value("n", proto::INT32, ""), "0");
+  EXPECT_EQ(value("ok", proto::BOOL, ""), "false");
+  EXPECT_EQ(value("kind", proto::STRING, ""), "'CARD'");
+  EXPECT_EQ(value("maybe", proto::INT32, ""), "null");
+  EXPECT_EQ(value("maybe", proto::INT32, "6a00"), "0");
+  EXPECT_EQ(value("items", proto::JSON, ""), "'[]'");
+  EXPECT_EQ(value("counts", proto::JSON, ""), "'{}'");
+  EXPECT_EQ(value("first_item", proto::JSON, ""), "null");
+  EXPECT_EQ(value("id", proto::JSON, ""), R"('"0"')");
+  EXPECT_EQ(value("left", proto::STRING, ""), "null");
+  EXPECT_EQ(value("firstItem", proto::JSON, "820100"), "'{}'");
+  EXPECT_EQ(value("at", proto::TIMESTAMP, "0804"), "1970-01-01T00:00:00Z");  // id is 4
+}
+
+TEST(ProtobufDecoder, ValuesFollowTheColumn) {
+  EXPECT_EQ(value("n", proto::INT64, "4001"), "-1");
+  EXPECT_EQ(value("n", proto::DOUBLE, "4001"), "-1");
+  EXPECT_EQ(value("kind", proto::INT32, "5801"), "1");
+  EXPECT_EQ(value("kind", proto::STRING, "5807"), "'7'");
+  EXPECT_EQ(value("first_item", proto::JSON, "8201021005"), R"('{"unitCount":5}')");
+  EXPECT_EQ(value("numbers", proto::JSON, "9a01020102"), R"('["1","2"]')");
+}
+
+TEST(ProtobufDecoder, SaysWhatDoesNotFit) {
+  const auto expect = [](const std::string& got, const std::string& message) {
+    EXPECT_NE(got.find(message), std::string::npos) << got;
+  };
+  expect(value("name", proto::INT64, ""),
+         "column 'name': the record has a Protobuf string, the column wants an int64");
+  expect(value("items", proto::STRING, ""), "the record has a repeated field");
+  expect(value("counts", proto::STRING, ""), "the record has a map");
+  expect(value("first_item", proto::STRING, "820100"), "the message shop.Order.Item");
+  expect(value("raw", proto::STRING, ""), "a Protobuf bytes, the column wants a string");
+  expect(value("big", proto::INT64, "48ffffffffffffffffff01"),
+         "'18446744073709551615' is not an int64");
+  expect(value("id", proto::INT32, "08ffffffff7f"), "is not an int32");
+  expect(value("day", proto::DATE, "9201026162"), "'ab' is not a date");
+  expect(value("name", proto::STRING, "1a05"), "is no message of type shop.Order");
+  expect(value("name", proto::STRING, "1a01ff"), "is no message of type shop.Order");
+  // A Timestamp of -1 nanoseconds.
+  expect(value("name", proto::STRING, "120b10ffffffffffffffffff01"),
+         "nanos: -1}' is not a timestamp");
+}
+
+TEST(ProtobufDecoder, TypesAreFoundByTheirNames) {
+  const auto events = read_messages(
+      order_source({{"id", proto::INT64}, {"at", proto::TIMESTAMP}}, "shop.Nothing"), {});
+  ASSERT_FALSE(events.ok());
+  EXPECT_NE(events.error().message().find("no message type 'shop.Nothing'"), std::string::npos);
+}
+
+TEST(ProtobufDecoder, DescriptorSetsAreChecked) {
+  EXPECT_FALSE(ProtobufSchema::from_descriptor_set("").ok());
+  EXPECT_FALSE(ProtobufSchema::from_descriptor_set("no set at all").ok());
+  const auto schema = ProtobufSchema::from_descriptor_set(golden_record_file("order.desc"));
+  ASSERT_TRUE(schema.ok());
+  EXPECT_TRUE((*schema)->message("shop.Order.Item").ok());
+}
+
+RC_GTEST_PROP(ProtobufDecoder, AnyBytesAreAnEventOrADeadLetter, ()) {
+  static const proto::Source source = order_source(kOrders);
+  static const std::vector<std::string> records = golden_records("orders.hex");
+  std::string record = records[*rc::gen::inRange<size_t>(0, records.size())];
+  for (int i = *rc::gen::inRange(0, 4); i > 0; --i) {
+    record[*rc::gen::inRange<size_t>(0, record.size())] = *rc::gen::arbitrary<char>();
+  }
+  record.resize(*rc::gen::inRange<size_t>(0, record.size() + 1));
+  if (*rc::gen::inRange(0, 4) == 0) record = *rc::gen::string<std::string>();
+  const auto events = read_messages(source, {record, records[0]});
+  RC_ASSERT(events.ok());
+  RC_ASSERT(events->rows.size() + events->bad.size() == 2);
+  RC_ASSERT(events->rows.count(1) == 1);
+}
+
+}  // namespace
+}  // namespace tidemill::test
