@@ -108,7 +108,9 @@ void PartitionHost::take_owned(Job* job, KeyPartitionId k, const Grant& grant) {
   if (standby != job->standbys.end() && standby->second.phase == HoldingPhase::kActive &&
       standby->second.follower->holds_state()) {
     owner.promoting = true;
-    return promote_if_written(job, k, &owner);
+    promote_if_written(job, k, &owner);
+    if (owner.promoting) standby->second.disk->hasten();
+    return;
   }
   if (standby != job->standbys.end()) {
     release(job, &standby->second, false);
