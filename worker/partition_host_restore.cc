@@ -35,7 +35,7 @@ void PartitionHost::ask_registry(Job* job) {
   };
   for (auto& [k, owner] : job->owned) {
     if (owner.promoting) {
-      promote_if_written(job, k, &owner);
+      promote_if_possible(job, k, &owner);
     } else if (!owner.registry_known || owner.phase == HoldingPhase::kAsking) {
       ask(k, &owner);
     }
@@ -146,13 +146,15 @@ void PartitionHost::activate(Job* job, OwnedPartition* owner,
   if (job->read_no_more) owner->partition->set_read_no_more();
 }
 
-// The copy becomes the owner's state, with its disk. An increment that is being written must be
-// done first, so that it is known what the disk holds.
-void PartitionHost::promote_if_written(Job* job, KeyPartitionId k, OwnedPartition* owner) {
+// The copy becomes the owner's state, with its disk, and with the increment that is being written.
+// If that is of a state which the copy holds no more, it must be done first.
+void PartitionHost::promote_if_possible(Job* job, KeyPartitionId k, OwnedPartition* owner) {
   const auto standby = job->standbys.find(k);
-  if (standby == job->standbys.end() || standby->second.writing) return;
+  if (standby == job->standbys.end()) return;
+  if (standby->second.writing && !standby->second.follower->writes()) return;
   owner->promoting = false;
   owner->disk = std::move(standby->second.disk);
+  owner->writing = standby->second.writing;
   owner->in_storage = false;
   auto partition =
       std::make_unique<KeyPartition>(job->plan, k, owner->epoch, *standby->second.follower);

@@ -108,7 +108,7 @@ void PartitionHost::take_owned(Job* job, KeyPartitionId k, const Grant& grant) {
   if (standby != job->standbys.end() && standby->second.phase == HoldingPhase::kActive &&
       standby->second.follower->holds_state()) {
     owner.promoting = true;
-    promote_if_written(job, k, &owner);
+    promote_if_possible(job, k, &owner);
     if (owner.promoting) standby->second.disk->hasten();
     return;
   }

@@ -105,6 +105,10 @@ void Snapshotter::on_written(const DiskWritten& written, OwnedPartition* owner) 
   const bool wrote = written.error.empty();
   writes_fail_ = !wrote;
   if (written.wrote) owner->partition->end_increment(wrote);
+  if (wrote && !written.to_upload) {  // begun by the standby that it was
+    owner->disk_bytes = written.disk_bytes;
+    return;
+  }
   if (!wrote || !written.uploaded) {
     owner->failed_at_us = runtime_.monotonic_us();
     owner->write_at_us = owner->failed_at_us + kRetryUs;
