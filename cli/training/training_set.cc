@@ -164,7 +164,7 @@ Status TrainingSet::read_history() {
   for (uint32_t s = 0; s < choice_.plan->source_partitions(); ++s) {
     uint32_t index = 0;
     const proto::Source& source = choice_.plan->source_of(s, &index);
-    const auto number = static_cast<uint32_t>(&source - &choice_.plan->proto().sources(0));
+    const auto number = choice_.plan->proto().source_partitions(static_cast<int>(s)).source();
     if (!choice_.needs_source(number)) continue;
     partitions.push_back(s);
     const uint64_t length = length_of(source, index);

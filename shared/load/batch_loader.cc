@@ -64,7 +64,8 @@ Result<std::unique_ptr<BatchLoader>> BatchLoader::open(std::shared_ptr<const Pla
                                                        const SourcePosition& from) {
   uint32_t index = 0;
   const proto::Source& source = plan->source_of(source_partition, &index);
-  const auto source_index = static_cast<uint32_t>(&source - &plan->proto().sources(0));
+  const uint32_t source_index =
+      plan->proto().source_partitions(static_cast<int>(source_partition)).source();
   auto cursor = SourceCursor::open(source, index, from.offset, from.last);
   if (!cursor) return cursor.error();
   std::unique_ptr<BatchLoader> loader(new BatchLoader(plan, source_partition, from));
