@@ -170,10 +170,6 @@ void DiskLane::write(std::optional<Increment> increment, bool upload, uint64_t t
   });
 }
 
-void DiskLane::hasten() {
-  runtime_.run_blocking(self_, lane_, Urgency::kNow, [] { return nullptr; });
-}
-
 void DiskLane::scan(const ReplicaSession::ScanWanted& wanted, size_t page_bytes) {
   run<DiskPage>(Urgency::kSoon, [wanted, page_bytes](OnLane* lane, DiskPage* out) {
     Status done = lane->next_page(wanted, page_bytes, &out->page);

@@ -67,8 +67,6 @@ class DiskLane {
   // Writes the increment, if there is one, then uploads what the disk holds, if asked to: of an
   // owner, for whom the registry's answer is known.
   void write(std::optional<Increment> increment, bool upload, uint64_t trigger);
-  // Somebody waits for what has been asked for so far: it goes before all that is not urgent.
-  void hasten();
   // Begins or continues a scan.
   void scan(const ReplicaSession::ScanWanted& wanted, size_t page_bytes);
   // Likewise set_retained(); then removes the objects that are retained no more.

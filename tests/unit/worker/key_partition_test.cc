@@ -455,6 +455,12 @@ TEST_F(Promotion, WhatIsWrittenOfAFormerStateIsNotGoneOnWith) {
   ASSERT_EQ(follower_.apply(close), test::Outcome::kApplied);
   EXPECT_TRUE(follower_.writing());
   EXPECT_FALSE(follower_.writes());
+  KeyPartition partition = promoted();
+  EXPECT_FALSE(partition.writing());
+  const Increment next = partition.begin_increment(kWall);
+  EXPECT_TRUE(next.whole);
+  ASSERT_EQ(next.changes.size(), 1u);
+  EXPECT_EQ(next.changes[0].kind, StateChange::Kind::kImages);
 }
 
 }  // namespace
