@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 import fold_values
-from fold_exact import FUNCTIONS, is_finite, is_minus_zero, scale_exactly, total
+from fold_exact import FUNCTIONS, is_minus_zero, scale_exactly, total
 
 US_PER_SECOND = 1_000_000
 MINUTE = 60 * US_PER_SECOND
