@@ -21,7 +21,7 @@
 namespace tidemill {
 
 // Each restores from snapshot storage and reads what has happened since, beside its other work.
-inline constexpr uint32_t kMovesAtOncePerTarget = 16;
+inline constexpr uint32_t kMovesAtOncePerTarget = 4;
 
 struct MoveContext {
   // Alive, a worker with such a shard, and not draining.

@@ -17,14 +17,14 @@ struct WorkerConfig {
   int64_t poll_interval_ms = 5;           // a log that had nothing new is read again after
   int64_t mark_interval_ms = 100;         // a link that is silent this long gets a progress mark
   // Key partitions.
-  int64_t session_retry_ms = 300;      // an unanswered opening is repeated
+  int64_t session_retry_ms = 100;      // an unanswered opening is repeated
   int64_t session_silence_ms = 5'000;  // a session that is silent this long is reopened
   // Publishing.
   int64_t publish_interval_ms = 5;
   int64_t frame_credit_bytes = 48 << 20;   // in flight to one store shard, shared by all senders
   int64_t frame_bytes = 1u << 20;          // about, per message
   int64_t unsent_limit_bytes = 64u << 20;  // rows kept for replicas, per shard; beyond: images
-  int64_t replica_retry_ms = 300;          // an unanswered registration is repeated
+  int64_t replica_retry_ms = 100;          // an unanswered registration is repeated
   int64_t keepalive_ms = 500;  // an idle key partition tells its replicas how fresh it is
   // Snapshots.
   int64_t snapshot_interval_ms = 10'000;     // of one key partition

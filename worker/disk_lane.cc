@@ -64,6 +64,7 @@ struct DiskLane::OnLane {
 
   Status write(const std::optional<Increment>& increment, bool upload, DiskWritten* out) {
     out->wrote = increment.has_value();
+    out->to_upload = upload;
     if (Status opened = open(); !opened) return opened;
     if (increment) {
       if (Status written = disk->write(*increment); !written) return written;

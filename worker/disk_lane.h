@@ -33,7 +33,8 @@ struct DiskRestored : DiskAnswer {
 
 struct DiskWritten : DiskAnswer {
   bool wrote = false;        // an increment was to be written (`error` says whether it was)
-  bool uploaded = false;     // it was to be uploaded as well, and has been
+  bool to_upload = false;    // what the disk holds was to be uploaded as well
+  bool uploaded = false;     // and has been
   std::string upload_error;  // why it has not
   TakenSnapshot snapshot;    // of uploaded
   uint64_t disk_bytes = 0;   // of the files of the state

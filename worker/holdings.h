@@ -38,7 +38,6 @@ struct Holding {
 struct OwnedPartition : Holding {
   std::unique_ptr<KeyPartition> partition;  // null until it is restored
   std::optional<StoreSearch> search;        // while it looks for a state in stores
-  bool promoting = false;                   // becomes of the standby that writes an increment
   int64_t open_sessions_at_us = 0;          // replicas have until then to say where they stand
   uint64_t wanted_disk_version = 0;         // a replica waits for the disk to hold it
   uint64_t reported_version = 0;            // at the last report

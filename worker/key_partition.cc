@@ -60,6 +60,8 @@ KeyPartition::KeyPartition(std::shared_ptr<const Plan> plan, KeyPartitionId id, 
   for (const Follower::Pending& p : standby.pending()) {
     pending_.add({0, p.change});
   }
+  writing_ = standby.writes();
+  if (writing_) pending_.take_over_writing(standby.pending_in_writing());
   begin_epoch();
 }
 

@@ -33,6 +33,7 @@ int run(int argc, char** argv) {
   process_config.listen = options.listen;
   process_config.shards = static_cast<uint16_t>(options.shards);
   process_config.blocking_threads = static_cast<uint16_t>(options.blocking_threads);
+  process_config.background_threads = static_cast<uint16_t>(options.background_threads);
   auto process = RealProcess::create(process_config);
   if (!process) return fail(process.error());
 

@@ -13,6 +13,7 @@ struct WorkerOptions {
   std::string listen = "tcp://127.0.0.1:0";
   int64_t shards = 1;
   int64_t blocking_threads = 4;
+  int64_t background_threads = 1;
   int64_t heartbeat_ms = 250;
   std::string dead_letters = "dead-letters";
   std::string data_dir = "worker-data";

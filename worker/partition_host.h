@@ -56,7 +56,7 @@ class PartitionHost : public Actor {
   void release_owned(Job* job, const JobInView& in_view);
   void take_owned(Job* job, KeyPartitionId k, const Grant& grant);
   void update_standbys(Job* job, const JobInView& in_view);
-  void promote_if_written(Job* job, KeyPartitionId k, OwnedPartition* owner);
+  void promote(Job* job, KeyPartitionId k, StandbyPartition* standby);
   void activate(Job* job, OwnedPartition* owner, std::unique_ptr<KeyPartition> partition);
   void release(Job* job, Holding* held, bool remove);
   std::unique_ptr<DiskLane> open_lane(const Job& job, KeyPartitionId k);

@@ -34,11 +34,7 @@ void PartitionHost::ask_registry(Job* job) {
     message.add_epochs(held->epoch.value);
   };
   for (auto& [k, owner] : job->owned) {
-    if (owner.promoting) {
-      promote_if_written(job, k, &owner);
-    } else if (!owner.registry_known || owner.phase == HoldingPhase::kAsking) {
-      ask(k, &owner);
-    }
+    if (!owner.registry_known || owner.phase == HoldingPhase::kAsking) ask(k, &owner);
   }
   for (auto& [k, standby] : job->standbys) {
     if (standby.phase == HoldingPhase::kAsking) ask(k, &standby);
@@ -146,17 +142,14 @@ void PartitionHost::activate(Job* job, OwnedPartition* owner,
   if (job->read_no_more) owner->partition->set_read_no_more();
 }
 
-// The copy becomes the owner's state, with its disk. An increment that is being written must be
-// done first, so that it is known what the disk holds.
-void PartitionHost::promote_if_written(Job* job, KeyPartitionId k, OwnedPartition* owner) {
-  const auto standby = job->standbys.find(k);
-  if (standby == job->standbys.end() || standby->second.writing) return;
-  owner->promoting = false;
-  owner->disk = std::move(standby->second.disk);
+// The copy becomes the owner's state, with its disk, and with the write that is under way.
+void PartitionHost::promote(Job* job, KeyPartitionId k, StandbyPartition* standby) {
+  OwnedPartition* const owner = &job->owned.at(k);
+  owner->disk = std::move(standby->disk);
+  owner->writing = standby->writing;
   owner->in_storage = false;
-  auto partition =
-      std::make_unique<KeyPartition>(job->plan, k, owner->epoch, *standby->second.follower);
-  job->standbys.erase(standby);
+  auto partition = std::make_unique<KeyPartition>(job->plan, k, owner->epoch, *standby->follower);
+  job->standbys.erase(k);
   log_event(LogLevel::kInfo, "standby_promoted",
             {{"job", job->id.value},
              {"key_partition", k.value},

@@ -107,8 +107,7 @@ void PartitionHost::take_owned(Job* job, KeyPartitionId k, const Grant& grant) {
   const auto standby = job->standbys.find(k);
   if (standby != job->standbys.end() && standby->second.phase == HoldingPhase::kActive &&
       standby->second.follower->holds_state()) {
-    owner.promoting = true;
-    return promote_if_written(job, k, &owner);
+    return promote(job, k, &standby->second);
   }
   if (standby != job->standbys.end()) {
     release(job, &standby->second, false);
@@ -129,11 +128,6 @@ void PartitionHost::update_standbys(Job* job, const JobInView& in_view) {
     if (std::find(grant.standbys.begin(), grant.standbys.end(), self) != grant.standbys.end()) {
       it->second.epoch = grant.epoch;
       ++it;
-      continue;
-    }
-    const auto owner = job->owned.find(it->first);
-    if (owner != job->owned.end() && owner->second.promoting) {
-      ++it;  // it becomes the owner's as soon as its increment is written
       continue;
     }
     release(job, &it->second, true);

@@ -104,7 +104,12 @@ void Snapshotter::on_written(const DiskWritten& written, OwnedPartition* owner) 
   owner->writing = false;
   const bool wrote = written.error.empty();
   writes_fail_ = !wrote;
-  if (written.wrote) owner->partition->end_increment(wrote);
+  // A standby's increment of a state that it had replaced before it was promoted is of no use.
+  if (written.wrote && owner->partition->writing()) owner->partition->end_increment(wrote);
+  if (wrote && !written.to_upload) {  // begun by the standby that it was
+    owner->disk_bytes = written.disk_bytes;
+    return;
+  }
   if (!wrote || !written.uploaded) {
     owner->failed_at_us = runtime_.monotonic_us();
     owner->write_at_us = owner->failed_at_us + kRetryUs;

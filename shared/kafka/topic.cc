@@ -85,6 +85,10 @@ Status KafkaTopic::connect() {
   auto settings = expand_client_settings(input_);
   if (!settings.ok()) return settings.error();
   settings_ = std::move(*settings);
+  return make_prober();
+}
+
+Status KafkaTopic::make_prober() {
   auto prober = KafkaClient::create({.brokers = input_.brokers(),
                                      .defaults = connection_defaults(),
                                      .users = settings_,
@@ -378,9 +382,24 @@ void KafkaTopic::judge(const Look& look, const OffsetAnswer& low, const OffsetAn
   verify(look);
 }
 
+// Where the topic went missing meanwhile the prober was left consuming the partition
+// (topic_queries.cc); were it to begin there again, 2.0.2 would end the process.
 void KafkaTopic::verify(const Look& look) {
+  if (prober_spoilt_) {
+    const Status renewed = make_prober();
+    const std::lock_guard lock(mutex_);
+    if (!renewed.ok()) {
+      look.watch->trouble = renewed.error().message();
+      return;
+    }
+    prober_spoilt_ = false;
+    failed_commits_ = 0;
+    committed_.clear();
+  }
+  const uint64_t missing_before = prober_->missing_topic_events();
   const auto found = query_record(prober_.get(), input_.topic(), look.position.partition,
                                   look.last.offset, kQueryMs);
+  prober_spoilt_ = prober_->missing_topic_events() != missing_before;
   const std::lock_guard lock(mutex_);
   Watch& watch = *look.watch;
   if (!found.ok()) {

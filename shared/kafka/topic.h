@@ -103,6 +103,7 @@ class KafkaTopic {
     bool verify = false;
   };
 
+  Status make_prober();
   std::vector<Look> begin_cycle(bool* away);
   bool check_topic(const std::vector<Look>& looks);
   void check_offsets(const std::vector<Look>& looks);
@@ -120,7 +121,9 @@ class KafkaTopic {
 
   const proto::KafkaInput input_;
   std::vector<KafkaSetting> settings_;
+  // The topic's thread's own.
   std::unique_ptr<KafkaClient> prober_;
+  bool prober_spoilt_ = false;
 
   mutable std::mutex mutex_;
   std::condition_variable work_;   // for the topic's thread

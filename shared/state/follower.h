@@ -73,6 +73,10 @@ class Follower {
   // Persistence. One increment at a time: begin, write it to the PartitionDisk, end.
   bool changed() const { return head_.stamp() != on_disk_; }
   bool writing() const { return writing_.has_value(); }
+  // What is being written is a state that this one went on from, and ends at this stamp.
+  std::optional<Stamp> writes() const {
+    return writing_ && !writing_->outdated ? std::optional(writing_->stamp) : std::nullopt;
+  }
   Increment begin_increment(int64_t wall_us);
   void end_increment(bool written);
   uint64_t pending_bytes() const { return pending_.bytes(); }
@@ -89,6 +93,7 @@ class Follower {
     StateChange change;
   };
   const std::deque<Pending>& pending() const { return pending_.entries(); }
+  size_t pending_in_writing() const { return pending_.writing(); }
 
  private:
   void open_session(Epoch epoch, uint64_t session);

@@ -39,6 +39,12 @@ class PendingChanges {
     for (const Entry& entry : entries_) out.push_back(entry.change);
     return out;
   }
+  size_t writing() const { return written_; }
+  // As another has begun it: the first `count` are being written.
+  void take_over_writing(size_t count) {
+    ASSERT(written_ == 0 && count <= entries_.size());
+    written_ = count;
+  }
   // Drops those, if it was written.
   void end_writing(bool written) {
     if (written && mutated(Mutation::kDropPendingOnSnapshot)) written_ = entries_.size();

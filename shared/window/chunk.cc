@@ -12,7 +12,10 @@ namespace {
 
 // Small steps: a key of few rows is the common case, and its slack is most of its cost.
 constexpr uint8_t kCapacities[] = {2, 4, 8, 16, 24, 32, 48, 64};
-constexpr uint32_t kHeapHeader = 8;         // u32 used, u32 capacity
+constexpr uint32_t kHeapHeader = 8;  // u32 used, u32 capacity
+// Rows whose strings a new row is compared with: a chunk of a key that is rarely appended to is not
+// in the caches, and strings that repeat at all mostly do within so many rows.
+constexpr uint32_t kLookBack = 16;
 constexpr uint32_t kHeavyHeap = 64u << 20;  // text after which a chunk is closed early
 constexpr uint64_t kHeapLimit = 0xffff'0000;
 
@@ -163,7 +166,8 @@ void ChunkLayout::push(Chunk** chunk, const RowInput& row, uint64_t* bytes) cons
       case ColumnType::kString:
       case ColumnType::kBytes:
       case ColumnType::kJson:
-        c->store(offset + 4 * at, intern(c, i, null ? std::string_view() : in.string_at(row.row)));
+        c->store(offset + 4 * at,
+                 intern(c, i, null ? std::string_view() : in.string_at(row.row), kLookBack));
         break;
       default:
         c->store(offset + 8 * at, null ? int64_t{0} : in.ints[row.row]);
@@ -246,13 +250,24 @@ void ChunkLayout::push_time(Chunk** chunk, TimeUs time, uint64_t* bytes) const {
   c->store(sizeof(Chunk) + 8 * at, time);
 }
 
-// The heap offset of `text`, shared with an equal string of the same column.
-uint32_t ChunkLayout::intern(Chunk* chunk, uint32_t column, std::string_view text) const {
+// The heap offset of `text`, shared with an equal string of the same column among the last
+// `look_back` rows.
+uint32_t ChunkLayout::intern(Chunk* chunk, uint32_t column, std::string_view text,
+                             uint32_t look_back) const {
   const size_t cells = value_offset(*chunk, column);
-  for (uint32_t i = chunk->rows; i-- > 0;) {
-    if (string_at(*chunk, column, i) == text) return chunk->load<uint32_t>(cells + 4 * i);
-  }
   const size_t heap = heap_offset(*chunk);
+  const auto is_text = [&](uint32_t entry) {
+    if (chunk->load<uint32_t>(heap + kHeapHeader + entry) != text.size()) return false;
+    if (text.empty()) return true;
+    // Names and numbers often differ in the end alone.
+    const auto* held = reinterpret_cast<const char*>(chunk->at(heap + kHeapHeader + entry + 4));
+    return held[text.size() - 1] == text.back() && std::memcmp(held, text.data(), text.size()) == 0;
+  };
+  const uint32_t first = chunk->rows - std::min<uint32_t>(chunk->rows, look_back);
+  for (uint32_t i = chunk->rows; i-- > first;) {
+    const auto entry = chunk->load<uint32_t>(cells + 4 * i);
+    if (is_text(entry)) return entry;
+  }
   const auto used = chunk->load<uint32_t>(heap);
   chunk->store(heap + kHeapHeader + used, static_cast<uint32_t>(text.size()));
   std::copy(text.begin(), text.end(), chunk->at(heap + kHeapHeader + used + 4));
@@ -343,7 +358,7 @@ void ChunkLayout::build_column(std::span<const RowRef> rows, uint32_t column, Ch
       case ColumnType::kBytes:
       case ColumnType::kJson:
         out->rows = static_cast<uint8_t>(i);  // intern() looks at the rows before this one
-        out->store(offset + 4 * i, intern(out, column, string_at(from, column, at)));
+        out->store(offset + 4 * i, intern(out, column, string_at(from, column, at), kChunkRows));
         break;
       default:
         out->store(offset + 8 * i, from.load<uint64_t>(value_offset(from, column) + 8 * at));

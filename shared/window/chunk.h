@@ -165,7 +165,7 @@ class ChunkLayout {
   Chunk* reshape(Chunk* old, const Shape& shape, uint64_t* bytes) const;
   void make_room(Chunk** chunk, const RowInput& row, uint64_t* bytes) const;
   void push_time(Chunk** chunk, TimeUs time, uint64_t* bytes) const;
-  uint32_t intern(Chunk* chunk, uint32_t column, std::string_view text) const;
+  uint32_t intern(Chunk* chunk, uint32_t column, std::string_view text, uint32_t look_back) const;
   void build_column(std::span<const RowRef> rows, uint32_t column, Chunk* out) const;
   static int compare_ints(int64_t a, int64_t b) { return a < b ? -1 : a > b ? 1 : 0; }
   int compare_column(const RowRef& a, const RowRef& b, uint32_t column) const;

@@ -14,9 +14,9 @@ namespace tidemill {
 namespace {
 
 constexpr size_t kSweepSlots = 64;  // looked at per raise_horizon(), or one per row appended
-// Rounds of the sweep while the horizon rises by the shortest retention: so much of what is held
-// may be waiting for it.
-constexpr double kRoundsPerRetention = 16;
+// Rounds of the sweep while the horizon rises by the shortest retention. A quarter of the rows of
+// keys that get no more may be waiting for it; keys that do are freed of theirs on the way.
+constexpr double kRoundsPerRetention = 4;
 constexpr uint32_t kStage = 64;  // rows whose memory is fetched ahead together
 
 constexpr uint64_t kLoadFilterBits = 1 << 16;

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import cards
 import fold
+import fold_exact
 from feeder import LABEL_DELAY, PARTITIONS, TERMINAL_WINDOWS, WINDOWS
 
 KINDS = {"customer": "c", "terminal_risk": "t"}
@@ -84,14 +85,14 @@ def _customer(_, count, total, least, greatest):
     if count == 0:
         return {"count_lifetime": 0, **{f"amount_{name}_lifetime": None
                                         for name in ("sum", "mean", "min", "max")}}
-    return {"count_lifetime": count, "amount_sum_lifetime": fold.divide(total, SUM_UNIT),
-            "amount_mean_lifetime": fold.divide(total, SUM_UNIT * count),
+    return {"count_lifetime": count, "amount_sum_lifetime": fold_exact.divide(total, SUM_UNIT),
+            "amount_mean_lifetime": fold_exact.divide(total, SUM_UNIT * count),
             "amount_min_lifetime": float(least), "amount_max_lifetime": float(greatest)}
 
 
 def _terminal(_, count, frauds):
     return {"nb_tx_lifetime": count,
-            "risk_lifetime": fold.divide(frauds, count) if count else None}
+            "risk_lifetime": fold_exact.divide(frauds, count) if count else None}
 
 
 def read_events(lines):

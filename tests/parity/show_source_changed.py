@@ -103,14 +103,16 @@ class Case:
 def recreated_with_fewer(cluster, broker):
     case = Case(cluster, broker, "recreated_with_fewer", records=1000)
     recreate(case, 100)
-    case.expect_failed("created again")
+    # On a busy machine it may be missed for so long first that it counts as deleted.
+    case.expect_failed("created again|does not exist any more")
     case.stop()
 
 
 def recreated_with_more(cluster, broker):
     case = Case(cluster, broker, "recreated_with_more", records=1000)
     recreate(case, 3000)
-    case.expect_failed("created again")
+    # On a busy machine it may be missed for so long first that it counts as deleted.
+    case.expect_failed("created again|does not exist any more")
     case.stop()
 
 

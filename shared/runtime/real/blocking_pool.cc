@@ -11,26 +11,29 @@
 namespace tidemill {
 namespace {
 
-// Weighs a third of what is normal while others want the processor, and gives way to what wakes up.
-constexpr int kLowNice = 5;
+// Added to the process's own niceness, by urgency: while others want the processor, such a thread
+// weighs a third and a tenth of what is normal, and gives way to what wakes up.
+constexpr std::array<int, 3> kNice{0, 5, 10};
 
-// Of the calling thread: on Linux each has a niceness of its own. Where that is not allowed, the
-// thread goes on as it is.
-void lower_priority() { setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kLowNice); }
+// On Linux each thread has a niceness of its own. Where that is not allowed, it goes on as it is.
+void lower_priority(int by) {
+  const auto self = static_cast<id_t>(gettid());
+  if (by > 0) setpriority(PRIO_PROCESS, self, getpriority(PRIO_PROCESS, self) + by);
+}
 
 }  // namespace
 
-BlockingPool::BlockingPool(uint16_t threads)
-    : low_threads_(std::max<size_t>(threads, 2)), serving_threads_(threads + low_threads_) {
-  ASSERT(threads > 0);
-  for (size_t i = 0; i < threads; ++i) {
-    threads_.emplace_back([this] { serve(Priority::kNormal); });
-  }
-  for (size_t i = 0; i < low_threads_; ++i) {
-    threads_.emplace_back([this] {
-      lower_priority();
-      serve(Priority::kLow);
-    });
+BlockingPool::BlockingPool(uint16_t threads, uint16_t later_threads)
+    : serving_threads_(2 * threads + later_threads) {
+  ASSERT(threads > 0 && later_threads > 0);
+  const std::array<uint16_t, 3> counts{threads, threads, later_threads};
+  for (size_t urgency = 0; urgency < counts.size(); ++urgency) {
+    for (size_t i = 0; i < counts[urgency]; ++i) {
+      threads_.emplace_back([this, urgency] {
+        lower_priority(kNice[urgency]);
+        serve(static_cast<Urgency>(urgency));
+      });
+    }
   }
 }
 
@@ -46,42 +49,26 @@ void BlockingPool::submit(BlockingLane id, Urgency urgency, Work work) {
   Lane& lane = it->second;
   lane.tasks.push_back({urgency, std::move(work)});
   if (lane.running || (!is_new && urgency >= lane.urgency)) return;
-  if (!is_new) std::erase(queue(lane.urgency), id);
+  if (!is_new) std::erase(ready(lane.urgency).lanes, id);
   make_ready(id, &lane);
 }
 
 void BlockingPool::make_ready(const BlockingLane& id, Lane* lane) {
   lane->urgency = Urgency::kLater;
   for (const Task& task : lane->tasks) lane->urgency = std::min(lane->urgency, task.urgency);
-  queue(lane->urgency).push_back(id);
-  (lane->urgency == Urgency::kNow ? normal_changed_ : low_changed_).notify_one();
+  ready(lane->urgency).lanes.push_back(id);
+  ready(lane->urgency).changed.notify_one();
 }
 
-// Where the next lane for such a thread is; null if there is none.
-BlockingPool::Queue* BlockingPool::next(Priority priority) {
-  if (priority == Priority::kNormal) {
-    return queue(Urgency::kNow).empty() ? nullptr : &queue(Urgency::kNow);
-  }
-  if (!queue(Urgency::kSoon).empty()) return &queue(Urgency::kSoon);
-  const bool may = running_later_ + 1 < low_threads_ && !queue(Urgency::kLater).empty();
-  return may ? &queue(Urgency::kLater) : nullptr;
-}
-
-void BlockingPool::serve(Priority priority) {
-  std::condition_variable& changed = priority == Priority::kNormal ? normal_changed_ : low_changed_;
+void BlockingPool::serve(Urgency urgency) {
+  Ready& mine = ready(urgency);
   std::unique_lock lock(mutex_);
   for (;;) {
-    changed.wait(lock, [&] { return stopping_ || next(priority) != nullptr; });
+    mine.changed.wait(lock, [&] { return stopping_ || !mine.lanes.empty(); });
     if (stopping_) break;
-    Queue* const from = next(priority);
-    const BlockingLane id = from->front();
-    from->pop_front();
-    const bool later = from == &queue(Urgency::kLater);
-    if (later) ++running_later_;
+    const BlockingLane id = mine.lanes.front();
+    mine.lanes.pop_front();
     run_first(id, &lock);
-    if (!later) continue;
-    --running_later_;
-    low_changed_.notify_one();
   }
   --serving_threads_;
   ended_.notify_all();
@@ -111,9 +98,10 @@ bool BlockingPool::stop(int64_t deadline_us) {
   std::unique_lock lock(mutex_);
   stopping_ = true;
   forgotten.swap(lanes_);
-  for (Queue& ready : ready_) ready.clear();
-  normal_changed_.notify_all();
-  low_changed_.notify_all();
+  for (Ready& ready : ready_) {
+    ready.lanes.clear();
+    ready.changed.notify_all();
+  }
   const auto ended = [this] { return serving_threads_ == 0; };
   if (deadline_us == std::numeric_limits<int64_t>::max()) {
     ended_.wait(lock, ended);

@@ -1,9 +1,9 @@
 // BlockingPool: threads for work that may block. Work of one lane runs in order, one at a time;
 // lanes of one urgency are served in turn, and a lane is as urgent as the most urgent work in it.
 //
-// What is urgent now has threads of its own: it waits for no other work to end. The rest runs on
-// threads of lower priority, which leave the processors to what is urgent now and to the shards:
-// what is urgent soon goes first, and one of these threads is left to it.
+// Each urgency has threads of its own, so that nothing waits for less urgent work to end, and the
+// less urgent they are, the lower their priority: the processors are left to what is urgent now and
+// to the shards.
 //
 // thread-safe. The pool holds what it is given without a limit of its own: an actor bounds what
 // it has in flight. Once stopping, queued work is forgotten and only what runs is waited for.
@@ -33,8 +33,8 @@ class BlockingPool {
  public:
   using Work = std::function<void()>;
 
-  // As many threads of either priority, but at least two of the lower one.
-  explicit BlockingPool(uint16_t threads);
+  // `threads` for what is urgent now, as many for what is urgent soon.
+  explicit BlockingPool(uint16_t threads, uint16_t later_threads = 1);
   ~BlockingPool();
 
   void submit(BlockingLane lane, Urgency urgency, Work work);
@@ -54,21 +54,20 @@ class BlockingPool {
   };
   using Lanes = std::map<BlockingLane, Lane>;
   using Queue = std::deque<BlockingLane>;
-  enum class Priority { kNormal, kLow };
+  struct Ready {
+    Queue lanes;  // with work queued and none running
+    std::condition_variable changed;
+  };
 
-  void serve(Priority priority);
-  Queue* next(Priority priority);
-  Queue& queue(Urgency urgency) { return ready_[static_cast<size_t>(urgency)]; }
+  void serve(Urgency urgency);
+  Ready& ready(Urgency urgency) { return ready_[static_cast<size_t>(urgency)]; }
   void make_ready(const BlockingLane& id, Lane* lane);
   void run_first(const BlockingLane& id, std::unique_lock<std::mutex>* lock);
 
-  const size_t low_threads_;
   std::mutex mutex_;
-  std::condition_variable normal_changed_, low_changed_;
   std::condition_variable ended_;  // a thread has
   Lanes lanes_;                    // those with work queued or running
-  std::array<Queue, 3> ready_;     // by urgency: with work queued and none running
-  size_t running_later_ = 0;       // lanes that are run although nothing waits for them
+  std::array<Ready, 3> ready_;     // by urgency
   size_t serving_threads_ = 0;
   bool stopping_ = false;
   std::vector<std::thread> threads_;

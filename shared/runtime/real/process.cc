@@ -65,7 +65,7 @@ class RealProcessImpl : public RealProcess, public ProcessCore {
     for (uint16_t i = 0; i < config_.shards; ++i) {
       shards_.push_back(std::make_unique<Shard>(*this, i, random_from_system()));
     }
-    pool_ = std::make_unique<BlockingPool>(config_.blocking_threads);
+    pool_ = std::make_unique<BlockingPool>(config_.blocking_threads, config_.background_threads);
     return {};
   }
 
@@ -227,7 +227,8 @@ void RealProcessImpl::shut_down(std::vector<std::thread>& threads,
 }  // namespace
 
 Result<std::unique_ptr<RealProcess>> RealProcess::create(const RealProcessConfig& config) {
-  if (config.shards == 0 || config.blocking_threads == 0 || config.messages_per_turn == 0) {
+  if (config.shards == 0 || config.blocking_threads == 0 || config.background_threads == 0 ||
+      config.messages_per_turn == 0) {
     return user_error(
         "a process needs at least one shard, one blocking thread and one message "
         "per turn");

@@ -29,7 +29,8 @@ struct RealProcessConfig {
   std::string listen = "tcp://127.0.0.1:0";  // port 0: any free one
   std::string advertise_host;                // in endpoint(); needed if `listen` is a wildcard
   uint16_t shards = 1;
-  uint16_t blocking_threads = 2;
+  uint16_t blocking_threads = 2;         // of each of the two higher urgencies
+  uint16_t background_threads = 1;       // for blocking work that nobody waits for
   uint32_t messages_per_turn = 64;       // of one actor before the others get their turn
   int64_t turn_us = 5'000;               // likewise: a turn that has taken so long ends
   size_t mailbox_bytes_max = 64u << 20;  // bodies waiting for one actor

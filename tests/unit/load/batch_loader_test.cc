@@ -182,6 +182,28 @@ TEST_F(BatchLoaderTest, ALoadEndsWhereItIsTold) {
   EXPECT_EQ(batch.end, two.end);
 }
 
+TEST_F(BatchLoaderTest, EachSourceHasTablesOfItsOwn) {
+  std::string sources, views;
+  for (const char* name : {"a", "b", "c", "d"}) {
+    const std::string file = (directory_ / (std::string(name) + ".csv")).string();
+    std::ofstream(file) << "t,who_" << name << "\n2018-04-01T00:00:00Z," << name << "\n";
+    sources += std::string("  ") + name + ": {schema: {t: timestamp, who_" + name +
+               ": string}, event_time: t, stream: {files: \"" + file + "\"}}\n";
+    views += std::string("  of_") + name + ": {source: " + name + ", entity: [who_" + name +
+             "], aggregations: [{function: count, windows: [1h]}]}\n";
+  }
+  plan_ = test::plan_of("job: several\nsources:\n" + sources + "views:\n" + views);
+  for (uint32_t s = 0; s < 4; ++s) {
+    auto loader = BatchLoader::open(plan_, s, {});
+    ASSERT_TRUE(loader.ok());
+    LoadedBatch batch;
+    load(loader->get(), 10, &batch);
+    const auto rows = routed(batch);
+    ASSERT_EQ(rows.size(), 1u) << s;
+    EXPECT_EQ(rows.begin()->back(), "abcd"[s]);
+  }
+}
+
 TEST_F(BatchLoaderTest, AMissingFileIsAnError) {
   std::filesystem::remove(directory_ / "in.csv");
   auto loader = BatchLoader::open(plan_, 0, {});

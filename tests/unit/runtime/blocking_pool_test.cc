@@ -53,7 +53,7 @@ TEST(BlockingPool, WhatIsUrgentNowWaitsForNothingElse) {
   gate.open();
 }
 
-TEST(BlockingPool, OneThreadIsLeftToWhatIsUrgentSoon) {
+TEST(BlockingPool, WhatIsUrgentSoonDoesNotWaitForWhatIsLater) {
   for (const uint16_t threads : {1, 2, 4}) {
     Gate gate;
     Event ran;
@@ -63,26 +63,6 @@ TEST(BlockingPool, OneThreadIsLeftToWhatIsUrgentSoon) {
     ran.expect();
     gate.open();
   }
-}
-
-TEST(BlockingPool, WhatIsUrgentSoonGoesFirst) {
-  Gate first;
-  Gate second;
-  Event ran;
-  std::string order;  // one thread does all of it
-  BlockingPool pool(1);
-  pool.submit(lane(0), Urgency::kSoon, first.work());
-  pool.submit(lane(1), Urgency::kSoon, second.work());
-  pool.submit(lane(2), Urgency::kLater, [&] {
-    order += "later";
-    ran.happened();
-  });
-  pool.submit(lane(3), Urgency::kSoon, [&] { order += "soon "; });
-  pool.submit(lane(4), Urgency::kSoon, [&] { order += "soon "; });
-  first.open();
-  ran.expect();
-  EXPECT_EQ(order, "soon soon later");
-  second.open();
 }
 
 TEST(BlockingPool, ALaneIsAsUrgentAsTheMostUrgentWorkInIt) {
@@ -117,7 +97,7 @@ TEST(BlockingPool, WhatIsNotUrgentNowLeavesTheProcessorToOthers) {
   const int own = getpriority(PRIO_PROCESS, static_cast<id_t>(gettid()));
   EXPECT_EQ(nice[0], own);
   EXPECT_GT(nice[1], own);
-  EXPECT_GT(nice[2], own);
+  EXPECT_GT(nice[2], nice[1]);
 }
 
 }  // namespace

@@ -29,9 +29,15 @@ PartitionState replay(const TableSchemas& schemas, std::span<const Increment> in
     }
     state.raise_horizon(increment.head.horizon);
   }
-  // Until the sweep has been everywhere.
-  for (size_t i = 0; i <= state.slot_count(); ++i) state.raise_horizon(state.horizon());
   return state;
+}
+
+std::vector<uint8_t> images_of(const PartitionState& state) {
+  ByteWriter out;
+  for (size_t slot = 0; slot < state.slot_count(); ++slot) {
+    if (state.slot_changed_since(slot, 0)) state.encode_image(slot, &out);
+  }
+  return out.take();
 }
 
 uint64_t below(Random* random, uint64_t n) { return (*random)() % n; }
@@ -259,11 +265,13 @@ void ChangingState::go_back(uint64_t version) {
 
 ImageMap ChangingState::images() const {
   const PartitionState state = replay(schemas_, history_);
-  ByteWriter out;
-  for (size_t slot = 0; slot < state.slot_count(); ++slot) {
-    if (state.slot_changed_since(slot, 0)) state.encode_image(slot, &out);
-  }
-  return split_images(out.bytes());
+  // Through images, so that keys whose rows have all expired and wait for the sweep are gone.
+  PartitionState swept(schemas_);
+  swept.raise_horizon(state.horizon());
+  const std::vector<uint8_t> all = images_of(state);
+  ByteReader in(all);
+  while (in.remaining() > 0) EXPECT_TRUE(swept.apply_image(&in, 1).ok());
+  return split_images(images_of(swept));
 }
 
 ImageMap ChangingState::images_at(uint64_t version) const {

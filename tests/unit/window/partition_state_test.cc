@@ -239,7 +239,7 @@ TEST(PartitionState, TheSweepKeepsPaceWithTheHorizon) {
     if (t > 20'000) most = std::max(most, state.stats().rows);
   }
   EXPECT_GE(most, 10'000u);
-  EXPECT_LE(most, 10'000u * 18 / 16) << "what waits for the sweep";
+  EXPECT_LE(most, 10'000u * 11 / 8) << "what waits for the sweep";
 }
 
 TEST(PartitionState, AnImageReplacesAndAnEmptyOneRemoves) {

@@ -192,7 +192,7 @@ TEST_F(Semantics, AKeyBelowTheHorizonIsUnknownFreedOrNot) {
   add(5000, 1.0, true, "other");
   bool found = true;
   for (int i = 0; i < 70; ++i) add(100, 1.0, true, "k" + std::to_string(i));
-  state_.raise_horizon(1000);
+  state_.raise_horizon(1000);  // a first sweep looks at as many keys as rows came
   state_.raise_horizon(2000);  // a sweep looks at 64 keys: some are freed, some are not
   EXPECT_EQ(state_.stats().freed_rows, 63u);
   for (const char* key : {"596", "k1", "k69"}) {

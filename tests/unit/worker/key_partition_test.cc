@@ -4,6 +4,7 @@
 
 #include "shared/plan/source_partitions.h"
 #include "shared/window/block_list.h"
+#include "tests/unit/state/follower_fixture.h"
 #include "tests/unit/worker/data_plane_fixture.h"
 
 namespace tidemill {
@@ -412,6 +413,54 @@ views:
             kStart - 60 * kSecond);
   EXPECT_EQ(horizon_of(*plan, {{1, kStart, true}, {1, kStart, false}}, none_idle, kWall),
             kStart - kSecond);
+}
+
+// A standby's copy that becomes the owner's.
+class Promotion : public test::FollowerTest {
+ protected:
+  void SetUp() override {
+    open(epoch_, session_);
+    load(1, {{"a"}});
+    follower_.begin_increment(kWall);
+    ASSERT_EQ(follower_.apply(rows(2, 1, 2, {{"b"}}, 20)), test::Outcome::kApplied);
+  }
+  KeyPartition promoted() { return {plan_, KeyPartitionId(2), Epoch(epoch_ + 1), follower_}; }
+};
+
+TEST_F(Promotion, GoesOnWithTheIncrementThatIsBeingWritten) {
+  KeyPartition partition = promoted();
+  ASSERT_TRUE(partition.writing());
+  EXPECT_EQ(partition.disk_version(), 0u);
+  partition.end_increment(true);
+  EXPECT_EQ(partition.disk_version(), 1u);
+  const Increment next = partition.begin_increment(kWall);
+  EXPECT_EQ(next.from_version, 1u);
+  EXPECT_FALSE(next.whole);
+  ASSERT_EQ(next.changes.size(), 1u) << "what came meanwhile";
+  EXPECT_EQ(next.changes[0].kind, StateChange::Kind::kRows);
+}
+
+TEST_F(Promotion, AnIncrementThatFailedIsWrittenAgain) {
+  KeyPartition partition = promoted();
+  partition.end_increment(false);
+  const Increment next = partition.begin_increment(kWall);
+  EXPECT_TRUE(next.whole);
+  EXPECT_EQ(next.changes.size(), 2u);
+}
+
+TEST_F(Promotion, WhatIsWrittenOfAFormerStateIsNotGoneOnWith) {
+  ASSERT_TRUE(follower_.writes());
+  ASSERT_EQ(follower_.apply(begin(3, true)), test::Outcome::kApplied);
+  FramePart close = images(PartKind::kImagesClose, 4, 9, {{"c"}});
+  ASSERT_EQ(follower_.apply(close), test::Outcome::kApplied);
+  EXPECT_TRUE(follower_.writing());
+  EXPECT_FALSE(follower_.writes());
+  KeyPartition partition = promoted();
+  EXPECT_FALSE(partition.writing());
+  const Increment next = partition.begin_increment(kWall);
+  EXPECT_TRUE(next.whole);
+  ASSERT_EQ(next.changes.size(), 1u);
+  EXPECT_EQ(next.changes[0].kind, StateChange::Kind::kImages);
 }
 
 }  // namespace
