@@ -20,6 +20,23 @@ ordered_json describe(const costs::SourceCost& source) {
   return out;
 }
 
+// Null if every row counts.
+ordered_json deduplication_of(const costs::TableCost& table) {
+  if (table.within == 0) return nullptr;
+  return {{"by", table.id}, {"within", format_duration(table.within)}, {"within_us", table.within}};
+}
+
+// Null if all rows are kept.
+ordered_json bound_of(const costs::TableCost& table) {
+  if (!table.bound.has_value()) return nullptr;
+  return {{"max_rows", table.bound->tile_rows},
+          {"default", table.bound->by_default},
+          {"tile_us", table.bound->tile},
+          {"tiles", table.bound->tiles},
+          {"leaves_of_a_full_tile", table.bound->leaves},
+          {"bytes_at_most", rounded(table.bytes_of(table.bound->tile_rows * table.bound->tiles))}};
+}
+
 ordered_json describe(const costs::TableCost& table) {
   ordered_json columns = ordered_json::array();
   for (const costs::ColumnCost& column : table.columns) {
@@ -47,6 +64,8 @@ ordered_json describe(const costs::TableCost& table) {
           {"retention", format_duration(table.retention)},
           {"retention_us", table.retention},
           {"because_of", table.longest},
+          {"deduplicate", deduplication_of(table)},
+          {"rows_of_a_key", bound_of(table)},
           {"horizon_behind", format_duration(table.behind)},
           {"for_ever", std::move(bases)},
           {"for_ever_bytes_per_key", rounded(table.base_bytes())}};

@@ -97,6 +97,46 @@ std::string bases_text(const JobCost& cost) {
              : "";
 }
 
+// Empty if no table has a bound.
+std::string row_bounds_text(const JobCost& cost) {
+  Table table({"ENTITY", "VIEWS", "MAX ROWS", "IN A TILE OF", "TILES KEPT", "ROWS AT MOST",
+               "LEAVES OF A FULL TILE", "THEN WINDOWS END AT"});
+  for (const size_t column : {2, 3, 4, 5, 6, 7}) table.align_right(column);
+  bool any = false;
+  for (const costs::TableCost& each : cost.tables) {
+    if (!each.bound.has_value()) continue;
+    any = true;
+    const auto& bound = *each.bound;
+    const auto tile = static_cast<double>(bound.tile) / kMicrosPerSecond;
+    table.add({each.entity, joined(each.views, ", ", 3),
+               std::to_string(bound.tile_rows) + (bound.by_default ? " (default)" : ""),
+               number(tile) + " s", std::to_string(bound.tiles),
+               bytes_text(each.bytes_of(bound.tile_rows * bound.tiles)),
+               std::to_string(bound.leaves),
+               number(2 * tile / static_cast<double>(bound.leaves)) + " s or less"});
+  }
+  return any ? "\nof a hot key, whose rows of a tile are folded beyond max_rows; its answers are "
+               "then approximate and say their resolution:\n" +
+                   table.render()
+             : "";
+}
+
+// Empty if every row counts.
+std::string duplicates_text(const JobCost& cost) {
+  std::string out;
+  for (const costs::TableCost& each : cost.tables) {
+    if (each.within == 0) continue;
+    const std::string within = format_duration(each.within);
+    out += "\ndeduplicated: view " + joined(each.views, ", ", 3) + " by " +
+           joined(each.id, ", ", 8) + " within " + within +
+           ".\nIts rows are a table of their own, where duplicates are kept too; " + within +
+           " of the time that they are kept for is for telling them apart.\nA read compares the "
+           "key's last 64 rows or less with those that lie within " +
+           within + " of them.\n";
+  }
+  return out;
+}
+
 std::string bounds_of(const costs::FunctionCost& function) {
   std::string out;
   for (const costs::Bound& bound : function.bounds) {
@@ -152,7 +192,7 @@ std::string cost_text(const JobCost& cost) {
          "times of 4 bytes and texts of 16, another\none in each row. Workers and snapshots keep "
          "the same rows on disk. --sample measures.\n\n" +
          sources_text(cost) + "\n" + state_text(cost) + "\n" + columns_text(cost) +
-         bases_text(cost) + functions_text(cost) + hot_keys_text(cost);
+         bases_text(cost) + row_bounds_text(cost) + duplicates_text(cost) + functions_text(cost) + hot_keys_text(cost);
 }
 
 }  // namespace tidemill::cli

@@ -14,6 +14,7 @@
 #include "cli/job_show.h"
 #include "cli/job_stop.h"
 #include "cli/job_submit.h"
+#include "cli/job_update.h"
 #include "cli/rebalance.h"
 #include "cli/savepoints.h"
 #include "cli/snapshot_list.h"
@@ -36,6 +37,7 @@ struct Commands {
   DownCommand down;
   ClusterCommand cluster;
   JobSubmitCommand job_submit;
+  JobUpdateCommand job_update;
   JobListCommand job_list;
   JobShowCommand job_show;
   JobStopCommand job_stop;
@@ -97,7 +99,8 @@ void bind_cluster(CLI::App& root, Commands* all) {
 }
 
 void bind_jobs(CLI::App& root, Commands* all) {
-  CLI::App* job = root.add_subcommand("job", "Submit, list, show and stop jobs, move readers");
+  CLI::App* job =
+      root.add_subcommand("job", "Submit, update, list, show and stop jobs, move readers");
   job->require_subcommand(1);
   job->fallthrough();
   CLI::App* submit = job->add_subcommand("submit", "Submit a job file");
@@ -106,6 +109,14 @@ void bind_jobs(CLI::App& root, Commands* all) {
   submit->add_option("--from-savepoint", all->job_submit.from_savepoint,
                      "A savepoint whose state it starts with, as in `savepoint list`");
   choose(submit, all, all->job_submit);
+  CLI::App* update =
+      job->add_subcommand("update", "Change a running job to what its file says now");
+  update->add_option("file", all->job_update.file, "The job, in YAML")->required();
+  update->add_option("--job", all->job_update.job,
+                     "Name or id of the running job; default: the name in the file");
+  update->add_flag("--plan", all->job_update.plan,
+                   "Say what happens to each difference, and change nothing");
+  choose(update, all, all->job_update);
   CLI::App* list = job->add_subcommand("list", "List all jobs");
   choose(list, all, all->job_list);
   CLI::App* show = job->add_subcommand("show", "Show how far a job is and what it holds");
@@ -122,7 +133,7 @@ void bind_jobs(CLI::App& root, Commands* all) {
   move->add_option("--to", all->job_move_reader.to,
                    "Node of the worker, as in `cluster`; default: the one with the fewest readers");
   choose(move, all, all->job_move_reader);
-  for (CLI::App* app : {submit, list, show, stop, move}) app->fallthrough();
+  for (CLI::App* app : {submit, update, list, show, stop, move}) app->fallthrough();
 }
 
 void bind_snapshot_verify(CLI::App* app, Commands* all) {
@@ -283,9 +294,10 @@ void bind_training_set(CLI::App& root, Commands* all) {
       "training-set", "Features at the times that a spine names, without a cluster");
   TrainingSetCommand& to = all->training_set;
   app->add_option("--job", to.job, "The job, in YAML")->required();
-  app->add_option("--spine", to.spine, "CSV of entity columns, times, and anything else")
+  app->add_option("--spine", to.spine, "CSV or Parquet of entity columns, times, and anything else")
       ->required();
-  app->add_option("--out", to.out, "CSV: the spine and a column for each feature")->required();
+  app->add_option("--out", to.out, "CSV or Parquet: the spine and a column for each feature")
+      ->required();
   app->add_option("--service", to.service, "Only the features of this service of the job");
   app->add_option("--time-column", to.time_column, "The spine's column of times")
       ->capture_default_str();

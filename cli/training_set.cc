@@ -74,6 +74,7 @@ ordered_json describe(const training::TrainingSetReport& report) {
           {"features", report.features},
           {"history_events", report.history.records},
           {"rows_without_key", report.history.no_key},
+          {"approximate_values", report.approximate_values},
           {"events_without_arrival", report.history.no_arrival},
           {"spilled_bytes", report.spilled_bytes},
           {"unused", std::move(unused)}};
@@ -103,6 +104,12 @@ void print_summary(const std::string& out, const training::TrainingSetReport& re
                  static_cast<unsigned long long>(report.spilled_bytes >> 20));
   }
   std::fputc('\n', stderr);
+  if (report.approximate_values > 0) {
+    std::fprintf(stderr,
+                 "tidemill: %llu values are approximate, of keys with more rows in a tile than "
+                 "their view's max_rows\n",
+                 static_cast<unsigned long long>(report.approximate_values));
+  }
 }
 
 }  // namespace

@@ -151,6 +151,22 @@ bool has_lifetime(const proto::View& view) {
                      [](const proto::Feature& f) { return f.lifetime(); });
 }
 
+// Null if every row counts.
+ordered_json deduplication_of(const proto::Table& table) {
+  if (!table.has_deduplication()) return nullptr;
+  ordered_json by = ordered_json::array();
+  for (const uint32_t column : table.deduplication().by()) {
+    by.push_back(column_text(table, static_cast<int32_t>(column)));
+  }
+  return {{"by", std::move(by)}, {"within", format_duration(table.deduplication().within_us())}};
+}
+
+// Behind how long rows are kept.
+std::string deduplication_text(const proto::Table& table) {
+  if (!table.has_deduplication()) return "";
+  return ", " + format_duration(table.deduplication().within_us()) + " of it to deduplicate";
+}
+
 ordered_json describe(const proto::JobPlan& plan) {
   ordered_json sources = ordered_json::array();
   for (const proto::Source& source : plan.sources()) sources.push_back(describe(source));
@@ -174,6 +190,7 @@ ordered_json describe(const proto::JobPlan& plan) {
                      {"definitions", std::move(definitions)},
                      {"order", std::move(order)},
                      {"retention", format_duration(table.retention_us())},
+                     {"deduplicate", deduplication_of(table)},
                      {"lifetime", has_lifetime(view)}});
   }
   ordered_json out = {{"job", plan.job()},
@@ -237,7 +254,7 @@ std::string views_of(const proto::JobPlan& plan) {
     const proto::Table& table = plan.tables(static_cast<int>(view.table()));
     views.add({view.name(), joined(view.entity()), source_names(plan, table),
                std::to_string(view.features_size()),
-               format_duration(table.retention_us()) +
+               format_duration(table.retention_us()) + deduplication_text(table) +
                    (has_lifetime(view) ? ", before that a summary" : "")});
   }
   return views.render();

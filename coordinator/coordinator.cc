@@ -77,6 +77,8 @@ void Coordinator::receive(Message message) {
     on_request(std::move(*request));
   } else if (auto* committed = dynamic_cast<CommittedState*>(local)) {
     on_committed(std::move(*committed));
+  } else if (auto* update = dynamic_cast<CompiledUpdate*>(local)) {
+    on_compiled(std::move(*update));
   } else if (auto* compiled = dynamic_cast<CompiledPlan*>(local)) {
     on_compiled(std::move(*compiled));
   } else if (auto* loaded = dynamic_cast<LoadedState*>(local)) {

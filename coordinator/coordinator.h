@@ -67,6 +67,12 @@ class Coordinator : public Actor {
     std::shared_ptr<const Savepoint> from;  // null: it starts with nothing
     HttpResponder respond;
   };
+  struct UpdateCommand {
+    std::string job;
+    bool plan_only = false;
+    proto::JobPlan wanted;
+    HttpResponder respond;
+  };
   struct StopCommand {
     std::string job;
     HttpResponder respond;
@@ -91,7 +97,7 @@ class Coordinator : public Actor {
     std::string savepoint;
     HttpResponder respond;
   };
-  using Command = std::variant<SubmitCommand, StopCommand, MoveCommand, DrainCommand,
+  using Command = std::variant<SubmitCommand, UpdateCommand, StopCommand, MoveCommand, DrainCommand,
                                RebalanceCommand, SnapshotCommand>;
 
   // coordinator_leadership.cc
@@ -124,6 +130,10 @@ class Coordinator : public Actor {
   HttpResponse show_job(const std::string& job);
   void compile(CoordinatorRequest request, const RestRoute& route);
   void on_compiled(CompiledPlan compiled);
+  void compile_update(CoordinatorRequest request, const RestRoute& route);
+  void on_compiled(CompiledUpdate compiled);
+  HttpResponse update(const UpdateCommand& command, Draft* draft);
+  bool too_long(const CoordinatorRequest& request) const;
   Answers apply_commands(Draft* draft);
   HttpResponse move_reader(const MoveCommand& move, Draft* draft);
 

@@ -72,6 +72,8 @@ void Coordinator::on_request(CoordinatorRequest request) {
   switch (route.call) {
     case RestCall::kSubmitJob:
     case RestCall::kStopJob:
+    case RestCall::kUpdateJob:
+    case RestCall::kPlanUpdate:
     case RestCall::kMoveReader:
     case RestCall::kDrain:
     case RestCall::kUndrain:
@@ -93,6 +95,10 @@ void Coordinator::change(CoordinatorRequest request, const RestRoute& route) {
   }
   if (route.call == RestCall::kSubmitJob) {
     compile(std::move(request), route);
+    return;
+  }
+  if (route.call == RestCall::kUpdateJob || route.call == RestCall::kPlanUpdate) {
+    compile_update(std::move(request), route);
     return;
   }
   if (route.call == RestCall::kStopJob) {
@@ -177,12 +183,15 @@ HttpResponse Coordinator::show_job(const std::string& name_or_id) {
                       discovery == discovery_errors_.end() ? "" : discovery->second);
 }
 
+bool Coordinator::too_long(const CoordinatorRequest& request) const {
+  if (request.request.body.size() <= static_cast<size_t>(config_.max_job_bytes)) return false;
+  request.respond(http_error(413, "a job has at most " + std::to_string(config_.max_job_bytes) +
+                                      " bytes (max-job-bytes)"));
+  return true;
+}
+
 void Coordinator::compile(CoordinatorRequest request, const RestRoute& route) {
-  if (request.request.body.size() > static_cast<size_t>(config_.max_job_bytes)) {
-    request.respond(http_error(413, "a job has at most " + std::to_string(config_.max_job_bytes) +
-                                        " bytes (max-job-bytes)"));
-    return;
-  }
+  if (too_long(request)) return;
   std::shared_ptr<const Savepoint> from;
   if (!route.from_savepoint.empty()) {
     const auto found = committed_->savepoints.find(route.from_savepoint);
@@ -217,6 +226,51 @@ void Coordinator::on_compiled(CompiledPlan compiled) {
   decide();
 }
 
+void Coordinator::compile_update(CoordinatorRequest request, const RestRoute& route) {
+  if (too_long(request)) return;
+  ++compiling_;
+  runtime_.run_blocking(kAgent, kCompileLane,
+                        [yaml = std::move(request.request.body), base_dir = route.base_dir,
+                         job = route.job, plan_only = route.call == RestCall::kPlanUpdate,
+                         respond = std::move(request.respond)]() -> std::unique_ptr<LocalPayload> {
+                          auto out = std::make_unique<CompiledUpdate>();
+                          out->job = job;
+                          out->plan_only = plan_only;
+                          out->compiled = compile_job(yaml, base_dir);
+                          out->respond = respond;
+                          return out;
+                        });
+}
+
+void Coordinator::on_compiled(CompiledUpdate compiled) {
+  --compiling_;
+  if (!compiled.compiled.errors.empty()) {
+    compiled.respond(refused_job_response(compiled.compiled.errors));
+    return;
+  }
+  commands_.push_back(UpdateCommand{std::move(compiled.job), compiled.plan_only,
+                                    std::move(compiled.compiled.plan),
+                                    std::move(compiled.respond)});
+  decide();
+}
+
+HttpResponse Coordinator::update(const UpdateCommand& command, Draft* draft) {
+  const auto evolution = draft->update(command.job, command.wanted, command.plan_only);
+  if (!evolution) {
+    const bool unknown = evolution.error().code() == ErrorCode::kUser;
+    return http_error(unknown ? 404 : 409, evolution.error().message());
+  }
+  const JobRecord& job = *find_job(draft->state(), command.job)->job;
+  if (!command.plan_only && job.plan == evolution->plan) {
+    log_event(LogLevel::kInfo, "job_updated",
+              {{"job", job.id.value},
+               {"name", job.name},
+               {"revision", job.plan->proto().revision()},
+               {"differences", evolution->differences.size()}});
+  }
+  return updated_response(job, *evolution, command.plan_only);
+}
+
 Answers Coordinator::apply_commands(Draft* draft) {
   Answers answers;
   for (auto& command : commands_) {
@@ -226,6 +280,9 @@ Answers Coordinator::apply_commands(Draft* draft) {
       answers.emplace_back(std::move(submit->respond),
                            id ? submitted_response(*draft->state().jobs.at(*id).job)
                               : http_error(409, id.error().message()));
+    } else if (auto* changed = std::get_if<UpdateCommand>(&command)) {
+      auto response = update(*changed, draft);
+      answers.emplace_back(std::move(changed->respond), std::move(response));
     } else if (auto* stop = std::get_if<StopCommand>(&command)) {
       const auto id = draft->stop(stop->job, job_limits());
       answers.emplace_back(std::move(stop->respond),

@@ -75,7 +75,8 @@ struct JobRecord {
   std::string name;
   JobState state = JobState::kRunning;
   TimeUs submitted_at = 0;
-  std::shared_ptr<const Plan> plan;  // only ever grows: source partitions, identities of files
+  // It grows by source partitions and identities of files; its views change with its revision.
+  std::shared_ptr<const Plan> plan;
   std::string error;                 // of kFailed: what happened
   ReadersBefore readers = {};        // of kFailed: until then
   uint64_t snapshot_trigger = 0;     // the newest handed out

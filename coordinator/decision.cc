@@ -108,6 +108,25 @@ Result<JobId> Draft::stop(std::string_view name_or_id, const JobLimits& limits) 
   return id;
 }
 
+Result<Evolution> Draft::update(std::string_view name_or_id, const proto::JobPlan& wanted,
+                                bool plan_only) {
+  const auto* found = find_job(state_, name_or_id);
+  if (found == nullptr) return user_error("there is no job '" + std::string(name_or_id) + "'");
+  if (!found->job->live()) {
+    return retryable_error("job '" + found->job->name + "' is STOPPED: submit it anew");
+  }
+  const Plan& running = *found->job->plan;
+  Evolution evolution = evolve(running, wanted);
+  const bool differs = !evolution.differences.empty() || running.proto().yaml() != wanted.yaml();
+  if (plan_only || evolution.plan == nullptr || !differs) return evolution;
+  auto& entry = state_.jobs.at(found->job->id);
+  auto job = *entry.job;
+  job.plan = evolution.plan;
+  entry.job = std::make_shared<const JobRecord>(std::move(job));
+  changed_ = view_changed_ = true;
+  return evolution;
+}
+
 void Draft::set_members(std::map<NodeId, MemberInfo> alive) {
   if (alive == state_.members) return;
   state_.members = std::move(alive);

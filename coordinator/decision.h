@@ -20,6 +20,7 @@
 #include "coordinator/snapshot_registry.h"
 #include "coordinator/standby_table.h"
 #include "shared/base/result.h"
+#include "shared/evolution/evolution.h"
 
 namespace tidemill {
 
@@ -56,6 +57,11 @@ class Draft {
                        const Savepoint* from = nullptr);
   // Stopping a stopped job changes nothing. kUser: there is no such job.
   Result<JobId> stop(std::string_view name_or_id, const JobLimits& limits);
+  // What a definition, as compiled, makes of a live job. Unless it is only to be planned or
+  // something of it is refused, the job goes on with it. kUser: there is no such job; kRetryable:
+  // it was stopped.
+  Result<Evolution> update(std::string_view name_or_id, const proto::JobPlan& wanted,
+                           bool plan_only);
   void set_members(std::map<NodeId, MemberInfo> alive);
   // Another worker for the reader of a source partition: `to`, or if it is 0 the one with the
   // fewest. kUser: there is no such job, partition or worker; kRetryable: not as things are now.

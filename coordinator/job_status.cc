@@ -209,7 +209,7 @@ JobStatus job_status(const JobEntry& entry, const MembershipTable& members, uint
     ++out.owned;
     ++out.owned_by[grant.node];
   }
-  out.too_late_by_view.resize(entry.job->plan->views().size());
+  out.too_late_by_view.resize(entry.job->plan->view_numbers());
   read_sources(entry, members, before, &out);
   bool settled = out.owned == out.key_partitions && out.owned > 0;
   bool first = true;

@@ -74,7 +74,7 @@ struct JobStatus {
   uint32_t standbys_caught_up = 0;
   uint64_t image_bytes_sent = 0;
   uint64_t session_gaps = 0;
-  std::vector<uint64_t> too_late_by_view;  // by number of the view in the plan
+  std::vector<uint64_t> too_late_by_view;  // by number of the view
   TimeUs horizon = kMinTime;               // least over the workers
   // CPU time by stage, over workers and stores.
   std::map<std::string, StageSum> stages;

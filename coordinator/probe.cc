@@ -51,9 +51,10 @@ void add_views(const std::vector<Shown>& jobs, GaugeText* out) {
   out->family("tidemill_coordinator_view_too_late_rows",
               "Rows that came too late for the view's features");
   for (const auto& [job, status] : jobs) {
-    for (size_t v = 0; v < status.too_late_by_view.size(); ++v) {
-      out->sample({{"job", job->name}, {"view", job->plan->views().at(v).name}},
-                  static_cast<double>(status.too_late_by_view[v]));
+    for (const ViewSpec& view : job->plan->views()) {
+      if (view.number >= status.too_late_by_view.size()) continue;
+      out->sample({{"job", job->name}, {"view", view.name}},
+                  static_cast<double>(status.too_late_by_view[view.number]));
     }
   }
 }

@@ -58,6 +58,40 @@ std::variant<RestRoute, HttpResponse> only(const HttpRequest& request, const cha
   return http_error(405, request.method + " is not possible here; " + method + " is");
 }
 
+std::optional<std::string> decode_directory(std::string_view value) {
+  auto out = decode(value);
+  const bool good =
+      out && !out->empty() && out->front() == '/' && out->find('\0') == std::string::npos;
+  return good ? out : std::nullopt;
+}
+
+HttpResponse bad_directory() {
+  return http_error(400, "base_dir must be a percent-encoded absolute directory");
+}
+
+// Without plan=true it is made.
+std::variant<RestRoute, HttpResponse> update_route(RestRoute route, std::string_view query) {
+  route.call = RestCall::kUpdateJob;
+  route.base_dir = "/";
+  for (const auto parameter : split(query, '&')) {
+    if (parameter.empty()) continue;
+    const size_t equals = parameter.find('=');
+    const auto name = parameter.substr(0, equals);
+    const auto value = equals == std::string_view::npos ? "" : parameter.substr(equals + 1);
+    if (name == "plan" && (value == "true" || value == "false")) {
+      route.call = value == "true" ? RestCall::kPlanUpdate : RestCall::kUpdateJob;
+    } else if (name == "base_dir") {
+      const auto directory = decode_directory(value);
+      if (!directory) return bad_directory();
+      route.base_dir = *directory;
+    } else {
+      return http_error(400, "unknown parameter '" + std::string(parameter) +
+                                 "'; there are plan=true and base_dir=<absolute directory>");
+    }
+  }
+  return route;
+}
+
 std::variant<RestRoute, HttpResponse> submit_route(std::string_view query) {
   RestRoute route{RestCall::kSubmitJob, {}, "/"};
   for (const auto parameter : split(query, '&')) {
@@ -70,17 +104,16 @@ std::variant<RestRoute, HttpResponse> submit_route(std::string_view query) {
                                  "'; there are base_dir=<absolute directory> and "
                                  "from_savepoint=<name>");
     }
-    const auto value = decode(parameter.substr(equals + 1));
+    const auto value = parameter.substr(equals + 1);
     if (name == "from_savepoint") {
-      if (!value || value->empty()) return http_error(400, "from_savepoint must be a name");
-      route.from_savepoint = *value;
+      const auto savepoint = decode(value);
+      if (!savepoint || savepoint->empty()) return http_error(400, "from_savepoint must be a name");
+      route.from_savepoint = *savepoint;
       continue;
     }
-    if (!value || value->empty() || value->front() != '/' ||
-        value->find('\0') != std::string::npos) {
-      return http_error(400, "base_dir must be a percent-encoded absolute directory");
-    }
-    route.base_dir = *value;
+    const auto directory = decode_directory(value);
+    if (!directory) return bad_directory();
+    route.base_dir = *directory;
   }
   return route;
 }
@@ -215,7 +248,8 @@ Json job_json(const JobRecord& job) {
 
 // Calls about one job; nothing if there is no such path.
 std::optional<std::variant<RestRoute, HttpResponse>> job_route(
-    const HttpRequest& request, const std::vector<std::string_view>& parts) {
+    const HttpRequest& request, const std::vector<std::string_view>& parts,
+    std::string_view query) {
   const auto job = decode(parts[3]);
   if (!job || job->empty()) return http_error(400, "the path lacks the name or id of a job");
   RestRoute route{RestCall::kShowJob, *job, {}};
@@ -223,6 +257,10 @@ std::optional<std::variant<RestRoute, HttpResponse>> job_route(
   if (parts.size() == 5 && parts[4] == "stop") {
     route.call = RestCall::kStopJob;
     return only(request, "POST", std::move(route));
+  }
+  if (parts.size() == 5 && parts[4] == "update") {
+    if (request.method == "POST") return update_route(std::move(route), query);
+    return http_error(405, request.method + " is not possible here; POST is");
   }
   if (parts.size() == 5 && parts[4] == "dead-letters") {
     route.call = RestCall::kDeadLetters;
@@ -300,11 +338,11 @@ std::variant<RestRoute, HttpResponse> route_request(const HttpRequest& request) 
     if (auto routed = worker_route(request, parts)) return std::move(*routed);
   }
   if (parts.size() >= 4 && parts[1] == "v1" && parts[2] == "jobs") {
-    if (auto routed = job_route(request, parts)) return std::move(*routed);
+    if (auto routed = job_route(request, parts, query)) return std::move(*routed);
   }
   return http_error(404,
                     "no such path; there are /v1/cluster, /v1/jobs, /v1/jobs/<name or id>, and "
-                    "below it /stop, /dead-letters, /snapshots, /snapshot-checks, "
+                    "below it /stop, /update, /dead-letters, /snapshots, /snapshot-checks, "
                     "/key-partitions/<number>/snapshots and /source-partitions/<number>/move; "
                     "/v1/savepoints, /v1/snapshot-checks/<number>, "
                     "/v1/rebalance, /v1/workers/<node>/drain, /health and /metrics");
@@ -346,6 +384,7 @@ HttpResponse job_response(const JobEntry& entry, const JobStatus& status, TimeUs
   const JobRecord& job = *entry.job;
   Json json = job_json(job);
   json["yaml"] = job.plan->proto().yaml();
+  json["revision"] = job.plan->proto().revision();
   json["sources"] = Json::array();
   for (const auto& source : status.sources) json["sources"].push_back(source_json(source));
   json["discovery_error"] = discovery_error;
@@ -372,9 +411,10 @@ HttpResponse job_response(const JobEntry& entry, const JobStatus& status, TimeUs
   json["rows_applied"] = status.rows_applied;
   json["too_late_rows"] = status.too_late_rows;
   json["views"] = Json::array();
-  for (size_t v = 0; v < status.too_late_by_view.size(); ++v) {
+  for (const ViewSpec& view : job.plan->views()) {
+    const bool known = view.number < status.too_late_by_view.size();
     json["views"].push_back(
-        {{"name", job.plan->views().at(v).name}, {"too_late_rows", status.too_late_by_view[v]}});
+        {{"name", view.name}, {"too_late_rows", known ? status.too_late_by_view[view.number] : 0}});
   }
   json["full_chunks"] = status.full_chunks;
   json["recut_chunks"] = status.recut_chunks;
@@ -397,6 +437,29 @@ HttpResponse submitted_response(const JobRecord& job) {
 }
 
 HttpResponse stopped_response(JobId job) { return json_response(202, {{"id", job.value}}); }
+
+HttpResponse updated_response(const JobRecord& job, const Evolution& evolution, bool plan_only) {
+  Json differences = Json::array();
+  size_t refused = 0;
+  for (const Difference& difference : evolution.differences) {
+    const bool is_refused = difference.effect == Effect::kRefused;
+    refused += is_refused ? 1 : 0;
+    differences.push_back({{"path", difference.path},
+                           {"change", difference.change},
+                           {"effect", is_refused ? "refused" : "at once"},
+                           {"reason", difference.reason}});
+  }
+  Json json = {{"id", job.id.value},
+               {"name", job.name},
+               {"revision", job.plan->proto().revision()},
+               {"refused", refused},
+               {"differences", std::move(differences)}};
+  if (refused == 0 || plan_only) return json_response(200, json);
+  json["error"] = {{"message", std::to_string(refused) +
+                                   (refused == 1 ? " difference is" : " differences are") +
+                                   " refused, so nothing was changed"}};
+  return json_response(409, json);
+}
 
 HttpResponse moved_response(JobId job, uint32_t source_partition, const PartitionGrant& grant) {
   return json_response(202, {{"id", job.value},

@@ -11,6 +11,7 @@
 #include "coordinator/membership.h"
 #include "coordinator/node_text.h"
 #include "coordinator/snapshot_rest.h"
+#include "shared/evolution/evolution.h"
 #include "shared/net/http_server.h"
 #include "shared/plan/yaml_job.h"
 
@@ -22,6 +23,8 @@ enum class RestCall {
   kSubmitJob,
   kShowJob,
   kStopJob,
+  kUpdateJob,
+  kPlanUpdate,
   kMoveReader,
   kDrain,
   kUndrain,
@@ -37,7 +40,7 @@ enum class RestCall {
 struct RestRoute {
   RestCall call{};
   std::string job;                // name or id, of calls about one job; of kRebalance empty: all
-  std::string base_dir;           // of kSubmitJob; absolute
+  std::string base_dir;           // of kSubmitJob, kUpdateJob and kPlanUpdate; absolute
   uint32_t source_partition = 0;  // of kMoveReader
   std::string from_savepoint{};   // of kSubmitJob; empty: none
   SnapshotRoute snapshot{};       // of kSnapshots
@@ -55,6 +58,8 @@ HttpResponse job_response(const JobEntry& entry, const JobStatus& status, TimeUs
                           const std::string& discovery_error = {});
 HttpResponse submitted_response(const JobRecord& job);
 HttpResponse stopped_response(JobId job);
+// 200, or 409 if something is refused and it was not only to be planned.
+HttpResponse updated_response(const JobRecord& job, const Evolution& evolution, bool plan_only);
 HttpResponse moved_response(JobId job, uint32_t source_partition, const PartitionGrant& grant);
 HttpResponse health_response();
 HttpResponse metrics_response(std::string text);

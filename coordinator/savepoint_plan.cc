@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "shared/base/utf8.h"
+#include "shared/evolution/evolution.h"
 #include "shared/plan/source_partitions.h"
 #include "shared/state/partition_disk.h"
 
@@ -54,9 +55,11 @@ proto::Source essence(proto::Source source) {
   return source;
 }
 
-// A table's own: how long it keeps rows is compared apart.
+// A table's own: how long it keeps rows is compared apart, and with it for how long a row makes
+// duplicates of others, which is found out when they are read.
 proto::Table essence(proto::Table table) {
   table.clear_retention_us();
+  if (table.has_deduplication()) table.mutable_deduplication()->clear_within_us();
   return table;
 }
 
@@ -79,7 +82,12 @@ class Comparison {
                                 std::to_string(plan_.key_partitions()));
     }
     compare_sources();
-    if (errors_.empty()) compare_tables();
+    return std::move(errors_);
+  }
+
+  std::vector<JobError> run_tables() {
+    errors_.clear();
+    compare_tables();
     return std::move(errors_);
   }
 
@@ -105,8 +113,8 @@ class Comparison {
   void compare_tables() {
     if (plan_.tables_size() != saved_.tables_size()) {
       add("views", "the views need " + std::to_string(plan_.tables_size()) +
-                       " tables of rows (one per entity and sources, and one for each view whose "
-                       "expressions can fail); savepoint '" +
+                       " tables of rows (one per entity and sources, and one for each view that "
+                       "deduplicates or whose expressions can fail); savepoint '" +
                        name_ + "' holds " + std::to_string(saved_.tables_size()));
       return;
     }
@@ -206,6 +214,14 @@ std::vector<JobError> bind_from_savepoint(SourceCatalog* catalog, TimeUs not_aft
                                           const Savepoint& savepoint, proto::JobPlan* plan) {
   auto errors = Comparison(savepoint, *plan).run();
   if (!errors.empty()) return errors;
+  // With tables of its own, or over those of the savepoint.
+  errors = Comparison(savepoint, *plan).run_tables();
+  if (!errors.empty()) {
+    const LaidOver laid = lay_over(*savepoint.plan, *plan);
+    if (laid.plan == nullptr) return errors;
+    *plan = *laid.plan;
+    errors.clear();
+  }
   const proto::JobPlan& saved = savepoint.plan->proto();
   for (int i = 0; i < plan->sources_size(); ++i) {
     proto::Source* source = plan->mutable_sources(i);

@@ -54,6 +54,14 @@ struct CompiledPlan : LocalPayload {
   HttpResponder respond;
 };
 
+// A definition of a job that runs, or all that is wrong with it. It is bound as the job is.
+struct CompiledUpdate : LocalPayload {
+  std::string job;
+  bool plan_only = false;
+  CompiledJob compiled;
+  HttpResponder respond;
+};
+
 struct CommittedState : LocalPayload {
   Status status;
   std::shared_ptr<const CoordinatorState> state;

@@ -142,7 +142,7 @@ void FeatureRead::take(ReadAnswer found) {
       column.values[key.row] = std::move(key.values[i]);
       column.statuses[key.row] = to_status(key.status);
       column.freshness_ms[key.row] = key.freshness_ms;
-      column.resolution_us[key.row] = 0;
+      column.resolution_us[key.row] = key.resolutions.empty() ? 0 : key.resolutions[i];
     }
     if (response.offsets) {
       RowOffsets row{key.key_partition.value, key.epoch.value, key.version, {}};

@@ -9,6 +9,11 @@ namespace tidemill {
 Replica::Replica(TableSchemas tables, KeyPartitionId id)
     : tables_(std::move(tables)), window_(tables_), follower_(tables_, id, this) {}
 
+void Replica::set_features(TableSchemas tables) {
+  tables_ = std::move(tables);
+  window_.set_features(tables_);
+}
+
 void Replica::restore(StateHead head) {
   window_.set_complete(head.ancestry.empty());
   follower_.restore(std::move(head));

@@ -20,10 +20,11 @@ namespace tidemill {
 
 class Replica : private FollowedRows {
  public:
-  // Source partitions may be added to a plan, tables never: these stay the job's.
   Replica(TableSchemas tables, KeyPartitionId id);
   Replica(const Replica&) = delete;
   Replica& operator=(const Replica&) = delete;
+  // The plan has grown, or other views: its tables stay, but for the features over them.
+  void set_features(TableSchemas tables);
 
   Follower& follower() { return follower_; }
   const Follower& follower() const { return follower_; }

@@ -47,7 +47,13 @@ void ReplicaSet::set_view(const ClusterState& view) {
     for (uint32_t k = runtime_.shard(); k < in_view.plan->key_partitions(); ++k) {
       const ReplicaId id{job, KeyPartitionId(k)};
       if (store_shard_of(id.key_partition, shards_) != runtime_.shard()) continue;
-      if (!held_.contains(id)) add(id, in_view.plan->tables());
+      HeldReplica* held = find(id);
+      if (held == nullptr) {
+        add(id, in_view.plan->tables());
+      } else if (held->tables != in_view.plan->tables()) {
+        held->tables = in_view.plan->tables();
+        held->replica->set_features(held->tables);
+      }
     }
   }
   if (view_seen_) return;

@@ -166,7 +166,7 @@ ReadAnswer::Key StoreShard::read_key(const ReadRequest& request, const ReadReque
   const StateHead& head = held->replica->follower().head();
   *horizon = std::max(*horizon, window.horizon());
   const bool found = window.compute(request.table, key.key, key.hash, request.features,
-                                    request.as_of, &out.values);
+                                    request.as_of, &out.values, &out.resolutions);
   out.status = found ? ReadAnswer::Status::kPresent : ReadAnswer::Status::kNotFound;
   out.freshness_ms = std::max<int64_t>(0, (runtime_.wall_us() - head.read_wall_us) / 1000);
   if (request.offsets) {

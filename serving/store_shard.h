@@ -51,6 +51,7 @@ struct ReadAnswer : LocalPayload {
     KeyPartitionId key_partition;
     Status status = Status::kNotReady;
     std::vector<FeatureValue> values;
+    std::vector<DurationUs> resolutions;  // by value, 0: exact; empty: all are
     int64_t freshness_ms = 0;
     // With offsets only.
     Epoch epoch;

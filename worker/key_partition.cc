@@ -80,6 +80,11 @@ void KeyPartition::begin_epoch() {
 }
 
 void KeyPartition::grow(std::shared_ptr<const Plan> plan) {
+  if (plan_ != plan) {
+    LateRows counted(plan->tables());
+    counted.restore(late_.dropped(), late_.by_view());
+    late_ = std::move(counted);
+  }
   plan_ = std::move(plan);
   if (mutated(Mutation::kForgetGrownOffsets)) head_.offsets.clear();
   head_.offsets.resize(std::max<size_t>(head_.offsets.size(), plan_->source_partitions()));

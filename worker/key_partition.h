@@ -84,7 +84,7 @@ class KeyPartition {
     idle_[source] = false;
   }
   std::vector<InboundSession>& sessions() { return sessions_; }
-  // Source partitions were added to the plan.
+  // Source partitions were added to the plan, or other views are laid over its tables.
   void grow(std::shared_ptr<const Plan> plan);
 
   uint64_t rows_applied_here() const { return head_.rows_applied - first_.rows_applied; }

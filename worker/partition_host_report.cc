@@ -29,7 +29,7 @@ void add_progress(const OffsetVector& offsets,
 
 void PartitionHost::report_owned(Job* job, proto::JobReport* out) {
   TimeUs horizon = kMaxTime;
-  std::vector<uint64_t> too_late(job->plan->views().size());
+  std::vector<uint64_t> too_late(job->plan->view_numbers());
   int64_t oldest_snapshot = INT64_MAX;
   const uint64_t spent_ns = job->apply_cost.cpu_ns + job->publisher->cost().cpu_ns;
   uint64_t all_rows = 0;

@@ -19,7 +19,6 @@ constexpr int64_t kConfirmedForUs = 1'000'000;  // a log's word that it is at it
 constexpr int64_t kFinishedPollUs = 5'000'000;  // of a followed file that is finished
 constexpr double kPacedBatchUs = 40'000;        // of wall time that one paced batch stands for
 constexpr size_t kBadSamples = 5;
-constexpr size_t kReportedTextBytes = 4096;
 
 double replay_speed_of(const proto::Source& source) {
   if (source.has_kafka()) return 0;
@@ -47,6 +46,22 @@ SourceReader::SourceReader(Runtime& runtime, ActorId self, const WorkerConfig& c
   const proto::Source& read = plan_->source_of(source_.value, &index);
   replay_speed_ = replay_speed_of(read);
   follow_ = read.has_files() && read.files().follow();
+}
+
+// Batches that were loaded by the former revision are as good: it kept all that this one keeps.
+void SourceReader::set_plan(std::shared_ptr<const Plan> plan) {
+  const bool revised = plan->proto().revision() != plan_->proto().revision();
+  plan_ = std::move(plan);
+  if (!revised) return;
+  for (Read* read : {&main_, &catch_up_}) {
+    dispose(runtime_, self_, source_lane(job_, source_, read == &catch_up_),
+            std::move(read->loader));
+  }
+  uint32_t index = 0;
+  const double speed = replay_speed_of(plan_->source_of(source_.value, &index));
+  if (speed == replay_speed_) return;
+  replay_speed_ = speed;
+  pace_start_us_ = -1;
 }
 
 SourceReader::Session* SourceReader::find(KeyPartitionId k) {
@@ -220,6 +235,7 @@ void SourceReader::load(Read* read) {
   done->epoch = epoch_;
   done->catch_up = catch_up;
   done->generation = read->generation;
+  done->plan_revision = plan_->proto().revision();
   done->loader = std::move(read->loader);
   done->batch = read->spare ? std::move(read->spare) : std::make_unique<LoadedBatch>();
   load->done = std::move(done);
@@ -245,7 +261,11 @@ void SourceReader::on_loaded(std::unique_ptr<BatchLoaded> loaded) {
   if (!loaded->catch_up && loaded->dead_letters) dead_letter_counts_ = loaded->dead_letters;
   if (!loaded->error.empty()) return on_failed(read, *loaded);
   read->error.clear();
-  read->loader = std::move(loaded->loader);
+  if (loaded->plan_revision == plan_->proto().revision()) {
+    read->loader = std::move(loaded->loader);
+  } else {
+    dispose(runtime_, self_, loaded->lane(), std::move(loaded->loader));
+  }
   if (loaded->nothing_to_read) {
     read->spare = std::move(loaded->batch);
     read->retry_at_us = kNever;
@@ -538,44 +558,6 @@ void SourceReader::on_view(const ClusterState& view, int64_t credit_bytes,
     it = sessions_.erase(it);
   }
   pump();
-}
-
-void SourceReader::add_costs(proto::JobReport* report) const {
-  add_stage("read", read_cost_, report);
-  add_stage("evaluate", evaluate_cost_, report);
-  add_stage("scatter", scatter_cost_, report);
-}
-
-proto::ReaderReport SourceReader::report() const {
-  proto::ReaderReport out;
-  proto::SourceProgress* read = out.mutable_read();
-  read->set_source_partition(source_.value);
-  read->set_offset(main_.position.offset);
-  read->set_finished(main_.position.finished);
-  read->set_max_event_time_us(main_.position.max_event_time);
-  out.set_epoch(epoch_.value);
-  out.set_records(records_);
-  const std::string& error = !changed_.empty()      ? changed_
-                             : !main_.error.empty() ? main_.error
-                                                    : catch_up_.error;
-  out.set_error(printable(error, kReportedTextBytes));
-  out.set_source_changed(!changed_.empty());
-  out.set_log_partitions(log_.partitions);
-  out.set_log_end_offset(log_.end_offset);
-  out.set_idle(idle());
-  out.set_null_keys(null_keys_);
-  out.set_tombstones(tombstones_);
-  out.set_dead_letters_known(dead_letter_counts_.has_value());
-  for (const auto& [what, records] : dead_letter_counts_.value_or(DeadLetterCounts())) {
-    proto::DeadLetterCount* count = out.add_dead_letters();
-    count->set_reason(reason_name(what.first));
-    count->set_view(what.second);
-    count->set_records(records);
-  }
-  for (const std::string& sample : bad_samples_) {
-    out.add_bad_samples(printable(sample, kReportedTextBytes));
-  }
-  return out;
 }
 
 }  // namespace tidemill

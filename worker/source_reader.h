@@ -49,8 +49,9 @@ class SourceReader {
   void on_loaded(std::unique_ptr<BatchLoaded> loaded);
   // Regularly: marks on silent links, stalled links, pacing, retries after an error.
   void on_tick();
-  // The plan has grown, or knows more of its files.
-  void set_plan(std::shared_ptr<const Plan> plan) { plan_ = std::move(plan); }
+  // The plan has grown, knows more of its files, or has other views: what is read from now on is
+  // evaluated by it.
+  void set_plan(std::shared_ptr<const Plan> plan);
   // Closes what went to nodes that are gone. `credit_bytes`: of each link, from now on. `bounds`:
   // of each batch.
   void on_view(const ClusterState& view, int64_t credit_bytes, const ReadBounds& bounds);

@@ -6,6 +6,7 @@
 #include "cli/costs/row_cost.h"
 #include "shared/plan/features.h"
 #include "shared/plan/source_partitions.h"
+#include "shared/plan/table_bound.h"
 #include "shared/plan/table_inputs.h"
 #include "shared/plan/window_kinds.h"
 
@@ -53,6 +54,16 @@ TableCost cost_of_table(const Plan& plan, uint16_t number) {
   out.key_bytes = key_bytes();
   out.retention = schema.retention;
   out.behind = out_of_order + plan.proto().allowed_lateness_us();
+  if (schema.bound != nullptr) {
+    out.bound = {schema.bound->max_rows, schema.bound->max_leaves, table.bound().tile_us(),
+                 most_tiles(plan.proto(), table), table.bound().by_default()};
+  }
+  if (schema.deduplication != nullptr) {
+    out.within = schema.deduplication->within;
+    for (const uint32_t column : schema.deduplication->by) {
+      out.id.push_back(out.columns[column].text);
+    }
+  }
   std::vector<const FeatureSpec*> features;
   each_feature(plan, number,
                [&](const ViewSpec& view, const FeatureSpec& spec, const proto::Feature& feature) {
@@ -60,7 +71,7 @@ TableCost cost_of_table(const Plan& plan, uint16_t number) {
                    out.views.push_back(view.name);
                  }
                  features.push_back(&spec);
-                 if (out.longest.empty() && reach_of(feature) == schema.retention) {
+                 if (out.longest.empty() && reach_of(feature) + out.within == schema.retention) {
                    out.longest = view.name + "." + spec.name;
                  }
                });

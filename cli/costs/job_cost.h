@@ -37,9 +37,20 @@ struct TableCost {
   double cached_bytes = 0;  // per row, once its key was read
   double key_bytes = 0;
   DurationUs retention = 0;
-  std::string longest;    // "view.feature" that looks back so far
-  DurationUs behind = 0;  // how far the horizon is behind the sources, at the least
+  std::string longest;          // "view.feature" that looks back so far
+  DurationUs within = 0;        // of that for its deduplication; 0: it has none
+  std::vector<std::string> id;  // columns by which rows are deduplicated
+  DurationUs behind = 0;        // how far the horizon is behind the sources, at the least
   std::vector<BaseCost> base;
+  // How many rows of a key are kept (docs/semantics.md, hot keys); none: all.
+  struct RowBound {
+    uint64_t tile_rows = 0;  // with more in a tile it is folded
+    uint64_t leaves = 0;     // of a folded tile, at most
+    DurationUs tile = 0;
+    uint64_t tiles = 0;  // that rows are kept of, at most
+    bool by_default = false;
+  };
+  std::optional<RowBound> bound;
 
   // Of a key with so many rows that are kept.
   double bytes_of(uint64_t rows) const;

@@ -16,6 +16,7 @@ constexpr LoadLimits kLoadLimits{32 << 10, 4 << 20};
 
 proto::FilesInput::Format format_of(std::string_view name) {
   if (name.ends_with(".gz")) name.remove_suffix(3);
+  if (name.ends_with(".parquet")) return proto::FilesInput::PARQUET;
   if (name.ends_with(".csv")) return proto::FilesInput::CSV;
   if (name.ends_with(".ndjson") || name.ends_with(".jsonl")) return proto::FilesInput::NDJSON;
   return proto::FilesInput::FORMAT_UNSPECIFIED;
@@ -52,9 +53,9 @@ Result<proto::JobPlan> job_over(const proto::JobPlan& job, int number,
   files->Clear();
   files->set_format(format_of(options.file));
   if (files->format() == proto::FilesInput::FORMAT_UNSPECIFIED) {
-    return user_error(
-        "--sample: cannot tell the format of '" + options.file +
-        "'; name a file that ends with .csv, .ndjson or .jsonl, or with .gz after that");
+    return user_error("--sample: cannot tell the format of '" + options.file +
+                      "'; name a file that ends with .csv, .ndjson or .jsonl, or with .gz after "
+                      "that, or with .avro or .parquet");
   }
   std::error_code ec;
   files->add_paths(std::filesystem::absolute(options.file, ec).string());
@@ -102,9 +103,9 @@ class BadEvents : public DeadLetterWriter {
   std::vector<BadEvent> first_;
 };
 
-// Offsets, which rise, become lines.
+// Offsets, which rise, become lines; those of a Parquet file are rows already.
 Status number_lines(const std::string& path, std::vector<BadEvent>* events) {
-  if (events->empty()) return {};
+  if (events->empty() || format_of(path) == proto::FilesInput::PARQUET) return {};
   auto file = OpenFile::open(path);
   if (!file) return file.error();
   const std::unique_ptr<FileText> text = make_file_text(std::move(file).value());

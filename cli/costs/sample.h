@@ -14,7 +14,7 @@
 namespace tidemill::costs {
 
 struct SampleOptions {
-  std::string file;         // .csv (its first line names the columns), .ndjson or .jsonl, or .gz
+  std::string file;  // .csv (its first line names the columns), .ndjson or .jsonl, or .gz; .parquet
   std::string source;       // whose events they are; empty: of the only one
   size_t keys = 3;          // of each entity, to compute features of
   size_t bad = 10;          // events that could not be used, to list
@@ -23,7 +23,7 @@ struct SampleOptions {
 };
 
 struct BadEvent {
-  uint64_t line = 0;  // 1-based, of the file; of a record of several lines the first
+  uint64_t line = 0;  // 1-based, of a record of several lines the first; of Parquet the row, from 0
   BadReason reason{};
   std::string view;  // in whose expressions it failed; empty for other reasons
   std::string message;

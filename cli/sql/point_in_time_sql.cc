@@ -59,6 +59,7 @@ class TablePrinter {
       : chosen_(choice.tables[number]),
         plan_(choice.plan->proto()),
         table_(plan_.tables(chosen_.table)),
+        deduplication_((*choice.plan->tables())[chosen_.table].deduplication.get()),
         number_(std::to_string(number)),
         spine_(spine),
         text_(text) {}
@@ -80,6 +81,10 @@ class TablePrinter {
   std::vector<std::string> keys_equal(const std::string& left, bool spine) const;
   Result<std::string> rows_of(const proto::TableInput& input, const std::set<int>& columns,
                               const std::set<int>& filters) const;
+  // What a deduplication needs; and those of `rows` that count.
+  void add_deduplication(std::set<int>* columns, std::set<int>* filters) const;
+  Result<std::string> counted(const std::string& rows) const;
+  Result<std::string> row_order() const;
   // The rows that any of the features may need.
   std::string reach(const std::string& asked) const;
   Status print_features(const std::string& asked);
@@ -89,6 +94,7 @@ class TablePrinter {
   const ChosenTable& chosen_;
   const proto::JobPlan& plan_;
   const proto::Table& table_;
+  const Deduplication* deduplication_;  // null: every row counts
   std::string number_;
   const SpineTable& spine_;
   const DialectText& text_;
@@ -119,15 +125,68 @@ Result<std::string> TablePrinter::rows() const {
     for (const uint32_t column : chosen_.views[i]->order())
       columns.insert(static_cast<int>(column));
   }
+  if (deduplication_ != nullptr) add_deduplication(&columns, &filters);
   std::vector<std::string> selects;
   for (const proto::TableInput& input : table_.inputs()) {
     auto select = rows_of(input, columns, filters);
     if (!select) return select.error();
     selects.push_back(std::move(select).value());
   }
+  std::string rows = joined(selects, "\n  union all");
+  if (deduplication_ != nullptr) {
+    auto counted = this->counted(rows);
+    if (!counted) return counted;
+    rows = std::move(counted).value();
+  }
   const bool postgres = text_.dialect() == Dialect::kPostgres;
-  return "h" + number_ + (postgres ? " as not materialized (" : " as (") +
-         joined(selects, "\n  union all") + ")";
+  return "h" + number_ + (postgres ? " as not materialized (" : " as (") + rows + ")";
+}
+
+void TablePrinter::add_deduplication(std::set<int>* columns, std::set<int>* filters) const {
+  for (const uint32_t column : deduplication_->by) columns->insert(static_cast<int>(column));
+  for (const uint32_t filter : deduplication_->filters) filters->insert(static_cast<int>(filter));
+  if (deduplication_->filter >= 0) filters->insert(deduplication_->filter);
+}
+
+// The order of rows of one key and id.
+Result<std::string> TablePrinter::row_order() const {
+  std::vector<std::string> out{"r.t"};
+  for (const uint32_t column : deduplication_->order) {
+    const proto::ColumnType type = table_.column_types(static_cast<int>(column));
+    if (type == proto::JSON) {
+      return user_error(
+          "view '" + chosen_.views[0]->name() + "' cannot be said in " +
+          dialect_name(text_.dialect()) +
+          " SQL: it deduplicates rows whose order depends on json; choose features of "
+          "other views by --service");
+    }
+    const std::string name = "r.c" + std::to_string(column);
+    out.push_back((type == proto::STRING ? text_.by_bytes(name) : name) + " asc nulls last");
+  }
+  for (const uint32_t filter : deduplication_->filters) {
+    out.push_back("coalesce(r.f" + std::to_string(filter) + ", false)");
+  }
+  return joined(out, ", ");
+}
+
+// A row counts unless the one just before it of its key and id is near. PostgreSQL looks for the
+// key of a spine's row within the partitions, and so at its rows alone.
+Result<std::string> TablePrinter::counted(const std::string& rows) const {
+  std::vector<std::string> id;
+  std::vector<std::string> counts{"r.p is null",
+                                  "r.p <= " + text_.earlier("r.t", deduplication_->within)};
+  for (size_t i = 0; i < chosen_.entity.size(); ++i) id.push_back("r.k" + std::to_string(i));
+  for (const uint32_t column : deduplication_->by) {
+    id.push_back("r.c" + std::to_string(column));
+    counts.push_back(id.back() + " is null");
+  }
+  auto order = row_order();
+  if (!order) return order;
+  const int32_t filter = deduplication_->filter;
+  return "\n  select r.* from (\n    select r.*, lag(r.t) over (partition by " + joined(id, ", ") +
+         " order by " + *order + ") as p\n    from (" + rows + ") as r" +
+         (filter < 0 ? "" : "\n    where r.f" + std::to_string(filter)) + ") as r\n  where " +
+         joined(counts, " or ");
 }
 
 // The rows of one source.

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "cli/training/csv_fields.h"
 #include "cli/training/row_source.h"
 #include "shared/source/file_identity.h"
 #include "shared/source/source_cursor.h"
@@ -31,42 +32,35 @@ size_t first_line_end(std::string_view text) {
 std::vector<std::string> names_in(std::string_view line) {
   constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
   if (line.starts_with(kByteOrderMark)) line.remove_prefix(kByteOrderMark.size());
-  std::vector<std::string> names(1);
-  bool quoted = false;
-  for (size_t i = 0; i < line.size(); ++i) {
-    const char c = line[i];
-    const bool doubled = c == '"' && quoted && i + 1 < line.size() && line[i + 1] == '"';
-    if (doubled) ++i;
-    if (c == '"' && !doubled) {
-      quoted = !quoted;
-    } else if (c == ',' && !quoted) {
-      names.emplace_back();
-    } else {
-      names.back() += c;
-    }
-  }
+  std::vector<CsvField> fields;
+  split_record(line, &fields);
+  std::vector<std::string> names;
+  for (CsvField& field : fields) names.push_back(std::move(field.text));
   return names;
 }
 
 class CsvSpine : public RowSource {
  public:
-  explicit CsvSpine(proto::Source source) : source_(std::move(source)) {}
+  explicit CsvSpine(proto::Source source)
+      : source_(std::move(source)), asked_(source_.schema().begin(), source_.schema().end()) {}
 
   Status open();
   Status read(SpineRows* rows) override;
   uint64_t position() const override { return position_; }
   const std::vector<std::string>& columns() const override { return columns_; }
-  std::string_view header() const override { return header_; }
+  const std::vector<proto::Field>& asked() const override { return asked_; }
+  std::string header() const override { return header_; }
 
  private:
   const std::string& path() const { return source_.files().paths(0); }
   Status open_text();
   Status read_header();
   Status read_text(uint64_t offset, char* to, size_t bytes);
-  void slice(const EventBatch& events, std::vector<std::string_view>* records) const;
+  void slice(const EventBatch& events, std::vector<std::string_view>* lines) const;
   Error bad_row(const BadRecord& bad);
 
   proto::Source source_;
+  std::vector<proto::Field> asked_;
   std::unique_ptr<SourceCursor> cursor_;
   std::unique_ptr<FileText> text_;
   std::string bytes_;  // of the rows read last
@@ -122,7 +116,7 @@ Status CsvSpine::read_text(uint64_t offset, char* to, size_t bytes) {
 
 Status CsvSpine::read(SpineRows* rows) {
   EventBatch& events = rows->events;
-  rows->records.clear();
+  rows->lines.clear();
   for (;;) {
     if (Status read = cursor_->read(kBatchRows, kBatchBytes, &events); !read) return read;
     if (!events.bad.empty()) return bad_row(events.bad.front());
@@ -134,17 +128,17 @@ Status CsvSpine::read(SpineRows* rows) {
   bytes_.resize(events.end_offset - begin);
   if (Status read = read_text(begin, bytes_.data(), bytes_.size()); !read) return read;
   text_->release(events.end_offset);
-  slice(events, &rows->records);
+  slice(events, &rows->lines);
   return {};
 }
 
-void CsvSpine::slice(const EventBatch& events, std::vector<std::string_view>* records) const {
+void CsvSpine::slice(const EventBatch& events, std::vector<std::string_view>* lines) const {
   const std::string_view bytes = bytes_;
   const uint64_t begin = events.offsets.front();
   for (size_t i = 0; i < events.rows(); ++i) {
     const uint64_t end = i + 1 < events.rows() ? events.offsets[i + 1] : events.end_offset;
     const uint64_t at = events.offsets[i];
-    records->push_back(without_line_ends(bytes.substr(at - begin, end - at)));
+    lines->push_back(without_line_ends(bytes.substr(at - begin, end - at)));
   }
 }
 
@@ -166,18 +160,7 @@ Error CsvSpine::bad_row(const BadRecord& bad) {
 
 }  // namespace
 
-Result<std::unique_ptr<RowSource>> open_csv_spine(const std::string& path,
-                                                  const std::vector<proto::Field>& keys,
-                                                  const std::string& time_column) {
-  proto::Source source;
-  source.set_name("spine");
-  for (const proto::Field& key : keys) *source.add_schema() = key;
-  proto::Field* const time = source.add_schema();
-  time->set_name(time_column);
-  time->set_type(proto::TIMESTAMP);
-  source.set_event_time_field(static_cast<uint32_t>(keys.size()));
-  source.mutable_files()->set_format(proto::FilesInput::CSV);
-  source.mutable_files()->add_paths(path);
+Result<std::unique_ptr<RowSource>> open_csv_spine(proto::Source source) {
   auto spine = std::make_unique<CsvSpine>(std::move(source));
   if (Status opened = spine->open(); !opened) return opened.error();
   return std::unique_ptr<RowSource>(std::move(spine));

@@ -25,6 +25,14 @@ std::string place_of(const proto::Source& source, uint32_t index) {
   return source.name() + "[" + std::to_string(index) + "]";
 }
 
+// How much of `length` is before `offset`, in a log that ends at `end`: offsets may be of other
+// units. 0: not known.
+uint64_t part_of(uint64_t length, uint64_t offset, uint64_t end) {
+  if (length == 0 || end == 0 || length == end) return offset;
+  const double part = static_cast<double>(offset) / static_cast<double>(end);
+  return static_cast<uint64_t>(static_cast<double>(length) * std::min(part, 1.0));
+}
+
 // Counts dead letters instead of writing them.
 class LetterTally : public DeadLetterWriter {
  public:
@@ -94,7 +102,7 @@ Status check_history(const FeatureChoice& choice, const KnownAt& known_at) {
   return {};
 }
 
-Status HistoryReader::read(uint32_t source_partition) {
+Status HistoryReader::read(uint32_t source_partition, uint64_t length) {
   uint32_t index = 0;
   const proto::Source& source = choice_->plan->source_of(source_partition, &index);
   auto loader = BatchLoader::open(choice_->plan, source_partition, {});
@@ -103,12 +111,16 @@ Status HistoryReader::read(uint32_t source_partition) {
   if (known_at_->arrival) reading.arrival_field = field_of(source, known_at_->column);
   const LoadClock clock{0, [] { return int64_t{0}; }};
   LoadedBatch batch;
+  uint64_t told = 0;
   do {
     if (Status loaded = (*loader)->load(clock, kLoadLimits, &reading.letters, &batch); !loaded) {
       return loaded;
     }
     if (Status added = add_batch(batch, &reading); !added) return added;
-    progress_(batch.end.offset - batch.begin.offset);
+    const uint64_t end = (*loader)->log_info().end_offset;
+    const uint64_t read = std::max(told, part_of(length, batch.end.offset, end));
+    progress_(read - told);
+    told = read;
   } while (!batch.end.finished && batch.end.offset > batch.begin.offset);
   const std::lock_guard lock(mutex_);
   report_.records += reading.counts.records;

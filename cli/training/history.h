@@ -49,8 +49,8 @@ class HistoryReader {
         spool_(spool),
         progress_(std::move(progress)) {}
 
-  // Reads one source partition to its end. thread-safe
-  Status read(uint32_t source_partition);
+  // Reads one source partition to its end, which `length` bytes or records are told of. thread-safe
+  Status read(uint32_t source_partition, uint64_t length);
   HistoryReport report() const;
 
  private:

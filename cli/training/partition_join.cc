@@ -1,5 +1,7 @@
 #include "cli/training/partition_join.h"
 
+#include <algorithm>
+
 #include "cli/training/spine_reader.h"
 
 namespace tidemill::training {
@@ -83,7 +85,9 @@ Status PartitionJoin::answer(const RunMerge::Row& row) {
   const PartitionState& state = has_key ? state_ : nothing_;
   const auto number = static_cast<uint64_t>(rows.columns()[0].ints[row.row]);
   state.compute(table_->table, rows.key(row.row), rows.key_hashes()[row.row], table_->features,
-                now_, &values_);
+                now_, &values_, &resolutions_);
+  approximate_ += static_cast<uint64_t>(
+      std::count_if(resolutions_.begin(), resolutions_.end(), [](DurationUs r) { return r != 0; }));
   for (const size_t g : groups_) {
     const ColumnGroup& group = choice_->groups[g];
     encoded_.clear();

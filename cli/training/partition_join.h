@@ -27,6 +27,8 @@ class PartitionJoin {
 
   // `progress` is told of rows of the spine.
   Status run(RunMerge* history, RunMerge* spine, const std::function<void(uint64_t)>& progress);
+  // Values so far that are not exact, as the key has more rows than its views' max_rows.
+  uint64_t approximate() const { return approximate_; }
 
  private:
   Status advance(RunMerge* history, TimeUs until);
@@ -45,6 +47,8 @@ class PartitionJoin {
   TimeUs now_ = kMinTime;         // of the spine
   RowGather gather_;
   std::vector<FeatureValue> values_;
+  std::vector<DurationUs> resolutions_;
+  uint64_t approximate_ = 0;
   std::string encoded_;
 };
 

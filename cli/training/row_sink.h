@@ -8,10 +8,17 @@
 #include <string_view>
 #include <vector>
 
+#include "cli/training/row_source.h"
 #include "shared/base/result.h"
 #include "shared/window/partition_state.h"
 
 namespace tidemill::training {
+
+// A column of features.
+struct FeatureColumn {
+  std::string name;
+  const proto::Feature* feature = nullptr;
+};
 
 class RowSink {
  public:
@@ -22,15 +29,23 @@ class RowSink {
   virtual void encode(std::span<const FeatureSpec* const> features,
                       std::span<const FeatureValue> values, std::string* out) const = 0;
 
-  // First of all: the spine's header as it is there, and the columns that are new.
-  virtual Status begin(std::string_view spine_header, const std::vector<std::string>& columns) = 0;
-  // A row as it is in the spine, and its values, encoded in one piece or several.
-  virtual Status write(std::string_view record, std::span<const std::string_view> values) = 0;
+  // First of all: the spine, and the columns that are new. The spine stays open meanwhile.
+  virtual Status begin(const RowSource& spine, const std::vector<FeatureColumn>& columns) = 0;
+  // Row `row` of `rows`, and its values, encoded in one piece or several. Every row of `rows` is
+  // written, in order, before the next ones.
+  virtual Status write(const SpineRows& rows, size_t row,
+                       std::span<const std::string_view> values) = 0;
   virtual Status finish() = 0;
 };
 
+// As the name says: Parquet or CSV.
+Result<std::unique_ptr<RowSink>> open_sink(const std::string& path);
+
 // Values as the store's JSON has them, lists as JSON arrays, nulls as empty fields; an empty string
-// is in quotes. The file is written beside `path` and renamed in the end.
+// is in quotes.
 Result<std::unique_ptr<RowSink>> open_csv_sink(const std::string& path);
+// Columns of a Parquet spine as they are there; of a CSV spine keys and time in their types, others
+// as strings. Features in types of their own.
+Result<std::unique_ptr<RowSink>> open_parquet_sink(const std::string& path);
 
 }  // namespace tidemill::training

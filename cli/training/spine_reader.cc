@@ -12,11 +12,11 @@ Status SpineReader::read(RowSource* spine, const std::function<void(uint64_t)>& 
   SpineRows rows;
   for (;;) {
     if (Status read = spine->read(&rows); !read) return read;
-    if (rows.records.empty()) return {};
+    if (rows.events.rows() == 0) return {};
     for (size_t table = 0; table < choice_->tables.size(); ++table) {
       if (Status added = add_table(rows.events, table); !added) return added;
     }
-    rows_ += rows.records.size();
+    rows_ += rows.events.rows();
     progress(spine->position());
   }
 }

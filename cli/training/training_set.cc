@@ -109,9 +109,10 @@ class TrainingSet {
   Status join();
   Status join_partition(size_t number, PhaseProgress* progress);
   Status write();
-  Result<std::unique_ptr<RowSource>> open_spine() const {
-    return open_csv_spine(options_.spine, choice_.keys, options_.time_column);
+  Result<std::unique_ptr<RowSource>> open_spine(SpineColumns columns) const {
+    return training::open_spine(options_.spine, columns, choice_.keys, options_.time_column);
   }
+  std::vector<FeatureColumn> feature_columns() const;
 
   FeatureChoice choice_;
   const TrainingSetOptions& options_;
@@ -120,6 +121,7 @@ class TrainingSet {
   std::unique_ptr<RowSink> sink_;
   std::unique_ptr<ResultSpool> results_;
   TrainingSetReport report_;
+  std::atomic<uint64_t> approximate_ = 0;
 };
 
 Result<TrainingSetReport> TrainingSet::make() {
@@ -129,14 +131,27 @@ Result<TrainingSetReport> TrainingSet::make() {
   }
   report_.rows = spine_.rows();
   report_.features = choice_.columns.size();
+  report_.approximate_values = approximate_;
   report_.spilled_bytes = rows_.spilled_bytes() + results_->spilled_bytes();
   return report_;
+}
+
+// In the order in which their values are handed to the sink.
+std::vector<FeatureColumn> TrainingSet::feature_columns() const {
+  std::vector<FeatureColumn> out;
+  for (const ColumnGroup& group : choice_.groups) {
+    const ChosenTable& table = choice_.tables[choice_.chosen(group.table)];
+    for (size_t i = group.begin; i < group.end; ++i) {
+      out.push_back({choice_.columns[out.size()], table.definitions[i]});
+    }
+  }
+  return out;
 }
 
 // What can be known to be wrong before anything is read.
 Status TrainingSet::open() {
   if (Status checked = check_history(choice_, options_.known_at); !checked) return checked;
-  auto spine = open_spine();
+  auto spine = open_spine(SpineColumns::kAll);
   if (!spine) return spine.error().within("--spine");
   for (const std::string& column : choice_.columns) {
     const auto& taken = (*spine)->columns();
@@ -144,14 +159,14 @@ Status TrainingSet::open() {
     return user_error("--spine: " + options_.spine + " has a column '" + column +
                       "', which is the name of a feature's; rename it");
   }
-  auto sink = open_csv_sink(options_.out);
+  auto sink = open_sink(options_.out);
   if (!sink) return sink.error().within("--out");
   sink_ = std::move(sink).value();
-  return sink_->begin((*spine)->header(), choice_.columns);
+  return sink_->begin(**spine, feature_columns());
 }
 
 Status TrainingSet::read_spine() {
-  auto spine = open_spine();
+  auto spine = open_spine(SpineColumns::kAsked);
   if (!spine) return spine.error();
   PhaseProgress progress(options_, Phase::kSpine, text_bytes(options_.spine));
   return spine_.read(spine->get(), [&](uint64_t position) { progress.set(position); });
@@ -159,6 +174,7 @@ Status TrainingSet::read_spine() {
 
 Status TrainingSet::read_history() {
   std::vector<uint32_t> partitions;
+  std::vector<uint64_t> lengths;
   uint64_t total = 0;
   bool known = true;
   for (uint32_t s = 0; s < choice_.plan->source_partitions(); ++s) {
@@ -167,14 +183,16 @@ Status TrainingSet::read_history() {
     if (!choice_.needs_source(choice_.plan->source_index(s))) continue;
     partitions.push_back(s);
     const uint64_t length = length_of(source, index);
+    lengths.push_back(length);
     total += length;
     known &= length > 0;
   }
   PhaseProgress progress(options_, Phase::kHistory, known ? total : 0);
   HistoryReader reader(&choice_, &spine_.filters(), &options_.known_at, &rows_,
                        [&](uint64_t more) { progress.add(more); });
-  const Status read = run_parallel(partitions.size(), options_.threads,
-                                   [&](size_t i) { return reader.read(partitions[i]); });
+  const Status read = run_parallel(partitions.size(), options_.threads, [&](size_t i) {
+    return reader.read(partitions[i], lengths[i]);
+  });
   report_.history = reader.report();
   return read;
 }
@@ -199,11 +217,14 @@ Status TrainingSet::join_partition(size_t number, PhaseProgress* progress) {
   auto spine = rows_.open(spine_stream(choice_.tables.size(), table, k));
   if (!spine) return spine.error();
   PartitionJoin join(&choice_, table, options_.known_at.arrival, sink_.get(), results_.get());
-  return join.run(history->get(), spine->get(), [&](uint64_t more) { progress->add(more); });
+  const Status status =
+      join.run(history->get(), spine->get(), [&](uint64_t more) { progress->add(more); });
+  approximate_ += join.approximate();
+  return status;
 }
 
 Status TrainingSet::write() {
-  auto spine = open_spine();
+  auto spine = open_spine(SpineColumns::kAll);
   if (!spine) return spine.error();
   PhaseProgress progress(options_, Phase::kOutput, spine_.rows());
   const size_t groups = choice_.groups.size();
@@ -213,20 +234,20 @@ Status TrainingSet::write() {
   SpineRows rows;
   for (;;) {
     if (Status read = (*spine)->read(&rows); !read) return read;
-    if (rows.records.empty()) break;
-    if (row + rows.records.size() > spine_.rows()) break;
-    for (const std::string_view record : rows.records) {
+    const size_t count = rows.events.rows();
+    if (count == 0 || row + count > spine_.rows()) break;
+    for (size_t i = 0; i < count; ++i) {
       if (row == next_bucket * results_->bucket_rows()) {
         if (Status read = results_->read(next_bucket++, &bucket); !read) return read;
       }
       const auto values =
           std::span(bucket.values).subspan((row - bucket.first_row) * groups, groups);
-      if (Status written = sink_->write(record, values); !written) return written;
+      if (Status written = sink_->write(rows, i, values); !written) return written;
       ++row;
     }
     progress.set(row);
   }
-  if (row == spine_.rows() && rows.records.empty()) return sink_->finish();
+  if (row == spine_.rows() && rows.events.rows() == 0) return sink_->finish();
   return source_changed_error(options_.spine + ": the file changed while it was read");
 }
 

@@ -39,6 +39,7 @@ struct TrainingSetReport {
   size_t features = 0;
   HistoryReport history;
   uint64_t spilled_bytes = 0;
+  uint64_t approximate_values = 0;  // of keys with more rows than their views' max_rows
 };
 
 // `plan`: as compiled of the job's YAML.

@@ -24,9 +24,11 @@ inline constexpr size_t kTableInputs = 16;  // sources of a view
 inline constexpr size_t kTableColumns = 1024;
 inline constexpr size_t kTableFilters = 1024;
 inline constexpr size_t kViews = 256;
+inline constexpr uint32_t kViewNumbers = 1u << 16;  // views that a job ever has
 inline constexpr size_t kAggregations = 1024;  // of a view
 inline constexpr size_t kWindows = 64;         // of an aggregation
 inline constexpr size_t kOrderBy = 16;         // columns of a view's order_by
+inline constexpr size_t kDeduplicateColumns = 16;  // of a view's deduplicate: the id
 inline constexpr uint32_t kListLength = 1000;  // of a feature: n, k
 // Of count_distinct: up to how many it is exact.
 inline constexpr uint32_t kExactDistinctLeast = 16;
@@ -53,6 +55,10 @@ inline constexpr uint32_t kGroupsMost = 10'000;
 inline constexpr uint32_t kGroupsDefault = 1'000;
 // What one feature may keep for ever of a key, over all its groups.
 inline constexpr uint64_t kLifetimeGroupsBytes = uint64_t{128} << 20;
+// Of a key in one tile of event time.
+inline constexpr uint64_t kMaxRowsLeast = 1'000;
+inline constexpr uint64_t kMaxRowsMost = 100'000'000;
+inline constexpr uint64_t kMaxRowsDefault = 250'000;
 inline constexpr size_t kFeatures = 4096;  // of a job
 // Operators, columns and literals of all expressions of a job, counted in every source of a view.
 inline constexpr size_t kExpressionParts = 1u << 20;

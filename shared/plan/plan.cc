@@ -8,6 +8,7 @@
 #include "shared/plan/limits.h"
 #include "shared/plan/plan_checks.h"
 #include "shared/plan/source_partitions.h"
+#include "shared/plan/table_bound.h"
 #include "shared/plan/window_kinds.h"
 
 namespace tidemill {
@@ -61,9 +62,25 @@ Status check_tables(const proto::JobPlan& plan) {
   return {};
 }
 
+// Of all views, each its own, or of none.
+Status check_numbers(const proto::JobPlan& plan) {
+  std::set<uint32_t> numbers;
+  for (const proto::View& view : plan.views()) {
+    if (view.has_number()) numbers.insert(view.number());
+  }
+  if (numbers.empty()) return {};
+  if (numbers.size() == static_cast<size_t>(plan.views_size()) &&
+      *numbers.rbegin() < limits::kViewNumbers) {
+    return {};
+  }
+  return user_error("the numbers of its views are not each view's own, or beyond " +
+                    std::to_string(limits::kViewNumbers));
+}
+
 Status check_views(const proto::JobPlan& plan) {
   std::set<std::string> names;
   std::vector<int64_t> longest(static_cast<size_t>(plan.tables_size()));
+  std::vector<int> views(static_cast<size_t>(plan.tables_size()));
   size_t features = 0;
   for (const proto::View& view : plan.views()) {
     if (Status s = check_view(plan, view); !s.ok()) return s;
@@ -71,16 +88,26 @@ Status check_views(const proto::JobPlan& plan) {
       return user_error("view '" + view.name() + "' is there twice");
     }
     features += static_cast<size_t>(view.features_size());
+    ++views[view.table()];
     for (const proto::Feature& feature : view.features()) {
       longest[view.table()] = std::max(longest[view.table()], reach_of(feature));
     }
   }
   for (int i = 0; i < plan.tables_size(); ++i) {
-    if (plan.tables(i).retention_us() != longest[static_cast<size_t>(i)]) {
-      return user_error("table '" + plan.tables(i).entity() +
+    const proto::Table& table = plan.tables(i);
+    if (table.has_deduplication() && views[static_cast<size_t>(i)] != 1 &&
+        (plan.revision() == 0 || views[static_cast<size_t>(i)] != 0)) {
+      return user_error("table '" + table.entity() +
+                        "' has a deduplication, which is of one view, and is not of one");
+    }
+    // Of a job that was changed it may be more: nothing is given up.
+    const int64_t needed = longest[static_cast<size_t>(i)] + table.deduplication().within_us();
+    if (plan.revision() == 0 ? table.retention_us() != needed : table.retention_us() < needed) {
+      return user_error("table '" + table.entity() +
                         "' does not retain just what its features look back");
     }
   }
+  if (Status s = check_numbers(plan); !s.ok()) return s;
   if (features > limits::kFeatures) {
     return user_error("the plan has " + std::to_string(features) + " features; at most " +
                       std::to_string(limits::kFeatures) + " are allowed");
@@ -147,6 +174,34 @@ void rewrite_texts(proto::JobPlan* plan) {
   }
 }
 
+FeatureSpec feature_spec(const proto::Feature& feature,
+                         const google::protobuf::RepeatedField<uint32_t>& order) {
+  FeatureSpec spec;
+  spec.name = feature.name();
+  spec.function = static_cast<Function>(feature.function());
+  spec.column = feature.column();
+  spec.filter = feature.filter();
+  spec.window = feature.window_us();
+  spec.offset = feature.offset_us();
+  spec.closed = static_cast<Closed>(feature.closed());
+  spec.type = static_cast<ColumnType>(feature.type());
+  spec.list = feature.list();
+  spec.n = feature.n();
+  spec.lifetime = feature.lifetime();
+  spec.map = feature.map();
+  spec.bound = feature.bound();
+  spec.by = static_cast<int32_t>(feature.by()) - 1;
+  spec.max_groups = feature.max_groups();
+  spec.percentile = feature.percentile();
+  spec.relative_accuracy = feature.relative_accuracy();
+  spec.half_life = feature.half_life_us();
+  spec.gap = feature.gap_us();
+  spec.steps = window_steps(feature);
+  spec.otherwise = default_of(feature);
+  spec.order.assign(order.begin(), order.end());
+  return spec;
+}
+
 TableSchema table_schema(const proto::Table& table) {
   TableSchema out;
   out.entity = table.entity();
@@ -155,63 +210,75 @@ TableSchema table_schema(const proto::Table& table) {
   for (int type : table.column_types()) out.columns.push_back(static_cast<ColumnType>(type));
   out.filters = static_cast<uint32_t>(table.inputs(0).filters_size());
   out.retention = table.retention_us();
+  for (const proto::LifetimeFeature& kept : table.summarized()) {
+    out.lifetime.push_back(feature_spec(kept.feature(), kept.order()));
+  }
   return out;
 }
 
-ViewSpec view_spec(const proto::View& view) {
+ViewSpec view_spec(const proto::View& view, uint32_t place) {
   ViewSpec out;
   out.name = view.name();
   out.entity.assign(view.entity().begin(), view.entity().end());
   out.table = static_cast<uint16_t>(view.table());
+  out.number = view.has_number() ? view.number() : place;
   for (const proto::Feature& feature : view.features()) {
-    FeatureSpec spec;
-    spec.name = feature.name();
-    spec.function = static_cast<Function>(feature.function());
-    spec.column = feature.column();
-    spec.filter = feature.filter();
-    spec.window = feature.window_us();
-    spec.offset = feature.offset_us();
-    spec.closed = static_cast<Closed>(feature.closed());
-    spec.type = static_cast<ColumnType>(feature.type());
-    spec.list = feature.list();
-    spec.n = feature.n();
-    spec.lifetime = feature.lifetime();
-    spec.map = feature.map();
-    spec.bound = feature.bound();
-    spec.by = static_cast<int32_t>(feature.by()) - 1;
-    spec.max_groups = feature.max_groups();
-    spec.percentile = feature.percentile();
-    spec.relative_accuracy = feature.relative_accuracy();
-    spec.half_life = feature.half_life_us();
-    spec.gap = feature.gap_us();
-    spec.steps = window_steps(feature);
-    spec.otherwise = default_of(feature);
-    spec.order.assign(view.order().begin(), view.order().end());
-    out.features.push_back(std::move(spec));
+    out.features.push_back(feature_spec(feature, view.order()));
+  }
+  return out;
+}
+
+// Of the view that has the table alone.
+std::shared_ptr<const Deduplication> deduplication_of(const proto::Deduplication& from,
+                                                      const proto::View& view) {
+  auto out = std::make_shared<Deduplication>();
+  out->by.assign(from.by().begin(), from.by().end());
+  out->within = from.within_us();
+  out->filter = static_cast<int32_t>(from.filter()) - 1;
+  out->order.assign(view.order().begin(), view.order().end());
+  for (const proto::Feature& feature : view.features()) {
+    if (feature.filter() < 0) continue;
+    const auto filter = static_cast<uint32_t>(feature.filter());
+    const auto found = std::find(out->filters.begin(), out->filters.end(), filter);
+    if (found == out->filters.end()) out->filters.push_back(filter);
   }
   return out;
 }
 
 // What the view's table keeps for it. `from` is the view's message.
-void add_view(const ViewSpec& view, const proto::View& from, uint32_t number,
+void add_view(const ViewSpec& view, const proto::View& from, const proto::Table& kept_in,
               std::vector<TableSchema>* tables) {
   TableSchema& table = (*tables)[view.table];
   TableView kept;
-  kept.view = number;
+  kept.view = view.number;
   std::set<uint32_t> filters;
   bool every_row = false;
   for (const proto::Feature& feature : from.features()) {
     kept.retention = std::max(kept.retention, reach_of(feature));
   }
+  if (kept_in.has_deduplication()) {
+    table.deduplication = deduplication_of(kept_in.deduplication(), from);
+    kept.retention += table.deduplication->within;
+    every_row = table.deduplication->filter < 0;
+    if (!every_row) filters.insert(static_cast<uint32_t>(table.deduplication->filter));
+  }
   for (const FeatureSpec& feature : view.features) {
+    if (kept_in.has_bound()) table.features.push_back(feature);
     if (feature.filter < 0) every_row = true;
     if (feature.filter >= 0) filters.insert(static_cast<uint32_t>(feature.filter));
     if (!feature.lifetime) continue;
     kept.lifetime = true;
-    table.lifetime.push_back(feature);
+    if (kept_in.summarized_size() == 0) table.lifetime.push_back(feature);
   }
   if (!every_row) kept.filters.assign(filters.begin(), filters.end());
   table.views.push_back(std::move(kept));
+}
+
+// After all views over the table. What its summaries are for has to be found in leaves too.
+void add_bound(const proto::Table& from, TableSchema* table) {
+  table->features.insert(table->features.end(), table->lifetime.begin(), table->lifetime.end());
+  table->bound =
+      std::make_shared<const TileBound>(tile_bound(from.bound(), table->columns, table->features));
 }
 
 }  // namespace
@@ -223,13 +290,24 @@ Result<std::shared_ptr<const Plan>> Plan::from_proto(proto::JobPlan message) {
   auto tables = std::make_shared<std::vector<TableSchema>>();
   for (const proto::Table& table : message.tables()) tables->push_back(table_schema(table));
   for (const proto::View& view : message.views()) {
-    plan->views_.push_back(view_spec(view));
-    const auto number = static_cast<uint32_t>(plan->views_.size()) - 1;
-    add_view(plan->views_.back(), view, number, tables.get());
+    const auto place = static_cast<uint32_t>(plan->views_.size());
+    plan->views_.push_back(view_spec(view, place));
+    add_view(plan->views_.back(), view, message.tables(static_cast<int>(view.table())),
+             tables.get());
+  }
+  for (int t = 0; t < message.tables_size(); ++t) {
+    if (message.tables(t).has_bound())
+      add_bound(message.tables(t), &(*tables)[static_cast<size_t>(t)]);
   }
   plan->tables_ = std::move(tables);
   plan->proto_ = std::move(message);
   return std::shared_ptr<const Plan>(std::move(plan));
+}
+
+uint32_t Plan::view_numbers() const {
+  uint32_t out = 0;
+  for (const ViewSpec& each : views_) out = std::max(out, each.number + 1);
+  return out;
 }
 
 const ViewSpec* Plan::view(std::string_view name) const {

@@ -17,6 +17,7 @@ inline constexpr uint32_t kPlanFormatVersion = 3;
 
 struct ViewSpec {
   std::string name;
+  uint32_t number = 0;              // under which it is counted
   std::vector<std::string> entity;  // join keys, in declared order
   uint16_t table = 0;
   std::vector<FeatureSpec> features;
@@ -32,6 +33,8 @@ class Plan {
   const TableSchemas& tables() const { return tables_; }
   const std::vector<ViewSpec>& views() const { return views_; }
   const ViewSpec* view(std::string_view name) const;  // null if there is none
+  // One more than the greatest number of a view. Of a job that was changed, some may be of no view.
+  uint32_t view_numbers() const;
   uint32_t key_partitions() const { return proto_.key_partitions(); }
   uint32_t source_partitions() const {
     return static_cast<uint32_t>(proto_.source_partitions_size());

@@ -12,6 +12,8 @@
 #include "shared/plan/file_pattern.h"
 #include "shared/plan/kafka_settings.h"
 #include "shared/plan/limits.h"
+#include "shared/plan/summaries.h"
+#include "shared/plan/table_bound.h"
 #include "shared/plan/window_kinds.h"
 #include "shared/schema/schema_limits.h"
 
@@ -75,12 +77,12 @@ Status check_patterns(const proto::FilesInput& files) {
 
 Status check_files(const proto::Source& source) {
   const proto::FilesInput& files = source.files();
-  const bool avro = files.format() == proto::FilesInput::AVRO;
-  if (files.format() != proto::FilesInput::CSV && files.format() != proto::FilesInput::NDJSON &&
-      !avro) {
+  if (files.format() < proto::FilesInput::CSV || files.format() > proto::FilesInput::PARQUET) {
     return user_error("the files have no known format");
   }
-  if (avro && files.follow()) return user_error("Avro files are not followed");
+  const bool grows =
+      files.format() == proto::FilesInput::CSV || files.format() == proto::FilesInput::NDJSON;
+  if (files.follow() && !grows) return user_error("only files of CSV and NDJSON are followed");
   if (files.paths_size() == 0 && !files.follow()) return user_error("there are no files");
   if (files.identities_size() != 0 && files.identities_size() != files.paths_size()) {
     return user_error("the number of file identities is not that of files");
@@ -238,6 +240,29 @@ Status check_table_size(const proto::Table& table) {
   return {};
 }
 
+Status check_deduplication(const proto::Table& table) {
+  if (!table.has_deduplication()) return {};
+  const proto::Deduplication& by = table.deduplication();
+  if (by.within_us() <= 0 || by.within_us() > table.retention_us()) {
+    return user_error("its deduplication is within no time, or longer than it retains rows");
+  }
+  if (by.filter() > static_cast<uint32_t>(table.inputs(0).filters_size())) {
+    return user_error("the filter of its deduplication is out of range");
+  }
+  const std::set<uint32_t> columns(by.by().begin(), by.by().end());
+  if (columns.empty() || columns.size() > limits::kDeduplicateColumns ||
+      columns.size() != static_cast<size_t>(by.by_size())) {
+    return user_error("the columns of its deduplication are none, too many, or there twice");
+  }
+  for (const uint32_t column : columns) {
+    if (column >= static_cast<uint32_t>(table.column_types_size()) ||
+        !is_id_type(table.column_types(static_cast<int>(column)))) {
+      return user_error("a column of its deduplication is out of range, or not of a type for that");
+    }
+  }
+  return {};
+}
+
 // Joined they are the table's entity, which seeds hashes: none may read like two.
 Status check_entity(const proto::Table& table, const proto::View& view) {
   for (const std::string& name : view.entity()) {
@@ -345,8 +370,29 @@ Status check_feature(const proto::Table& table, const proto::Feature& feature) {
   if (Status s = check_groups(table, feature, fail); !s.ok()) return s;
   if (Status s = check_parameters(feature, fail); !s.ok()) return s;
   if (Status s = check_window(feature); !s.ok()) return fail(s.error().message());
-  if (reach_of(feature) > table.retention_us()) {
+  if (table.has_deduplication() && feature.lifetime()) {
+    return fail("a lifetime window does not go with deduplication");
+  }
+  if (reach_of(feature) + table.deduplication().within_us() > table.retention_us()) {
     return fail("its window does not lie within the table's retention");
+  }
+  return {};
+}
+
+// What summaries of keys are made for: features as of some revision of the job.
+Status check_summarized(const proto::Table& table) {
+  if (static_cast<size_t>(table.summarized_size()) > limits::kFeatures) {
+    return user_error("its summaries are for too many features");
+  }
+  for (const proto::LifetimeFeature& kept : table.summarized()) {
+    if (!kept.feature().lifetime())
+      return user_error("its summaries are for lifetime windows alone");
+    if (Status s = check_feature(table, kept.feature()); !s.ok()) return s.error();
+    for (const uint32_t column : kept.order()) {
+      if (column >= static_cast<uint32_t>(table.column_types_size())) {
+        return user_error("a column of what its summaries are for is out of range");
+      }
+    }
   }
   return {};
 }
@@ -385,6 +431,10 @@ bool is_name(std::string_view name) {
 
 bool is_key_type(proto::ColumnType type) {
   return type >= proto::BOOL && type <= proto::TIMESTAMP && type != proto::DOUBLE;
+}
+
+bool is_id_type(proto::ColumnType type) {
+  return is_key_type(type) || type == proto::DATE || type == proto::BYTES;
 }
 
 bool is_column_name(std::string_view name) {
@@ -464,6 +514,9 @@ Status check_table(const proto::JobPlan& plan, const proto::Table& table) {
   for (const proto::TableInput& input : table.inputs()) {
     if (Status s = check_input(plan, table, input); !s.ok()) return s.error().within(where);
   }
+  if (Status s = check_deduplication(table); !s.ok()) return s.error().within(where);
+  if (Status s = check_summarized(table); !s.ok()) return s.error().within(where);
+  if (Status s = check_bound(table); !s.ok()) return s.error().within(where);
   return {};
 }
 
@@ -484,6 +537,13 @@ Status check_view(const proto::JobPlan& plan, const proto::View& view) {
     }
   }
   if (Status s = check_order(table, view); !s.ok()) return s.error().within(where);
+  if (table.summarized_size() == 0) return {};
+  const auto kept = summarized_features(plan, view.table());
+  for (const proto::Feature& feature : view.features()) {
+    if (!feature.lifetime() || summaries_hold(kept, feature, view.order())) continue;
+    return user_error(where + ": feature '" + feature.name() +
+                      "' is not one that the summaries of its table's keys are for");
+  }
   return {};
 }
 

@@ -16,6 +16,9 @@ inline constexpr std::string_view kNameRule =
 // Of an entity's columns: string, int32, int64, bool or timestamp.
 bool is_key_type(proto::ColumnType type);
 
+// Of a deduplication's id: those, date or bytes.
+bool is_id_type(proto::ColumnType type);
+
 // A column's name: 1 to limits::kColumnNameBytes bytes of UTF-8 without control characters.
 bool is_column_name(std::string_view name);
 

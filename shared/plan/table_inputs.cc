@@ -64,6 +64,16 @@ int32_t shared_filter(const ExprTuple& filter, proto::Table* table) {
   return shared(filter, &TableInput::filters, &TableInput::mutable_filters, table);
 }
 
+int32_t find_column(const ExprTuple& column, const proto::Table& table) {
+  const int index = find(table, &TableInput::columns, column);
+  return index < table.column_types_size() ? index : -1;
+}
+
+int32_t find_filter(const ExprTuple& filter, const proto::Table& table) {
+  const int index = find(table, &TableInput::filters, filter);
+  return index < table.inputs(0).filters_size() ? index : -1;
+}
+
 ExprTuple column_of(const proto::Table& table, int32_t column) {
   return tuple_of(table, &TableInput::columns, column);
 }
@@ -76,6 +86,7 @@ proto::Table without_columns(const proto::Table& table) {
   proto::Table out = table;
   out.clear_column_types();
   out.clear_retention_us();
+  out.clear_deduplication();
   for (TableInput& input : *out.mutable_inputs()) {
     input.clear_columns();
     input.clear_filters();

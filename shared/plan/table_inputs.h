@@ -18,10 +18,15 @@ using ExprTuple = std::vector<proto::Expr>;
 int32_t shared_column(const ExprTuple& column, proto::Table* table);
 int32_t shared_filter(const ExprTuple& filter, proto::Table* table);
 
+// Likewise, -1 if there is none.
+int32_t find_column(const ExprTuple& column, const proto::Table& table);
+int32_t find_filter(const ExprTuple& filter, const proto::Table& table);
+
 ExprTuple column_of(const proto::Table& table, int32_t column);
 ExprTuple filter_of(const proto::Table& table, int32_t filter);
 
-// The same entity, keys and inputs, but no columns, no filters and nothing to retain.
+// The same entity, keys and inputs, but no columns, no filters, no deduplication and nothing to
+// retain.
 proto::Table without_columns(const proto::Table& table);
 
 // Whether both have the same rows, whatever of them they keep.

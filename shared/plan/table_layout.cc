@@ -27,9 +27,9 @@ bool input_can_fail(const proto::View& view, const proto::TableInput& input) {
   return false;
 }
 
-bool view_can_fail(const proto::View& view, const proto::Table& table) {
-  return std::any_of(table.inputs().begin(), table.inputs().end(),
-                     [&](const proto::TableInput& input) { return input_can_fail(view, input); });
+bool any_can_fail(const ExprTuple& exprs) {
+  return std::any_of(exprs.begin(), exprs.end(),
+                     [](const proto::Expr& expr) { return can_fail(expr); });
 }
 
 // Index in `table` of what is a column (filter) of `old`; -1 stays -1.
@@ -40,7 +40,32 @@ int32_t moved_filter(const proto::Table& old, int32_t index, proto::Table* table
   return index < 0 ? index : shared_filter(filter_of(old, index), table);
 }
 
+// After the columns and filters of the table's features.
+void move_deduplication(const proto::Table& old, proto::Table* table) {
+  proto::Deduplication moved = old.deduplication();
+  for (uint32_t& column : *moved.mutable_by()) {
+    column = static_cast<uint32_t>(moved_column(old, static_cast<int32_t>(column), table));
+  }
+  const int32_t filter = moved_filter(old, static_cast<int32_t>(moved.filter()) - 1, table);
+  moved.set_filter(static_cast<uint32_t>(filter + 1));
+  table->set_retention_us(table->retention_us() + moved.within_us());
+  *table->mutable_deduplication() = std::move(moved);
+}
+
 }  // namespace
+
+bool view_can_fail(const proto::View& view, const proto::Table& table) {
+  return std::any_of(table.inputs().begin(), table.inputs().end(),
+                     [&](const proto::TableInput& input) { return input_can_fail(view, input); });
+}
+
+bool column_can_fail(const proto::Table& table, int32_t column) {
+  return any_can_fail(column_of(table, column));
+}
+
+bool filter_can_fail(const proto::Table& table, int32_t filter) {
+  return any_can_fail(filter_of(table, filter));
+}
 
 void separate_views_that_can_fail(proto::JobPlan* plan) {
   const auto old_tables = plan->tables();
@@ -49,7 +74,7 @@ void separate_views_that_can_fail(proto::JobPlan* plan) {
   for (int v = 0; v < plan->views_size(); ++v) {
     proto::View* view = plan->mutable_views(v);
     const proto::Table& old = old_tables.Get(static_cast<int>(view->table()));
-    const int alone = view_can_fail(*view, old) ? v : -1;
+    const int alone = old.has_deduplication() || view_can_fail(*view, old) ? v : -1;
     const auto [it, added] = laid_out.try_emplace({view->table(), alone}, plan->tables_size());
     if (added) *plan->add_tables() = without_columns(old);
     proto::Table* table = plan->mutable_tables(it->second);
@@ -64,6 +89,7 @@ void separate_views_that_can_fail(proto::JobPlan* plan) {
     for (uint32_t& column : *view->mutable_order()) {
       column = static_cast<uint32_t>(moved_column(old, static_cast<int32_t>(column), table));
     }
+    if (old.has_deduplication()) move_deduplication(old, table);
   }
 }
 

@@ -6,6 +6,7 @@
 
 #include "proto/plan.pb.h"
 #include "shared/expr/parser.h"
+#include "shared/plan/table_bound.h"
 #include "shared/plan/yaml_fields.h"
 #include "shared/plan/yaml_tree.h"
 
@@ -25,6 +26,7 @@ struct JobContext {
   ErrorList* errors = nullptr;
   std::vector<SourceColumns> sources;  // as plan->sources()
   std::vector<std::string> bad_views;  // with errors in their features
+  std::vector<ViewBound> bounds;       // as plan->views()
   size_t features = 0;
   size_t expression_parts = 0;  // of views so far
 };

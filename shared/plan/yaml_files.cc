@@ -14,6 +14,7 @@ namespace {
 proto::FilesInput::Format format_of(std::string_view name) {
   if (is_compressed(name)) name.remove_suffix(kCompressedEnding.size());
   if (name.ends_with(".avro")) return proto::FilesInput::AVRO;
+  if (name.ends_with(".parquet")) return proto::FilesInput::PARQUET;
   if (name.ends_with(".csv")) return proto::FilesInput::CSV;
   if (name.ends_with(".ndjson") || name.ends_with(".jsonl")) return proto::FilesInput::NDJSON;
   return proto::FilesInput::FORMAT_UNSPECIFIED;
@@ -43,7 +44,8 @@ class FilesCompiler {
     }
     for (const std::string& path : paths) input_.add_paths(path);
     compile_format(input_.follow() ? names : paths);
-    if (input_.format() == proto::FilesInput::AVRO) check_avro(paths);
+    if (input_.format() == proto::FilesInput::AVRO) check_complete("Avro", "blocks", paths);
+    if (input_.format() == proto::FilesInput::PARQUET) check_complete("Parquet", "pages", paths);
     if (const YamlNode* stray = fields_.find("replay"); stray != nullptr && input_.follow()) {
       fields_.error(*stray, "replay",
                     "a followed file is read as it grows, not replayed: leave one of the two out");
@@ -95,10 +97,12 @@ class FilesCompiler {
   }
 
   void compile_format(const std::set<std::string>& names) {
-    constexpr std::array<proto::FilesInput::Format, 3> kFormats{
-        proto::FilesInput::CSV, proto::FilesInput::NDJSON, proto::FilesInput::AVRO};
+    constexpr std::array<proto::FilesInput::Format, 4> kFormats{
+        proto::FilesInput::CSV, proto::FilesInput::NDJSON, proto::FilesInput::AVRO,
+        proto::FilesInput::PARQUET};
     if (fields_.find("format") != nullptr) {
-      input_.set_format(kFormats[fields_.choice("format", {"csv", "ndjson", "avro"}, 0)]);
+      input_.set_format(
+          kFormats[fields_.choice("format", {"csv", "ndjson", "avro", "parquet"}, 0)]);
       return;
     }
     for (const std::string& name : names) {
@@ -110,25 +114,27 @@ class FilesCompiler {
                       (differs ? "the files have several formats, such as that of '"
                                : "cannot tell the format of '") +
                           name.substr(name.rfind('/') + 1) +
-                          "'; write format: csv, format: ndjson or format: avro");
+                          "'; write format: csv, ndjson, avro or parquet");
         return;
       }
       input_.set_format(format);
     }
   }
 
-  // Container files are written once, and compress what is in them.
-  void check_avro(const std::set<std::string>& paths) {
+  // These are written once, and compress what is in them.
+  void check_complete(const std::string& kind, const std::string& parts,
+                      const std::set<std::string>& paths) {
     if (input_.follow()) {
-      fields_.error(*fields_.find("follow"), "follow",
-                    "Avro files are read when they are complete, not as they grow: leave it out");
+      fields_.error(
+          *fields_.find("follow"), "follow",
+          kind + " files are read when they are complete, not as they grow: leave it out");
     }
     for (const std::string& path : paths) {
       if (!is_compressed(path)) continue;
       return fields_.error(files_, "files",
-                           "'" + path.substr(path.rfind('/') + 1) +
-                               "' is compressed as a whole; Avro files compress their own blocks: "
-                               "give the file as it was before");
+                           "'" + path.substr(path.rfind('/') + 1) + "' is compressed as a whole; " +
+                               kind + " files compress their own " + parts +
+                               ": give the file as it was before");
     }
   }
 

@@ -90,8 +90,8 @@ CompiledJob compile_job(std::string_view yaml, const std::string& base_dir) {
   CompiledJob out;
   ErrorList errors;
   YamlNode root;
+  JobContext job;
   if (parse_yaml(yaml, &root, &errors)) {
-    JobContext job;
     job.base_dir = base_dir;
     job.plan = &out.plan;
     job.errors = &errors;
@@ -99,6 +99,7 @@ CompiledJob compile_job(std::string_view yaml, const std::string& base_dir) {
   }
   if (errors.empty()) {
     separate_views_that_can_fail(&out.plan);
+    bound_tables(job.bounds, &out.plan);
     out.plan.set_yaml(std::string(yaml));
     const auto checked = Plan::from_proto(out.plan);
     if (!checked.ok()) errors.add({1, 1}, kWholeDocument, checked.error().message());

@@ -29,15 +29,6 @@ std::optional<uint32_t> find_source(YamlFields* fields, const JobContext& job) {
   return std::nullopt;
 }
 
-Expr column_expr(const std::vector<NamedColumn>& columns, size_t index) {
-  Expr out;
-  out.set_op(Expr::COLUMN);
-  out.set_type(columns[index].type);
-  out.set_column(static_cast<uint32_t>(index));
-  out.set_text(quote_identifier(columns[index].name));
-  return out;
-}
-
 std::optional<size_t> index_of(const std::vector<NamedColumn>& columns, const std::string& name) {
   for (size_t i = 0; i < columns.size(); ++i) {
     if (columns[i].name == name) return i;
@@ -284,6 +275,15 @@ Result<Expr> over_source(const Expr& expr, const ViewInput& input,
 }
 
 }  // namespace
+
+Expr column_expr(const std::vector<NamedColumn>& columns, size_t index) {
+  Expr out;
+  out.set_op(Expr::COLUMN);
+  out.set_type(columns[index].type);
+  out.set_column(static_cast<uint32_t>(index));
+  out.set_text(quote_identifier(columns[index].name));
+  return out;
+}
 
 ViewInputs compile_view_inputs(YamlFields* view, JobContext* job) {
   const YamlNode* list = view->find("union");

@@ -11,6 +11,7 @@
 #include "shared/plan/plan_checks.h"
 #include "shared/plan/window_kinds.h"
 #include "shared/plan/yaml_compile.h"
+#include "shared/plan/yaml_deduplicate.h"
 #include "shared/plan/yaml_functions.h"
 #include "shared/plan/yaml_union.h"
 #include "shared/plan/yaml_windows.h"
@@ -32,8 +33,9 @@ class ViewCompiler {
         errors_(job->errors),
         path_("views." + entry.key),
         fields_(entry.value, path_,
-                {"source", "union", "entity", "where", "order_by", "aggregations"}, job->errors,
-                {"deduplicate", "max_rows", "resolution", "ttl", "output"}) {
+                {"source", "union", "entity", "where", "order_by", "deduplicate", "max_rows",
+                 "resolution", "aggregations"},
+                job->errors, {"ttl", "output"}) {
     view_.set_name(entry.key);
   }
 
@@ -45,12 +47,19 @@ class ViewCompiler {
       compile_entity();
       where_ = compile_filter(&fields_);
       compile_order_by();
+      deduplicate_ =
+          compile_deduplicate(&fields_, columns_ == nullptr ? nullptr : &inputs_, errors_);
+      compile_bound();
       compile_aggregations();
     }
     if (errors_->size() != before) job_.bad_views.push_back(view_.name());
-    if (errors_->size() == before && table_ != nullptr) order_rows();
+    if (errors_->size() == before && table_ != nullptr) {
+      order_rows();
+      deduplicate_rows();
+    }
     job_.features += static_cast<size_t>(view_.features_size());
     *job_.plan->add_views() = std::move(view_);
+    job_.bounds.push_back(bound_);
   }
 
  private:
@@ -60,7 +69,8 @@ class ViewCompiler {
     return out;
   }
 
-  // Also finds or makes the table that all views of this entity over these inputs share.
+  // Also finds or makes the table that all views of this entity over these inputs share. Those that
+  // deduplicate have a table alone.
   void compile_entity() {
     const YamlNode* entity = fields_.require("entity", "the columns whose values are the key");
     if (entity == nullptr) return;
@@ -80,8 +90,10 @@ class ViewCompiler {
                         " columns, found " + std::to_string(names.size()));
       return;
     }
-    for (int i = 0; i < job_.plan->tables_size(); ++i) {
-      if (same_rows(job_.plan->tables(i), table)) return use_table(i);
+    const bool alone = fields_.find("deduplicate") != nullptr;
+    for (int i = 0; i < job_.plan->tables_size() && !alone; ++i) {
+      const proto::Table& other = job_.plan->tables(i);
+      if (!other.has_deduplication() && same_rows(other, table)) return use_table(i);
     }
     *job_.plan->add_tables() = std::move(table);
     use_table(job_.plan->tables_size() - 1);
@@ -215,6 +227,39 @@ class ViewCompiler {
     }
   }
 
+  void compile_bound() {
+    const size_t before = errors_->size();
+    bound_.max_rows = fields_.integer("max_rows", 0, limits::kMaxRowsLeast, limits::kMaxRowsMost);
+    bound_.resolution = fields_.duration("resolution", 0);
+    if (errors_->size() != before) return;
+    const YamlNode* resolution = fields_.find("resolution");
+    if (resolution != nullptr && bound_.resolution == 0) {
+      fields_.error(*resolution, "resolution",
+                    "must be longer than 0; leave it out for windows that are exact");
+    }
+    if (!deduplicate_.has_value()) return;
+    for (const char* key : {"max_rows", "resolution"}) {
+      if (fields_.find(key) == nullptr) continue;
+      fields_.error(*fields_.find(key), key,
+                    "does not go with deduplicate, which has to tell single rows apart; leave it "
+                    "out, or move the aggregations to a view without deduplicate");
+    }
+  }
+
+  // After the columns and filters of the features.
+  void deduplicate_rows() {
+    if (!deduplicate_.has_value()) return;
+    proto::Deduplication out;
+    for (const Expr& column : deduplicate_->by) {
+      out.add_by(static_cast<uint32_t>(column_of(column)));
+    }
+    out.set_within_us(deduplicate_->within);
+    out.set_filter(static_cast<uint32_t>(filter_of(where_) + 1));
+    check_table_size(fields_.place(), path_);
+    table_->set_retention_us(table_->retention_us() + deduplicate_->within);
+    *table_->mutable_deduplication() = std::move(out);
+  }
+
   void add_to_order(int32_t column) {
     if (column < 0) return;
     const auto wanted = static_cast<uint32_t>(column);
@@ -253,7 +298,7 @@ class ViewCompiler {
                        "half_life", "counts",     "where",       "windows",    "every",
                        "timezone",  "gap",        "max_length",  "offset",     "closed",
                        "default",   "by",         "max_groups",  "name"},
-                      errors_, {"resolution"});
+                      errors_);
     if (!fields.is_map()) return;
     const size_t before = errors_->size();
     Aggregation out;
@@ -396,6 +441,10 @@ class ViewCompiler {
                        " or less, or a window");
       return;
     }
+    if (deduplicate_.has_value()) {
+      const std::string fault = deduplicated_window_fault(feature, *deduplicate_);
+      if (!fault.empty()) return errors_->add(node.place, path, fault);
+    }
     const std::string name = aggregation.name + "_" + node.scalar;
     const auto [first, is_new] = lines_.emplace(name, node.place.line);
     if (!is_new) {
@@ -420,6 +469,8 @@ class ViewCompiler {
   proto::Table* table_ = nullptr;                      // null: not known
   std::optional<Expr> where_;
   std::vector<Expr> order_by_;
+  std::optional<DeduplicateKeys> deduplicate_;
+  ViewBound bound_;
   std::map<std::string, int> lines_;  // of the features so far
 };
 

@@ -6,6 +6,7 @@
 #include "shared/source/file_cursor.h"
 #include "shared/source/generator_cursor.h"
 #include "shared/source/kafka_cursor.h"
+#include "shared/source/parquet_file_cursor.h"
 
 namespace tidemill {
 namespace {
@@ -39,6 +40,9 @@ Result<std::unique_ptr<SourceCursor>> SourceCursor::open(const proto::Source& so
     }
     if (source.files().format() == proto::FilesInput::AVRO) {
       return AvroFileCursor::open(source, index, offset, last);
+    }
+    if (source.files().format() == proto::FilesInput::PARQUET) {
+      return ParquetFileCursor::open(source, index, offset, last);
     }
     return FileCursor::open(source, index, offset, last);
   }

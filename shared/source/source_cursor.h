@@ -1,6 +1,6 @@
 // SourceCursor: reads one source partition in order from an offset. Offsets are those of the next
 // record to read, as a Kafka consumer commits them: a file's is a byte of the decompressed text (of
-// an Avro file: docs/formats/avro.md), a generator's a number. Blocking, and slow to destroy: used and destroyed on the blocking pool
+// an Avro file: docs/formats/avro.md), a row's of a Parquet file and a generator's a number. Blocking, and slow to destroy: used and destroyed on the blocking pool
 // only, by one task at a time.
 //
 // A log that is not the one that was read before (recreated, truncated, shrunken), or no longer

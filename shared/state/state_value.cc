@@ -3,6 +3,8 @@
 #include <bit>
 #include <cstring>
 
+#include "shared/window/folded_image.h"
+
 namespace tidemill {
 namespace {
 
@@ -44,7 +46,8 @@ void put_part(PartKind kind, std::span<const uint8_t> body, std::string* out) {
 
 uint64_t image_rows(std::span<const uint8_t> body) {
   ByteReader in(body);
-  return in.get<uint32_t>();
+  const auto rows = in.get<uint32_t>();
+  return rows == kFoldedMark ? 0 : rows;
 }
 
 // The parts that count: an image makes those before it void.

@@ -6,6 +6,7 @@
 #include "shared/base/assert.h"
 #include "shared/window/distinct_hashes.h"
 #include "shared/window/grouped_rows.h"
+#include "shared/window/leaf_plan.h"
 #include "shared/window/row_stream.h"
 
 namespace tidemill {
@@ -97,6 +98,23 @@ std::vector<RowRef> list_rows(const ChunkLayout& layout, const CollectionSpec& s
   return out;
 }
 
+// Merges rising hashes, none of them in the set, into a rising set of at most n + 1.
+void merge_hashes(std::span<const uint64_t> fresh, uint32_t n, std::vector<uint64_t>* set) {
+  const size_t most = static_cast<size_t>(n) + 1;
+  std::vector<uint64_t> merged(set->size() + fresh.size());
+  std::merge(set->begin(), set->end(), fresh.begin(), fresh.end(), merged.begin());
+  if (merged.size() > most) merged.resize(most);
+  *set = std::move(merged);
+}
+
+// Likewise, of hashes some of which may be in the set.
+void add_hashes(std::span<const uint64_t> hashes, uint32_t n, std::vector<uint64_t>* set) {
+  std::vector<uint64_t> fresh;
+  std::set_difference(hashes.begin(), hashes.end(), set->begin(), set->end(),
+                      std::back_inserter(fresh));
+  if (!fresh.empty()) merge_hashes(fresh, n, set);
+}
+
 // Merges what is new among the rows' hashes into a rising set of at most n + 1.
 void fold_hashes(const ChunkLayout& layout, const BasePlan::Hashes& plan, const ChunkRows& rows,
                  std::vector<uint64_t>* set) {
@@ -114,10 +132,7 @@ void fold_hashes(const ChunkLayout& layout, const BasePlan::Hashes& plan, const 
   if (count == 0) return;
   std::sort(fresh, fresh + count);
   count = static_cast<size_t>(std::unique(fresh, fresh + count) - fresh);
-  std::vector<uint64_t> merged(set->size() + count);
-  std::merge(set->begin(), set->end(), fresh, fresh + count, merged.begin());
-  if (merged.size() > most) merged.resize(most);
-  *set = std::move(merged);
+  merge_hashes({fresh, count}, plan.n, set);
 }
 
 void fold_sketch(const ChunkLayout& layout, const CollectionSpec& spec, const ChunkRows& rows,
@@ -128,8 +143,12 @@ void fold_sketch(const ChunkLayout& layout, const CollectionSpec& spec, const Ch
 
 }  // namespace
 
-BasePlan::BasePlan(const TableSchema& schema) {
-  for (const FeatureSpec& feature : schema.lifetime) {
+BasePlan::BasePlan(const TableSchema& schema) : BasePlan(schema, schema.lifetime) {
+  if (schema.bound != nullptr) leaves = std::make_shared<const LeafPlan>(schema);
+}
+
+BasePlan::BasePlan(const TableSchema& schema, const std::vector<FeatureSpec>& features) {
+  for (const FeatureSpec& feature : features) {
     ASSERT(feature.column < static_cast<int32_t>(schema.columns.size()));
     ASSERT(feature.filter < static_cast<int32_t>(schema.filters));
     ASSERT(feature.by < static_cast<int32_t>(schema.columns.size()));
@@ -149,6 +168,31 @@ BasePlan::BasePlan(const TableSchema& schema) {
       add_list(spec, &lists);
     }
   }
+}
+
+bool BasePlan::holds(const SummaryInput& input, Families families) const {
+  return std::any_of(numbers.begin(), numbers.end(), [&](const Numbers& n) {
+    return n.input == input && (families & ~n.families) == 0;
+  });
+}
+
+bool BasePlan::holds(const CollectionSpec& spec) const {
+  if (spec.key_column() < 0) return true;
+  if (spec.is_sketch()) {
+    return std::any_of(sketches.begin(), sketches.end(), [&](const CollectionSpec& s) {
+      return same_but_families(s, spec) && (spec.families & ~s.families) == 0;
+    });
+  }
+  if (spec.kind == CollectionKind::kHashes) {
+    const SummaryInput input{spec.column, spec.filter};
+    return std::any_of(hashes.begin(), hashes.end(),
+                       [&](const Hashes& h) { return h.input == input && spec.n <= h.n; });
+  }
+  return std::any_of(lists.begin(), lists.end(), [&](const CollectionSpec& list) {
+    CollectionSpec same = spec;
+    same.n = list.n;
+    return list == same && spec.n <= list.n;
+  });
 }
 
 size_t BasePlan::numbers_of(const SummaryInput& input) const { return index_of(numbers, input); }
@@ -228,6 +272,36 @@ void BaseSummary::keep(const BasePlan& plan, const ChunkLayout& layout, Chunk* c
   *bytes += this->bytes();
 }
 
+void BaseSummary::merge(const BasePlan& plan, const ChunkLayout& layout, const BaseSummary& other,
+                        const BasePlan& from, uint64_t* bytes) {
+  *bytes -= this->bytes();
+  for (size_t i = 0; i < numbers_.size(); ++i) {
+    const BasePlan::Numbers& numbers = plan.numbers[i];
+    numbers_[i].merge(other.numbers_[from.numbers_of(numbers.input)], numbers.families);
+  }
+  for (size_t i = 0; i < hashes_.size(); ++i) {
+    const BasePlan::Hashes& hashes = plan.hashes[i];
+    add_hashes(other.hashes_[from.hashes_of(hashes.input)], hashes.n, &hashes_[i]);
+  }
+  for (size_t i = 0; i < sketches_.size(); ++i) {
+    sketches_[i].merge(other.sketches_[from.sketch_of(plan.sketches[i])]);
+  }
+  *bytes += this->bytes();
+  if (!plan.lists.empty()) merge_rows(plan, layout, other, bytes);
+}
+
+void BaseSummary::merge_rows(const BasePlan& plan, const ChunkLayout& layout,
+                             const BaseSummary& other, uint64_t* bytes) {
+  std::vector<RowRef> rows;
+  other.kept_rows(&rows);
+  std::sort(rows.begin(), rows.end(),
+            [&](const RowRef& a, const RowRef& b) { return layout.compare(a, b) < 0; });
+  for (size_t at = 0; at < rows.size(); at += kChunkRows) {
+    const size_t count = std::min<size_t>(kChunkRows, rows.size() - at);
+    keep(plan, layout, layout.build(std::span(rows).subspan(at, count), bytes), bytes);
+  }
+}
+
 void BaseSummary::kept_rows(std::vector<RowRef>* out) const {
   for (const Chunk* chunk : kept_) {
     for (uint32_t i = 0; i < chunk->rows; ++i) out->push_back({chunk, i});
@@ -254,8 +328,9 @@ void BaseSummary::clear(uint64_t* bytes) {
 }
 
 void encode_base(const BasePlan& plan, const ChunkLayout& layout, const BaseSummary* base,
-                 std::span<const ChunkRows> rows, ByteWriter* out) {
-  const bool any = base != nullptr || !rows.empty();
+                 std::span<const ChunkRows> rows, std::span<const LeafSummary> leaves,
+                 ByteWriter* out) {
+  const bool any = base != nullptr || !rows.empty() || !leaves.empty();
   out->put<uint8_t>(any ? 1 : 0);
   if (!any) return;
   for (size_t i = 0; i < plan.numbers.size(); ++i) {
@@ -265,12 +340,18 @@ void encode_base(const BasePlan& plan, const ChunkLayout& layout, const BaseSumm
     for (const ChunkRows& r : rows) {
       accumulate(layout, *r.chunk, r.mask, input, families, &summary);
     }
+    for (const auto& [parts, leaf] : leaves) {
+      summary.merge(leaf->numbers(parts->numbers_of(input)), families);
+    }
     encode_summary(summary, families, out);
   }
   for (size_t i = 0; i < plan.hashes.size(); ++i) {
     std::vector<uint64_t> set;
     if (base != nullptr) set.assign(base->hashes(i).begin(), base->hashes(i).end());
     for (const ChunkRows& r : rows) fold_hashes(layout, plan.hashes[i], r, &set);
+    for (const auto& [parts, leaf] : leaves) {
+      add_hashes(leaf->hashes(parts->hashes_of(plan.hashes[i].input)), plan.hashes[i].n, &set);
+    }
     encode_hashes(set, out);
   }
   for (size_t i = 0; i < plan.sketches.size(); ++i) {
@@ -278,12 +359,14 @@ void encode_base(const BasePlan& plan, const ChunkLayout& layout, const BaseSumm
     Sketch sketch(spec);
     if (base != nullptr) sketch.merge(base->sketch(i));
     for (const ChunkRows& r : rows) fold_sketch(layout, spec, r, &sketch);
+    for (const auto& [parts, leaf] : leaves) sketch.merge(leaf->sketch(parts->sketch_of(spec)));
     sketch.finish();
     sketch.encode(layout.type(static_cast<size_t>(spec.key_column())), out);
   }
   if (plan.lists.empty()) return;
   std::vector<RowRef> kept;
   if (base != nullptr) base->kept_rows(&kept);
+  for (const LeafSummary& leaf : leaves) leaf.summary->kept_rows(&kept);
   for (const ChunkRows& r : rows) {
     each_row(r.mask, [&](uint32_t i) { kept.push_back({r.chunk, i}); });
   }

@@ -1,6 +1,7 @@
-// BaseSummary: what lifetime windows need to know of the rows of one key that have left it:
-// numbers, hashes of distinct values, sketches, and the rows that some list may still show.
-// BasePlan says which.
+// BaseSummary: what windows need to know of rows of one key that are not kept: numbers, hashes of
+// distinct values, sketches, and the rows that some list may still show. BasePlan says which.
+// Lifetime windows have one of all rows that have left the key, folded tiles (folded_tiles.h) one
+// of each leaf.
 //
 // A function of the multiset of rows folded: in which order and how many at a time does not show in
 // any answer, nor in the bytes of encode_base(). Its size is bounded by the plan's features.
@@ -17,42 +18,56 @@
 
 namespace tidemill {
 
+struct LeafPlan;
+
 // What the bases of one table hold. immutable
 struct BasePlan {
   struct Numbers {
     SummaryInput input;
     Families families;
+    friend bool operator==(const Numbers&, const Numbers&) = default;
   };
   struct Hashes {
     SummaryInput input;
     uint32_t n;  // the largest exact count asked for
+    friend bool operator==(const Hashes&, const Hashes&) = default;
   };
 
-  explicit BasePlan(const TableSchema& schema);
+  explicit BasePlan(const TableSchema& schema);  // for its lifetime windows
+  BasePlan(const TableSchema& schema, const std::vector<FeatureSpec>& features);
   bool empty() const {
     return numbers.empty() && hashes.empty() && sketches.empty() && lists.empty();
   }
-  // Their indexes; the input must be one of a lifetime window of the table.
+  // Whether summaries have all that is asked.
+  bool holds(const SummaryInput& input, Families families) const;
+  bool holds(const CollectionSpec& spec) const;
+  // Their indexes; the input must be one of the features.
   size_t numbers_of(const SummaryInput& input) const;
   size_t hashes_of(const SummaryInput& input) const;
   size_t sketch_of(const CollectionSpec& spec) const;
+  friend bool operator==(const BasePlan&, const BasePlan&) = default;
 
   std::vector<Numbers> numbers;
   std::vector<Hashes> hashes;
   std::vector<CollectionSpec> sketches;
   std::vector<CollectionSpec> lists;
+  std::shared_ptr<const LeafPlan> leaves;  // null: the table has no bound
 };
 
 class BaseSummary {
  public:
   explicit BaseSummary(const BasePlan& plan);
   BaseSummary(BaseSummary&&) = default;  // clear() before it is dropped
+  BaseSummary& operator=(BaseSummary&&) = default;
 
   // Adds the numbers and hashes of rows that leave the key.
   void fold(const BasePlan& plan, const ChunkLayout& layout, const ChunkRows& rows,
             uint64_t* bytes);
   // Takes over a chunk of rows that were folded, for the lists.
   void keep(const BasePlan& plan, const ChunkLayout& layout, Chunk* chunk, uint64_t* bytes);
+  // Adds what another has, of the same rows' table: its plan `from` has all that this one's has.
+  void merge(const BasePlan& plan, const ChunkLayout& layout, const BaseSummary& other,
+             const BasePlan& from, uint64_t* bytes);
   void clear(uint64_t* bytes);
 
   const Summary& numbers(size_t at) const { return numbers_[at]; }
@@ -66,6 +81,8 @@ class BaseSummary {
   friend struct BaseImage;
 
   void trim(const BasePlan& plan, const ChunkLayout& layout, uint64_t* bytes);
+  void merge_rows(const BasePlan& plan, const ChunkLayout& layout, const BaseSummary& other,
+                  uint64_t* bytes);
 
   std::vector<Summary> numbers_;
   std::vector<std::vector<uint64_t>> hashes_;  // rising, up to n + 1 each
@@ -79,9 +96,16 @@ class BaseSummary {
 std::vector<RowRef> needed_rows(const BasePlan& plan, const ChunkLayout& layout,
                                 std::vector<RowRef> rows);
 
-// The base, null if nothing was folded, as it is after folding `rows` too.
+// One of a leaf, of a plan that has all that the base's has.
+struct LeafSummary {
+  const BasePlan* parts;
+  const BaseSummary* summary;
+};
+
+// The base, null if nothing was folded, as it is after folding `rows` and `leaves` too.
 void encode_base(const BasePlan& plan, const ChunkLayout& layout, const BaseSummary* base,
-                 std::span<const ChunkRows> rows, ByteWriter* out);
+                 std::span<const ChunkRows> rows, std::span<const LeafSummary> leaves,
+                 ByteWriter* out);
 
 // A decoded base; strings of its rows point into the reader's bytes.
 struct BaseImage {

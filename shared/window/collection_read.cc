@@ -24,9 +24,10 @@ uint64_t row_count(const ChunkGroup& group) {
 }  // namespace
 
 void CollectionReader::begin(const LogContext& context, const RowLog* log,
-                             InputRegistry* registry) {
+                             const CountedRows* counted, InputRegistry* registry) {
   layout_ = &context.layout;
   log_ = log;
+  counted_ = counted;
   plan_ = context.base;
   stats_ = context.stats;
   registry_ = registry;
@@ -38,6 +39,10 @@ const std::vector<RowRef>& CollectionReader::tail_rows() {
   if (tail_known_) return tail_;
   tail_.clear();
   if (log_->tail() != nullptr) layout_->sort(*log_->tail(), &tail_);
+  if (!counted_->all()) {
+    std::erase_if(tail_,
+                  [&](const RowRef& row) { return (counted_->of_tail() >> row.row & 1) == 0; });
+  }
   tail_known_ = true;
   return tail_;
 }
@@ -50,6 +55,26 @@ const std::vector<RowRef>& CollectionReader::folded_rows() {
                    [](const RowRef& a, const RowRef& b) { return a.time() < b.time(); });
   folded_known_ = true;
   return folded_;
+}
+
+// Calls visit(plan, summary) for summaries of the leaves in the range.
+template <typename Visit>
+void CollectionReader::each_leaves(const TimeRange& range, Visit&& visit) {
+  if (log_->folded() == nullptr) return;
+  const FoldContext context{*layout_, &stats_->bytes};
+  log_->folded()->each_summary(context, range.first, range.last, visit);
+}
+
+// The rows that leaves in the range have kept for lists, this one among them.
+const std::vector<RowRef>& CollectionReader::leaf_rows(const CollectionSpec& spec,
+                                                       const TimeRange& range) {
+  leaf_rows_.clear();
+  each_leaves(range, [&](const LeafPlan& plan, const BaseSummary& summary) {
+    if (plan.parts.holds(spec)) summary.kept_rows(&leaf_rows_);
+  });
+  std::stable_sort(leaf_rows_.begin(), leaf_rows_.end(),
+                   [](const RowRef& a, const RowRef& b) { return a.time() < b.time(); });
+  return leaf_rows_;
 }
 
 FeatureValue CollectionReader::value(const FeatureSpec& feature, const TimeRange* range,
@@ -92,6 +117,7 @@ void CollectionReader::take_by_time(const CollectionSpec& spec, const TimeRange&
   stream_.add_list(tail_rows());
   // What was folded lies before every window's end, whatever the range says.
   if (lifetime) stream_.add_list(folded_rows());
+  if (log_->folded() != nullptr) stream_.add_list(leaf_rows(spec, range));
   if (log_->sealed() != nullptr) {
     GroupRows group_rows;
     if (spec.distinct()) {
@@ -100,7 +126,7 @@ void CollectionReader::take_by_time(const CollectionSpec& spec, const TimeRange&
         return collection == nullptr ? nullptr : &collection->rows;
       };
     }
-    stream_.add_groups(log_->sealed()->groups, std::move(group_rows));
+    stream_.add_groups(log_->sealed()->groups, counted_, std::move(group_rows));
   }
   if (spec.distinct()) seen_.reset(layout_, static_cast<uint32_t>(spec.column));
   take_rows(&stream_, spec, &seen_, &run_, &rows_);
@@ -111,12 +137,12 @@ void CollectionReader::take_by_time(const CollectionSpec& spec, const TimeRange&
 template <typename AddRows, typename AddGroup>
 void CollectionReader::each_part(const CollectionSpec& spec, const TimeRange& range,
                                  AddRows&& add_rows, AddGroup&& add_group) {
-  const auto add = [&](const Chunk& chunk, bool all) {
-    uint64_t mask = input_rows(*layout_, chunk, spec);
+  const auto add = [&](const Chunk& chunk, uint64_t counted, bool all) {
+    uint64_t mask = counted & input_rows(*layout_, chunk, spec);
     if (!all) mask &= ChunkLayout::time_mask(chunk, range.first, range.last);
     if (mask != 0) add_rows(chunk, mask);
   };
-  if (log_->tail() != nullptr) add(*log_->tail(), false);
+  if (log_->tail() != nullptr) add(*log_->tail(), counted_->of_tail(), false);
   if (log_->sealed() == nullptr) return;
   for (const auto& group : log_->sealed()->groups) {
     if (group->last() < range.first || range.last < group->first()) continue;
@@ -128,17 +154,23 @@ void CollectionReader::each_part(const CollectionSpec& spec, const TimeRange& ra
     }
     for (const SealedChunk& sealed : group->chunks) {
       if (sealed.last < range.first || range.last < sealed.first) continue;
-      add(*sealed.chunk, range.first <= sealed.first && sealed.last <= range.last);
+      add(*sealed.chunk, counted_->of(sealed),
+          range.first <= sealed.first && sealed.last <= range.last);
     }
   }
 }
 
-// Calls add_row(row) for the rows kept of those that were folded.
+// Calls add_row(row) for the rows kept of those that were folded: in leaves of the range, and with
+// a lifetime window in the base.
 template <typename AddRow>
-void CollectionReader::each_folded(const CollectionSpec& spec, AddRow&& add_row) {
-  for (const RowRef& row : folded_rows()) {
+void CollectionReader::each_folded(const CollectionSpec& spec, const TimeRange& range,
+                                   bool lifetime, AddRow&& add_row) {
+  const auto add = [&](const RowRef& row) {
     if ((input_rows(*layout_, *row.chunk, spec) >> row.row & 1) != 0) add_row(row);
-  }
+  };
+  for (const RowRef& row : leaf_rows(spec, range)) add(row);
+  if (!lifetime) return;
+  for (const RowRef& row : folded_rows()) add(row);
 }
 
 void CollectionReader::take_extremes(const CollectionSpec& spec, const TimeRange& range,
@@ -152,7 +184,7 @@ void CollectionReader::take_extremes(const CollectionSpec& spec, const TimeRange
       [&](const GroupCollection& group) {
         for (const RowRef& row : group.rows) add_row(row);
       });
-  if (lifetime) each_folded(spec, add_row);
+  each_folded(spec, range, lifetime, add_row);
   extremes_.finish(&rows_);
 }
 
@@ -165,7 +197,7 @@ FeatureValue CollectionReader::grouped_rows_value(const CollectionSpec& spec,
       [&](const GroupCollection& group) {
         for (const RowRef& row : group.rows) add_row(row);
       });
-  if (lifetime) each_folded(spec, add_row);
+  each_folded(spec, range, lifetime, add_row);
   groups.finish();
   return groups.value();
 }
@@ -180,6 +212,11 @@ int64_t CollectionReader::count_hashes(const CollectionSpec& spec, const TimeRan
       [&](const GroupCollection& group) {
         for (const uint64_t hash : group.hashes) hashes_.add(hash);
       });
+  each_leaves(range, [&](const LeafPlan& plan, const BaseSummary& summary) {
+    if (!plan.parts.holds(spec)) return;
+    const size_t at = plan.parts.hashes_of({spec.column, spec.filter});
+    for (const uint64_t hash : summary.hashes(at)) hashes_.add(hash);
+  });
   if (lifetime && log_->base() != nullptr) {
     const size_t at = plan_->hashes_of({spec.column, spec.filter});
     for (const uint64_t hash : log_->base()->hashes(at)) hashes_.add(hash);
@@ -195,6 +232,9 @@ FeatureValue CollectionReader::sketch_value(const FeatureSpec& feature, const Co
       spec, range,
       [&](const Chunk& chunk, uint64_t mask) { sketch.add_rows(*layout_, chunk, mask, column); },
       [&](const GroupCollection& group) { sketch.merge(*group.sketch); });
+  each_leaves(range, [&](const LeafPlan& plan, const BaseSummary& summary) {
+    if (plan.parts.holds(spec)) sketch.merge(summary.sketch(plan.parts.sketch_of(spec)));
+  });
   if (feature.lifetime && log_->base() != nullptr) {
     sketch.merge(log_->base()->sketch(plan_->sketch_of(spec)));
   }
@@ -205,7 +245,9 @@ FeatureValue CollectionReader::sketch_value(const FeatureSpec& feature, const Co
 // What the group contributes; null: its rows are to be read.
 const GroupCollection* CollectionReader::cached(const ChunkGroup& group,
                                                 const CollectionSpec& spec) {
-  if (group.chunks.size() < kCachedGroupChunks) return nullptr;
+  if (group.chunks.size() < kCachedGroupChunks || !counted_->steady(group.first(), group.last())) {
+    return nullptr;
+  }
   const uint32_t number = registry_->number_of(spec);
   CollectionCache& cache = group.collections;
   if (cache == nullptr || cache->size() <= number || !(*cache)[number].known) {
@@ -228,17 +270,19 @@ void CollectionReader::fill(const ChunkGroup& group, const CollectionSpec& spec,
   std::vector<RowRef> rows;
   std::vector<uint64_t> hashes;
   std::unique_ptr<Sketch> sketch;
+  const auto rows_of = [&](const SealedChunk& sealed) {
+    return counted_->of(sealed) & input_rows(*layout_, *sealed.chunk, spec);
+  };
   if (spec.is_sketch()) {
     sketch = std::make_unique<Sketch>(spec);
     for (const SealedChunk& sealed : group.chunks) {
-      const uint64_t mask = input_rows(*layout_, *sealed.chunk, spec);
-      sketch->add_rows(*layout_, *sealed.chunk, mask, column);
+      sketch->add_rows(*layout_, *sealed.chunk, rows_of(sealed), column);
     }
     sketch->finish();
   } else if (spec.grouped()) {
     GroupedRows groups(layout_, &spec);
     for (const SealedChunk& sealed : group.chunks) {
-      groups.add(*sealed.chunk, input_rows(*layout_, *sealed.chunk, spec));
+      groups.add(*sealed.chunk, rows_of(sealed));
     }
     groups.finish();
     rows = groups.rows();
@@ -248,21 +292,20 @@ void CollectionReader::fill(const ChunkGroup& group, const CollectionSpec& spec,
     std::vector<RowRef> run;
     seen.reset(layout_, column);
     stream.begin(layout_, &spec, {});
-    stream.add_group(group);
+    stream.add_group(group, counted_);
     take_rows(&stream, spec, &seen, &run, &rows);
   } else if (spec.kind == CollectionKind::kHashes) {
     DistinctHashes distinct;
     distinct.reset(spec.n);
     for (const SealedChunk& sealed : group.chunks) {
-      const uint64_t mask = input_rows(*layout_, *sealed.chunk, spec);
-      distinct.add_rows(*layout_, *sealed.chunk, mask, column);
+      distinct.add_rows(*layout_, *sealed.chunk, rows_of(sealed), column);
     }
     distinct.finish(&hashes);
   } else {
     ExtremeRows extremes;
     extremes.reset(layout_, spec);
     for (const SealedChunk& sealed : group.chunks) {
-      extremes.add(*sealed.chunk, input_rows(*layout_, *sealed.chunk, spec));
+      extremes.add(*sealed.chunk, rows_of(sealed));
     }
     extremes.finish(&rows);
   }

@@ -1,5 +1,5 @@
-// Images: one key as bytes: its rows in canonical order, and its base summary. Keys of equal rows
-// make equal bytes, however the rows arrived. Format: docs/formats/image.md.
+// Images: one key as bytes: its rows in canonical order, its folded tiles, and its base summary.
+// Keys of equal rows make equal bytes, however the rows arrived. Format: docs/formats/image.md.
 #pragma once
 
 #include <string_view>
@@ -8,6 +8,7 @@
 #include "shared/base/bytes.h"
 #include "shared/base/result.h"
 #include "shared/window/base_summary.h"
+#include "shared/window/folded_image.h"
 #include "shared/window/row_codec.h"
 #include "shared/window/row_log.h"
 
@@ -17,9 +18,9 @@ inline constexpr uint8_t kImageVersion = 2;
 
 void encode_image_head(uint16_t table, uint64_t hash, std::string_view key, ByteWriter* out);
 inline size_t image_head_bytes(std::string_view key) { return 1 + 2 + 8 + 4 + key.size(); }
-// Then its body: the rows at or after the context's limit, and if the table has lifetime windows
-// the base summary. Rows before the limit are encoded as if they had been folded or freed, whether
-// they have or not.
+// Then its body: the rows at or after the context's limit, with the tiles that are folded, and if
+// the table has lifetime windows the base summary. Rows before the limit are encoded as if they had
+// been folded or freed, whether they have or not. The log is settled.
 void encode_image_body(const LogContext& context, const RowLog& log, ByteWriter* out);
 
 // A decoded image; `key` and the strings point into the reader's bytes.
@@ -48,6 +49,7 @@ class KeyImage {
   uint16_t table_ = 0;
   uint64_t hash_ = 0;
   std::string_view key_;
+  FoldedImage folded_;
   RowsImage rows_;
   BaseImage base_;
 };

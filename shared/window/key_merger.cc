@@ -26,7 +26,7 @@ KeyMerger::~KeyMerger() {
 
 LogContext KeyMerger::context() const {
   const BasePlan* base = plans_[table_].empty() ? nullptr : &plans_[table_];
-  return {tables_[table_]->layout, limit_, &stats_, base};
+  return {tables_[table_]->layout, limit_, &stats_, base, nullptr, plans_[table_].leaves.get()};
 }
 
 Status KeyMerger::begin(uint16_t table, TimeUs horizon) {
@@ -36,7 +36,7 @@ Status KeyMerger::begin(uint16_t table, TimeUs horizon) {
   }
   log_.clear(context());
   table_ = table;
-  if (__builtin_sub_overflow(horizon, (*schemas_)[table].retention, &limit_)) limit_ = kMinTime;
+  limit_ = kept_since((*schemas_)[table], horizon);
   return {};
 }
 
@@ -47,6 +47,7 @@ Status KeyMerger::add_run(std::span<const uint8_t> run) {
   for (RowInput row; reader.next(&row);) {
     if (row.time >= context.limit || context.base != nullptr) log_.append(context, row);
   }
+  log_.settle(context);
   if (!reader.ok()) return corrupt_error("a row run does not fit its table");
   return {};
 }
@@ -60,13 +61,14 @@ Status KeyMerger::replace(std::span<const uint8_t> body) {
   return {};
 }
 
-// The first time, whatever its unit, is the base or stands in its place.
+// The first time, whatever its unit, is the base or stands in its place. Of folded tiles it is not
+// looked at.
 bool KeyMerger::keeps_all(std::span<const uint8_t> body) const {
   ByteReader in(body);
   const auto rows = in.get<uint32_t>();
   in.get<uint8_t>();
   const auto first = in.get<int64_t>();
-  return in.ok() && rows > 0 && first >= limit_;
+  return in.ok() && rows > 0 && rows != kFoldedMark && first >= limit_;
 }
 
 bool KeyMerger::gone() const {

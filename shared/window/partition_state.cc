@@ -70,10 +70,12 @@ struct PartitionState::Impl {
     for (const TableSchema& schema : *schemas) shortest = std::min(shortest, schema.retention);
     return std::max(1.0, static_cast<double>(shortest) / kRoundsPerRetention);
   }
-  TimeUs limit(uint16_t table) const { return before_horizon((*schemas)[table].retention); }
+  TimeUs limit(uint16_t table) const { return kept_since((*schemas)[table], horizon); }
   LogContext context(uint16_t table) const {
     const BasePlan* base = bases[table].empty() ? nullptr : &bases[table];
-    return {layouts[table], limit(table), &stats, base};
+    return {
+        layouts[table],           limit(table), &stats, base, (*schemas)[table].deduplication.get(),
+        bases[table].leaves.get()};
   }
 
   void fetch_ahead(const RowBlockView& block, uint32_t begin, uint32_t end, uint32_t* slots) const;
@@ -85,10 +87,11 @@ struct PartitionState::Impl {
   void apply(KeyImage* image, uint64_t version);
   uint32_t begin_load(uint16_t table, std::string_view key, uint64_t hash);
   uint32_t loading_slot(uint16_t table, std::string_view key, uint64_t hash, Load which);
-  bool present(const RowLog& log, const LogContext& context) const {
-    return context.base != nullptr ? !log.empty() : log.has_row_since(context.limit);
+  bool present(const RowLog& log, uint16_t table) const {
+    if (!bases[table].empty()) return !log.empty();
+    return log.has_row_since(before_horizon((*schemas)[table].retention));
   }
-  void encode(uint32_t slot, ByteWriter* out) const;
+  void encode(uint32_t slot, ByteWriter* out);
 
   TableSchemas schemas;
   std::vector<ChunkLayout> layouts;
@@ -113,6 +116,14 @@ PartitionState::PartitionState(TableSchemas schemas)
 PartitionState::PartitionState(PartitionState&&) noexcept = default;
 PartitionState& PartitionState::operator=(PartitionState&&) noexcept = default;
 PartitionState::~PartitionState() = default;
+
+void PartitionState::set_features(TableSchemas schemas) {
+  ASSERT(schema_hash(*schemas) == schema_hash(*impl_->schemas));
+  for (size_t t = 0; t < schemas->size(); ++t) {
+    impl_->bases[t].leaves = BasePlan((*schemas)[t]).leaves;
+  }
+  impl_->schemas = std::move(schemas);
+}
 
 // Memory for a stage of rows is asked for step by step, so that its misses overlap: index cells,
 // then slots, then chunk headers, then the places of the next row.
@@ -305,19 +316,21 @@ void PartitionState::end_load() {
 
 bool PartitionState::compute(uint16_t table, std::string_view key, uint64_t key_hash,
                              std::span<const FeatureSpec* const> features, TimeUs as_of,
-                             std::vector<FeatureValue>* out) const {
+                             std::vector<FeatureValue>* out,
+                             std::vector<DurationUs>* resolutions) const {
   ASSERT(table < impl_->schemas->size());
   const uint32_t slot = impl_->keys.find(table, key, key_hash);
+  const LogContext context = impl_->context(table);
   const RowLog* log = nullptr;
   if (slot != KeyTable::kNone) {
-    const KeyEntry& entry = impl_->keys.entry(slot);
+    KeyEntry& entry = impl_->keys.entry(slot);
     entry.read = true;
+    entry.log.settle(context);
     log = &entry.log;
   }
   // Rows that may go count as gone, so that no answer shows how far freeing has come.
-  const LogContext context = impl_->context(table);
-  if (log != nullptr && !impl_->present(*log, context)) log = nullptr;
-  impl_->reader.read(context, log, features, as_of, &impl_->registries[table], out);
+  if (log != nullptr && !impl_->present(*log, table)) log = nullptr;
+  impl_->reader.read(context, log, features, as_of, &impl_->registries[table], out, resolutions);
   return log != nullptr;
 }
 
@@ -338,8 +351,9 @@ bool PartitionState::slot_changed_since(size_t slot, uint64_t version) const {
   return entry.occupied && entry.version > version;
 }
 
-void PartitionState::Impl::encode(uint32_t slot, ByteWriter* out) const {
-  const KeyEntry& entry = keys.entry(slot);
+void PartitionState::Impl::encode(uint32_t slot, ByteWriter* out) {
+  KeyEntry& entry = keys.entry(slot);
+  entry.log.settle(context(entry.table));
   encode_image_head(entry.table, entry.hash, entry.key(), out);
   encode_image_body(context(entry.table), entry.log, out);
 }

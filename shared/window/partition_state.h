@@ -33,6 +33,7 @@ struct WindowStats {
   uint64_t full_chunks = 0;   // chunks that reached their full size, ever
   uint64_t recut_chunks = 0;  // full chunks cut anew for a late row, ever
   uint64_t freed_rows = 0;    // by the horizon, ever
+  uint64_t folded_rows = 0;   // into leaves, as there were too many of them, ever
 };
 
 class PartitionState {
@@ -41,6 +42,10 @@ class PartitionState {
   PartitionState(PartitionState&&) noexcept;
   PartitionState& operator=(PartitionState&&) noexcept;
   ~PartitionState();
+
+  // Other features are asked for over the same tables (schema_hash()). Leaves of tiles that are
+  // folded from now on hold what these need.
+  void set_features(TableSchemas schemas);
 
   // Appends the rows of a block that fits the tables (block_list.h); every key that gets a row is
   // stamped `version`. Rows that no permitted read can see (event time < horizon - retention) are
@@ -83,10 +88,11 @@ class PartitionState {
 
   // One key's features at `as_of`, in the order of `features`; all of one table. False if the key
   // holds no rows and has folded none (values are then those of empty windows). Of a key that may
-  // be on disk it is what is in memory: nothing.
+  // be on disk it is what is in memory: nothing. `resolutions` as of WindowReader::read().
   bool compute(uint16_t table, std::string_view key, uint64_t key_hash,
                std::span<const FeatureSpec* const> features, TimeUs as_of,
-               std::vector<FeatureValue>* out) const;
+               std::vector<FeatureValue>* out,
+               std::vector<DurationUs>* resolutions = nullptr) const;
 
   // Appends up to `limit` of a table's keys that are in memory, for people to look at.
   void sample_keys(uint16_t table, size_t limit, std::vector<std::string>* out) const;

@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "shared/base/assert.h"
+#include "shared/window/row_log_parts.h"
 
 namespace tidemill {
 namespace {
@@ -14,6 +15,13 @@ constexpr size_t kLeastSealedRows = 32;  // fewer rows than that stay in the tai
 
 constexpr size_t kFoldedChunks = kGroupLimit;  // folded at a time
 
+uint32_t expired_rows(const Chunk& chunk, TimeUs limit) {
+  const uint64_t live = ChunkLayout::time_mask(chunk, limit, kMaxTime);
+  return static_cast<uint32_t>(chunk.rows - std::popcount(live));
+}
+
+}  // namespace
+
 void drop_cache(SummaryCache* cache, uint64_t* bytes) {
   *bytes -= cache_bytes(*cache);
   SummaryCache().swap(*cache);
@@ -23,15 +31,15 @@ void drop_caches(const ChunkGroup& group, uint64_t* bytes) {
   drop_cache(&group.cache, bytes);
   *bytes -= cache_bytes(group.collections);
   group.collections.reset();
-}
-
-uint32_t expired_rows(const Chunk& chunk, TimeUs limit) {
-  const uint64_t live = ChunkLayout::time_mask(chunk, limit, kMaxTime);
-  return static_cast<uint32_t>(chunk.rows - std::popcount(live));
+  group.counted_known = false;
 }
 
 SealedChunk sealed_chunk(Chunk* chunk) {
-  return {chunk, chunk->time(0), chunk->time(chunk->rows - 1u), {}};
+  SealedChunk out;
+  out.chunk = chunk;
+  out.first = chunk->time(0);
+  out.last = chunk->time(chunk->rows - 1u);
+  return out;
 }
 
 uint64_t group_bytes(const ChunkGroup& group) {
@@ -41,8 +49,6 @@ uint64_t group_bytes(const ChunkGroup& group) {
 uint64_t list_bytes(const SealedChunks& sealed) {
   return sizeof(SealedChunks) + sealed.groups.capacity() * sizeof(sealed.groups[0]);
 }
-
-}  // namespace
 
 uint64_t cache_bytes(const SummaryCache& cache) {
   uint64_t bytes = cache.capacity() * sizeof(Summary);
@@ -77,6 +83,10 @@ void RowLog::append(const LogContext& context, const RowInput& row) {
 void RowLog::seal(const LogContext& context) {
   if (tail_->rows == kChunkRows) ++context.stats->full_chunks;
   free_sealed(context);
+  if (folded() != nullptr) {
+    fold_tail_rows(context);
+    if (tail_ == nullptr || tail_->rows < kLeastSealedRows) return;
+  }
   std::vector<RowRef> sorted;
   context.layout.sort(*tail_, &sorted);
   std::span<const RowRef> rows(sorted);
@@ -100,6 +110,7 @@ void RowLog::seal(const LogContext& context) {
     tail_ = nullptr;
     push_sealed(context, chunk);
   }
+  if (sealed_ != nullptr && sealed_->tile_rows != nullptr) settle(context);
 }
 
 void RowLog::seal_late(const LogContext& context, std::span<const RowRef> rows) {
@@ -153,6 +164,7 @@ RowLog::Place RowLog::place_of(const ChunkLayout& layout, const RowRef& row) con
 // Merges late rows into one sealed chunk; in two if they are more than fit.
 void RowLog::recut(const LogContext& context, const Place& place, std::span<const RowRef> late) {
   uint64_t* const bytes = &context.stats->bytes;
+  count_sealed(context, late);
   ChunkGroup& group = *sealed_->groups[place.group];
   SealedChunk& target = group.chunks[place.chunk];
   Chunk* const old = target.chunk;
@@ -162,6 +174,8 @@ void RowLog::recut(const LogContext& context, const Place& place, std::span<cons
   const auto end = std::merge(
       own, own + old->rows, late.begin(), late.end(), merged,
       [&](const RowRef& a, const RowRef& b) { return context.layout.compare(a, b) < 0; });
+  const TimeUs first_time = merged[0].time();
+  const TimeUs last_time = end[-1].time();
   const auto count = static_cast<size_t>(end - merged);
   const size_t first = count > kChunkRows ? count / 2 : count;
   Chunk* const left = context.layout.build({merged, first}, bytes);
@@ -171,19 +185,45 @@ void RowLog::recut(const LogContext& context, const Place& place, std::span<cons
   ++context.stats->recut_chunks;
   drop_cache(&target.cache, bytes);
   drop_caches(group, bytes);
+  forget_counted(context, first_time, last_time);
   target = sealed_chunk(left);
   if (right != nullptr) insert_sealed(context, {place.group, place.chunk + 1}, right);
 }
 
 void RowLog::push_sealed(const LogContext& context, Chunk* chunk) {
   uint64_t* const bytes = &context.stats->bytes;
+  forget_counted(context, chunk->time(0), chunk->time(chunk->rows - 1u));
   auto& groups = sealed_list(context).groups;
+  RowRef rows[kChunkRows];
+  for (uint32_t i = 0; i < chunk->rows; ++i) rows[i] = {chunk, i};
+  count_sealed(context, {rows, chunk->rows});
   if (groups.empty() || groups.back()->chunks.size() >= kGroupChunks) {
     *bytes -= list_bytes(*sealed_);
     groups.push_back(std::make_unique<ChunkGroup>());
     *bytes += list_bytes(*sealed_) + group_bytes(*groups.back());
   }
   insert_sealed(context, {groups.size() - 1, groups.back()->chunks.size()}, chunk);
+}
+
+// A chunk of rows from `first` to `last` is new: forgets what they may change of sealed rows:
+// whether those of their times count, and those up to the deduplication's `within` later. Rows of
+// one time may lie in several chunks, and are always forgotten together.
+void RowLog::forget_counted(const LogContext& context, TimeUs first, TimeUs last) {
+  if (context.deduplication == nullptr || !has_groups()) return;
+  uint64_t* const bytes = &context.stats->bytes;
+  TimeUs end = kMaxTime;
+  if (__builtin_add_overflow(last, context.deduplication->within, &end)) end = kMaxTime;
+  auto& groups = sealed_->groups;
+  auto group = std::lower_bound(groups.begin(), groups.end(), first,
+                                [](const auto& g, TimeUs t) { return g->last() < t; });
+  for (; group != groups.end() && (*group)->first() <= end; ++group) {
+    drop_caches(**group, bytes);
+    for (SealedChunk& sealed : (*group)->chunks) {
+      if (sealed.last < first || end < sealed.first) continue;
+      drop_cache(&sealed.cache, bytes);
+      sealed.counted_known = false;
+    }
+  }
 }
 
 SealedChunks& RowLog::sealed_list(const LogContext& context) {
@@ -254,6 +294,7 @@ void RowLog::insert_sealed(const LogContext& context, const Place& place, Chunk*
 
 bool RowLog::free_sealed(const LogContext& context) {
   if (sealed_ == nullptr || context.limit == kMinTime) return true;
+  if (folded() != nullptr) free_folded(context);
   uint64_t* const bytes = &context.stats->bytes;
   auto& groups = sealed_->groups;
   size_t most = context.base == nullptr ? SIZE_MAX : kFoldedChunks;
@@ -274,7 +315,13 @@ bool RowLog::free_sealed(const LogContext& context) {
   }
   groups.erase(groups.begin(), groups.begin() + static_cast<ptrdiff_t>(empty_groups));
   const bool done = groups.empty() || groups.front()->chunks.front().last >= context.limit;
-  if (groups.empty() && sealed_->base == nullptr) drop_sealed_list(context);
+  if (sealed_->tile_rows != nullptr) {
+    auto& tiles = *sealed_->tile_rows;
+    tiles.erase(tiles.begin(), tiles.lower_bound(context.leaves->bound.tile_of(context.limit)));
+  }
+  if (groups.empty() && sealed_->base == nullptr && sealed_->folded == nullptr) {
+    drop_sealed_list(context);
+  }
   return done;
 }
 
@@ -283,6 +330,7 @@ void RowLog::free_chunk(const LogContext& context, SealedChunk* sealed) {
   uint64_t* const bytes = &context.stats->bytes;
   context.stats->rows -= sealed->chunk->rows;
   context.stats->freed_rows += sealed->chunk->rows;
+  sealed_->rows -= sealed->chunk->rows;
   drop_cache(&sealed->cache, bytes);
   if (context.base != nullptr) {
     BaseSummary& base = base_of(context);
@@ -341,11 +389,13 @@ void RowLog::clear(const LogContext& context) {
     *bytes -= sealed_->base->bytes();
     sealed_->base->clear(bytes);
   }
+  if (sealed_->folded != nullptr) sealed_->folded->clear(context.fold());
   drop_sealed_list(context);
 }
 
 bool RowLog::has_row_since(TimeUs limit) const {
   if (has_groups() && sealed_->groups.back()->last() >= limit) return true;
+  if (folded() != nullptr && folded()->last() >= limit) return true;
   return tail_ != nullptr && ChunkLayout::max_time(*tail_) >= limit;
 }
 

@@ -27,12 +27,13 @@ void RowStream::add_list(std::span<const RowRef> rows) {
 }
 
 void RowStream::add_groups(std::span<const std::unique_ptr<ChunkGroup>> groups,
-                           GroupRows group_rows) {
+                           const CountedRows* counted, GroupRows group_rows) {
   const auto from = std::lower_bound(groups.begin(), groups.end(), range_.first,
                                      [](const auto& g, TimeUs t) { return g->last() < t; });
   const auto to = std::upper_bound(from, groups.end(), range_.last,
                                    [](TimeUs t, const auto& g) { return t < g->first(); });
   groups_ = {from, to};
+  counted_ = counted;
   group_rows_ = std::move(group_rows);
 }
 
@@ -74,7 +75,7 @@ bool RowStream::next_chunk() {
   const SealedChunk& sealed = backward_ ? chunks_.back() : chunks_.front();
   chunks_ = backward_ ? chunks_.first(chunks_.size() - 1) : chunks_.subspan(1);
   chunk_ = sealed.chunk;
-  mask_ = input_rows(*layout_, *chunk_, spec_->column, spec_->filter);
+  mask_ = input_rows(*layout_, *chunk_, spec_->column, spec_->filter) & counted_->of(sealed);
   if (mask_ != 0 && (sealed.first < range_.first || range_.last < sealed.last)) {
     mask_ &= ChunkLayout::time_mask(*chunk_, range_.first, range_.last);
   }

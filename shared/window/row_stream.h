@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "shared/window/collection.h"
+#include "shared/window/counted_rows.h"
 #include "shared/window/row_log.h"
 
 namespace tidemill {
@@ -26,18 +27,23 @@ class RowStream {
  public:
   // Rows that pass the filter and are not null in the column.
   void begin(const ChunkLayout* layout, const CollectionSpec* spec, TimeRange range);
-  // `rows` rises by time, and stays until the last next_run(). At most kLists of them.
+  // `rows` count, rise by time, and stay until the last next_run(). At most kLists of them.
   void add_list(std::span<const RowRef> rows);
-  // `group_rows` is asked for groups that lie in the range as a whole; may be empty.
-  void add_groups(std::span<const std::unique_ptr<ChunkGroup>> groups, GroupRows group_rows);
+  // Their rows that count. `group_rows` is asked for groups that lie in the range as a whole; may
+  // be empty.
+  void add_groups(std::span<const std::unique_ptr<ChunkGroup>> groups, const CountedRows* counted,
+                  GroupRows group_rows);
 
-  void add_group(const ChunkGroup& group) { enter(group); }
+  void add_group(const ChunkGroup& group, const CountedRows* counted) {
+    counted_ = counted;
+    enter(group);
+  }
 
   // The rows of the next event time, in order. False after the last.
   bool next_run(std::vector<RowRef>* run);
 
  private:
-  static constexpr size_t kLists = 2;
+  static constexpr size_t kLists = 3;
 
   using List = std::span<const RowRef>;  // rows that are left
 
@@ -63,6 +69,7 @@ class RowStream {
   List lists_[kLists];
   size_t list_count_ = 0;
 
+  const CountedRows* counted_ = nullptr;
   std::span<const std::unique_ptr<ChunkGroup>> groups_;  // those that are left
   GroupRows group_rows_;
   std::span<const RowRef> cached_;       // left of a group that is taken as a whole

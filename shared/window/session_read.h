@@ -1,40 +1,46 @@
 // SessionReader: where the session of one key lies at a time. A session is the rows back from as_of
 // - offset until one is more than the gap before the next; nothing if the latest is that far back
-// itself. Rows that do not pass the feature's filter do not exist for it. It is cut where it is
-// longer than `window`.
+// itself. Rows that do not pass the feature's filter, or do not count, do not exist for it. It is
+// cut where it is longer than `window`.
 //
-// Times are walked backwards from as_of: rows of a chunk, and whole groups if there is no filter,
+// Times are walked backwards from as_of: rows of a chunk, and whole groups if all their rows exist,
 // are passed by where their first and last leave no room for a gap. What was found is kept for the
-// other features of the read. shard-affine
+// other features of the read.
+//
+// Of a leaf of a folded tile only the first and the last time are known: its rows are taken to have
+// no gap between them. If they might have one, `resolution` says so. shard-affine
 #pragma once
 
 #include <vector>
 
-#include "shared/window/row_log.h"
+#include "shared/window/counted_rows.h"
 #include "shared/window/window_bounds.h"
 
 namespace tidemill {
 
 class SessionReader {
  public:
-  // What the next bounds are of; `log` null: a key without rows.
-  void begin(const ChunkLayout* layout, const RowLog* log, TimeUs as_of);
+  // What the next bounds are of; `log` null: a key without rows. `counted` is of the log.
+  void begin(const LogContext& context, const RowLog* log, const CountedRows* counted,
+             TimeUs as_of);
   // Of a feature with a gap. No session: an empty window.
-  WindowBounds bounds(const FeatureSpec& feature);
+  ReadBounds bounds(const FeatureSpec& feature);
 
  private:
   struct Found {
     int32_t filter;
     DurationUs gap, longest, offset;
     bool right_closed;
-    WindowBounds bounds;
+    ReadBounds bounds;
   };
 
-  WindowBounds find(const Found& wanted);
+  ReadBounds find(const Found& wanted);
   void tail_times(int32_t filter, TimeUs last);
 
   const ChunkLayout* layout_ = nullptr;
+  const LeafPlan* leaves_ = nullptr;
   const RowLog* log_ = nullptr;
+  const CountedRows* counted_ = nullptr;
   TimeUs as_of_ = 0;
   std::vector<Found> found_;
   std::vector<TimeUs> tail_;  // falling

@@ -194,6 +194,7 @@ void encode_summary(const Summary& summary, Families families, ByteWriter* out) 
   }
   if ((families & kCubes) != 0) wide_of(summary).cubes.encode(out);
   if ((families & kFourths) != 0) wide_of(summary).fourths.encode(out);
+  if ((families & kDecayed) != 0) wide_of(summary).decayed.encode_limbs(out);
 }
 
 bool decode_summary(ByteReader* in, Families families, Summary* out) {
@@ -209,6 +210,7 @@ bool decode_summary(ByteReader* in, Families families, Summary* out) {
   }
   if ((families & kCubes) != 0 && !WideSum::decode(in, 3, &wide_of(out).cubes)) return false;
   if ((families & kFourths) != 0 && !WideSum::decode(in, 4, &wide_of(out).fourths)) return false;
+  if ((families & kDecayed) != 0 && !WideSum::decode_limbs(in, &wide_of(out).decayed)) return false;
   if (!in->ok()) return false;
   return (families & kSquares) == 0 || ExactSum::possible(out->sum, out->squares, out->count);
 }

@@ -10,6 +10,12 @@ constexpr uint64_t kSchemaHashSeed = 2;
 
 }  // namespace
 
+TimeUs kept_since(const TableSchema& schema, TimeUs horizon) {
+  TimeUs out;
+  if (__builtin_sub_overflow(horizon, schema.retention, &out)) out = kMinTime;
+  return schema.bound == nullptr ? out : schema.bound->first_time(schema.bound->tile_of(out));
+}
+
 uint64_t schema_hash(const std::vector<TableSchema>& schemas) {
   ByteWriter out;
   for (const TableSchema& schema : schemas) {
@@ -31,8 +37,7 @@ uint64_t schema_hash(const std::vector<TableSchema>& schemas) {
       out.put(feature.by);
       out.put(feature.max_groups);
     }
-    out.put(static_cast<uint32_t>(schema.views.size()));
-    for (const TableView& view : schema.views) out.put(view.view);
+    if (schema.bound != nullptr) out.put(static_cast<int32_t>(schema.bound->tile_shift));
   }
   const auto bytes = out.take();
   return hash_bytes({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, kSchemaHashSeed);

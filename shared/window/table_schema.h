@@ -102,22 +102,58 @@ struct TableView {
   std::vector<uint32_t> filters;  // empty: every row
 };
 
+// Which rows count: those that no other of the same id precedes with an event time > their own -
+// within (docs/semantics.md).
+struct Deduplication {
+  std::vector<uint32_t>
+      by;                 // columns that make the id; a row with a null in one has none, and counts
+  DurationUs within = 0;  // over 0
+  int32_t filter = -1;    // rows that do not pass it are no rows; -1: every row is one
+  // Of one event time rows are ordered by these columns, then by these filters: one that passes
+  // comes after one that does not.
+  std::vector<uint32_t> order;
+  std::vector<uint32_t> filters;
+};
+
+// How many rows of a key are kept of one tile of event time: of the times [n, n + 1) × 2^tile_shift
+// us. A tile with more is folded into leaves (folded_tiles.h).
+struct TileBound {
+  uint64_t max_rows = 0;  // at least kChunkRows
+  int tile_shift = 0;
+  int leaf_shift = 0;       // leaves are at least 2^leaf_shift us wide; up to tile_shift
+  uint64_t max_leaves = 0;  // of a tile; at least 1
+
+  int64_t tile_of(TimeUs time) const { return time >> tile_shift; }
+  TimeUs first_time(int64_t tile) const { return tile << tile_shift; }
+  TimeUs last_time(int64_t tile) const {
+    return first_time(tile) + ((int64_t{1} << tile_shift) - 1);
+  }
+};
+
 struct TableSchema {
   std::string entity;        // join keys joined by ','
   uint64_t entity_seed = 0;  // hash_bytes(entity, 0)
   std::vector<ColumnType> key_types;
   std::vector<ColumnType> columns;
   uint32_t filters = 0;
-  DurationUs retention = 0;  // how far before as_of the table's features look, at most
+  // How far before as_of the table's features look, at most, and the deduplication before that.
+  DurationUs retention = 0;
   // Rows before horizon - retention are folded into the key's base summary if a feature needs them:
   std::vector<FeatureSpec> lifetime;  // those with a lifetime window
   std::vector<TableView> views;
+  std::shared_ptr<const Deduplication> deduplication;  // null: every row counts
+  std::shared_ptr<const TileBound> bound;              // null: every row is kept
+  std::vector<FeatureSpec> features;  // all of them, if it has a bound: leaves are for them
 };
+
+// The earliest time of which rows are kept at a horizon; with a bound, whole tiles.
+TimeUs kept_since(const TableSchema& schema, TimeUs horizon);
 
 using TableSchemas = std::shared_ptr<const std::vector<TableSchema>>;
 
 // What a stored state and a job that reads it must have in common: entities, columns, filters,
-// lifetime functions, numbers of views.
+// lifetime functions, lengths of tiles. (Folded tiles say themselves which
+// features they are for.)
 uint64_t schema_hash(const std::vector<TableSchema>& schemas);
 
 }  // namespace tidemill

@@ -11,6 +11,8 @@ namespace {
 using uint128 = unsigned __int128;
 
 constexpr size_t kMostWords = 4;  // of an addend
+// Where the first limb of a sum may lie: 2^62 and 2^-62 half-lives from time 0, and more.
+constexpr int64_t kFarthestLimb = int64_t{1} << 58;
 
 }  // namespace
 
@@ -152,6 +154,39 @@ bool WideSum::decode(ByteReader* in, int power, WideSum* out) {
     out->add(negative, {&word, 1}, exponent + 64 * i);
   }
   return word != 0;
+}
+
+// Without limbs that say nothing: those of value 0 at the low end, repeated signs at the high end.
+void WideSum::encode_limbs(ByteWriter* out) const {
+  size_t low = 0, high = limbs_.size();
+  while (low < high && limbs_[low] == 0) ++low;
+  while (high > low + 1 && limbs_[high - 1] == limbs_[high - 2] &&
+         (limbs_[high - 1] == 0 || limbs_[high - 1] == ~uint64_t{0})) {
+    --high;
+  }
+  const bool zero = low == high;
+  out->put(flags_);
+  out->put(zero ? int64_t{0} : first_ + static_cast<int64_t>(low));
+  out->put(static_cast<uint32_t>(high - low));
+  for (size_t i = low; i < high; ++i) out->put(limbs_[i]);
+}
+
+bool WideSum::decode_limbs(ByteReader* in, WideSum* out) {
+  constexpr uint8_t kAll = kNan | kPlusInfinity | kMinusInfinity | kNotMinusZero | kAnyAddend;
+  *out = WideSum();
+  out->flags_ = in->get<uint8_t>();
+  out->first_ = in->get<int64_t>();
+  const auto count = in->get<uint32_t>();
+  if (!in->ok() || (out->flags_ & ~kAll) != 0 || in->remaining() / sizeof(uint64_t) < count) {
+    return false;
+  }
+  if (count == 0) return out->first_ == 0;
+  if (out->first_ < -kFarthestLimb || out->first_ > kFarthestLimb) return false;
+  for (uint32_t i = 0; i < count; ++i) out->limbs_.push_back(in->get<uint64_t>());
+  const std::vector<uint64_t>& limbs = out->limbs_;
+  const bool sign_only = limbs.back() == 0 || limbs.back() == ~uint64_t{0};
+  if (limbs.front() == 0 || !sign_only) return false;
+  return count < 2 || limbs[count - 2] != limbs.back();
 }
 
 }  // namespace tidemill

@@ -38,6 +38,9 @@ class WideSum {
   // for bytes that encode() does not write, or a sum that no 2^62 such powers have.
   void encode(ByteWriter* out) const;
   static bool decode(ByteReader* in, int power, WideSum* out);
+  // Any sum, of whatever exponents and flags, likewise.
+  void encode_limbs(ByteWriter* out) const;
+  static bool decode_limbs(ByteReader* in, WideSum* out);
 
  private:
   enum Flag : uint8_t {

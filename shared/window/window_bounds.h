@@ -13,6 +13,13 @@ struct WindowBounds {
   __int128 end = 0;
 };
 
+// What a read counts of a window: of leaves (folded_tiles.h) that reach over its ends, nothing.
+struct ReadBounds {
+  WindowBounds window;
+  WindowBounds rows;  // the times of those that count; within the window, or other rows do not pass
+  DurationUs resolution = 0;  // the width of the widest leaf left out; 0: none
+};
+
 inline bool includes_right_end(Closed closed) {
   return closed == Closed::kRight || closed == Closed::kBoth;
 }

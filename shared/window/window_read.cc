@@ -9,26 +9,33 @@ namespace tidemill {
 
 void WindowReader::read(const LogContext& context, const RowLog* log,
                         std::span<const FeatureSpec* const> features, TimeUs as_of,
-                        InputRegistry* registry, std::vector<FeatureValue>* out) {
+                        InputRegistry* registry, std::vector<FeatureValue>* out,
+                        std::vector<DurationUs>* resolutions) {
   layout_ = &context.layout;
+  leaves_ = context.leaves;
+  folded_ = log == nullptr ? nullptr : log->folded();
   stats_ = context.stats;
-  sessions_.begin(layout_, log, as_of);
+  counted_.begin(context, log);
+  sessions_.begin(context, log, &counted_, as_of);
   plan(features, as_of, registry);
   if (log != nullptr) summarise(*log, context.base);
-  collections_.begin(context, log, registry);
+  collections_.begin(context, log, &counted_, registry);
   out->clear();
   for (size_t i = 0; i < features.size(); ++i) {
-    out->push_back(value_of(*features[i], aggregate_of_[i], as_of));
+    out->push_back(value_of(*features[i], i));
     const FeatureValue& otherwise = features[i]->otherwise;
     if (!is_null(otherwise) && is_null(out->back())) out->back() = otherwise;
   }
+  if (resolutions == nullptr) return;
+  resolutions->clear();
+  for (const ReadBounds& bounds : bounds_) resolutions->push_back(bounds.resolution);
 }
 
-FeatureValue WindowReader::value_of(const FeatureSpec& feature, size_t aggregate, TimeUs as_of) {
-  if (reads_collection(feature)) return collect(feature, as_of);
+FeatureValue WindowReader::value_of(const FeatureSpec& feature, size_t number) {
+  if (reads_collection(feature)) return collect(feature, bounds_[number]);
   const ColumnType type =
       feature.column < 0 ? ColumnType::kInt64 : layout_->type(static_cast<size_t>(feature.column));
-  const Aggregate& over = aggregates_[aggregate];
+  const Aggregate& over = aggregates_[aggregate_of_[number]];
   const Wide end = over.end - (includes_end(feature) ? 1 : 0);
   return feature_value(feature, type, over.summary, end);
 }
@@ -48,14 +55,13 @@ void WindowReader::summarise(const RowLog& log, const BasePlan* base) {
   }
 }
 
-FeatureValue WindowReader::collect(const FeatureSpec& feature, TimeUs as_of) {
+FeatureValue WindowReader::collect(const FeatureSpec& feature, const ReadBounds& bounds) {
   ASSERT(feature.column < static_cast<int32_t>(layout_->columns()));
   ASSERT(feature.filter < static_cast<int32_t>(layout_->filters()));
   ASSERT(feature.by < static_cast<int32_t>(layout_->columns()));
-  const WindowBounds bounds = bounds_of(feature, as_of);
-  const Wide first = std::max<Wide>(bounds.begin, kMinTime);
-  const Wide last = std::min<Wide>(bounds.end - 1, kMaxTime);
-  const Wide end = bounds.end - (includes_end(feature) ? 1 : 0);
+  const Wide first = std::max<Wide>(bounds.rows.begin, kMinTime);
+  const Wide last = std::min<Wide>(bounds.rows.end - 1, kMaxTime);
+  const Wide end = bounds.window.end - (includes_end(feature) ? 1 : 0);
   if (first > last) return collections_.value(feature, nullptr, end);
   const TimeRange range{static_cast<TimeUs>(first), static_cast<TimeUs>(last)};
   return collections_.value(feature, &range, end);
@@ -72,11 +78,24 @@ size_t WindowReader::input_of(const FeatureSpec& feature, InputRegistry* registr
   return inputs_.size() - 1;
 }
 
-WindowBounds WindowReader::bounds_of(const FeatureSpec& feature, TimeUs as_of) {
-  WindowBounds out = feature.gap > 0 ? sessions_.bounds(feature) : window_bounds(feature, as_of);
+ReadBounds WindowReader::bounds_of(const FeatureSpec& feature, TimeUs as_of) {
+  ReadBounds out;
+  if (feature.gap > 0) {
+    out = sessions_.bounds(feature);
+  } else {
+    out.window = out.rows = window_bounds(feature, as_of);
+  }
   if (feature.half_life > 0) {
-    const Wide end = out.end - (includes_end(feature) ? 1 : 0);
-    out.begin = std::min(out.end, std::max(out.begin, end - kMostHalfLives * feature.half_life));
+    const Wide end = out.window.end - (includes_end(feature) ? 1 : 0);
+    const Wide oldest = end - kMostHalfLives * feature.half_life;
+    if (out.window.begin < oldest) {
+      out.window.begin = std::min(out.window.end, oldest);
+      out.rows.begin = std::min(out.rows.end, oldest);
+    }
+  }
+  if (folded_ != nullptr) {
+    folded_->snap(leaves_->bound, &out.rows, &out.resolution);
+    folded_->check_holds(leaves_->bound, feature, out.rows, &out.resolution);
   }
   return out;
 }
@@ -86,21 +105,24 @@ void WindowReader::plan(std::span<const FeatureSpec* const> features, TimeUs as_
   inputs_.clear();
   aggregates_.clear();
   aggregate_of_.clear();
+  bounds_.clear();
   for (const FeatureSpec* feature : features) {
+    bounds_.push_back(bounds_of(*feature, as_of));
     if (reads_collection(*feature)) {
       aggregate_of_.push_back(SIZE_MAX);
       continue;
     }
     const size_t input = input_of(*feature, registry);
-    const WindowBounds window = bounds_of(*feature, as_of);
+    const WindowBounds& rows = bounds_.back().rows;
+    const Wide end = bounds_.back().window.end;
     size_t a = 0;
     const auto same = [&](const Aggregate& other) {
-      return other.input == input && other.begin == window.begin && other.end == window.end &&
-             other.lifetime == feature->lifetime;
+      return other.input == input && other.rows.begin == rows.begin && other.rows.end == rows.end &&
+             other.end == end && other.lifetime == feature->lifetime;
     };
     while (a < aggregates_.size() && !same(aggregates_[a])) ++a;
     if (a == aggregates_.size()) {
-      aggregates_.push_back({input, window.begin, window.end, feature->lifetime, 0, 0, 0, {}});
+      aggregates_.push_back({input, rows, end, feature->lifetime, 0, 0, 0, {}});
     }
     aggregates_[a].families |= families_of(feature->function);
     aggregate_of_.push_back(a);
@@ -110,8 +132,8 @@ void WindowReader::plan(std::span<const FeatureSpec* const> features, TimeUs as_
 void WindowReader::cut_segments() {
   cuts_.clear();
   for (const Aggregate& a : aggregates_) {
-    cuts_.push_back(a.begin);
-    cuts_.push_back(a.end);
+    cuts_.push_back(a.rows.begin);
+    cuts_.push_back(a.rows.end);
   }
   std::sort(cuts_.begin(), cuts_.end());
   cuts_.erase(std::unique(cuts_.begin(), cuts_.end()), cuts_.end());
@@ -130,8 +152,8 @@ void WindowReader::cut_segments() {
     const auto index_of = [&](Wide cut) {
       return static_cast<size_t>(std::lower_bound(cuts_.begin(), cuts_.end(), cut) - cuts_.begin());
     };
-    a.first_segment = index_of(a.begin);
-    a.end_segment = index_of(a.end);
+    a.first_segment = index_of(a.rows.begin);
+    a.end_segment = index_of(a.rows.end);
     for (size_t s = a.first_segment; s < a.end_segment; ++s) {
       needs_[s * inputs_.size() + a.input] |= a.families;
     }
@@ -142,7 +164,8 @@ void WindowReader::read_segment(size_t number, const RowLog& log) {
   const Families* needs = &needs_[number * inputs_.size()];
   if (std::all_of(needs, needs + inputs_.size(), [](Families f) { return f == 0; })) return;
   const Segment& segment = segments_[number];
-  if (log.tail() != nullptr) read_rows(*log.tail(), segment, number);
+  if (log.tail() != nullptr) read_rows(*log.tail(), counted_.of_tail(), segment, number);
+  if (folded_ != nullptr) read_folded(*folded_, segment, number);
   if (log.sealed() == nullptr) return;
   const auto& groups = log.sealed()->groups;
   auto group = std::lower_bound(groups.begin(), groups.end(), segment.first,
@@ -152,9 +175,24 @@ void WindowReader::read_segment(size_t number, const RowLog& log) {
   }
 }
 
+// No leaf reaches over the ends of a segment, as those of windows were moved off them.
+void WindowReader::read_folded(const FoldedTiles& tiles, const Segment& segment, size_t number) {
+  const FoldContext context{*layout_, &stats_->bytes};
+  const size_t row = number * inputs_.size();
+  const auto add = [&](const LeafPlan& plan, const BaseSummary& summary) {
+    for (size_t i = 0; i < inputs_.size(); ++i) {
+      const Families f = needs_[row + i];
+      if (f == 0 || !plan.parts.holds(inputs_[i].what, f)) continue;
+      partials_[row + i].merge(summary.numbers(plan.parts.numbers_of(inputs_[i].what)), f);
+    }
+  };
+  tiles.each_summary(context, segment.first, segment.last, add);
+}
+
 void WindowReader::read_group(const ChunkGroup& group, const Segment& segment, size_t number) {
   const size_t row = number * inputs_.size();
-  if (segment.first <= group.first() && group.last() <= segment.last) {
+  if (segment.first <= group.first() && group.last() <= segment.last &&
+      counted_.steady(group.first(), group.last())) {
     for (size_t i = 0; i < inputs_.size(); ++i) {
       if (const Families f = needs_[row + i]) {
         partials_[row + i].merge(group_summary(group, inputs_[i], f), f);
@@ -165,8 +203,9 @@ void WindowReader::read_group(const ChunkGroup& group, const Segment& segment, s
   auto sealed = std::lower_bound(group.chunks.begin(), group.chunks.end(), segment.first,
                                  [](const SealedChunk& c, TimeUs t) { return c.last < t; });
   for (; sealed != group.chunks.end() && sealed->first <= segment.last; ++sealed) {
-    if (sealed->first < segment.first || sealed->last > segment.last) {
-      read_rows(*sealed->chunk, segment, number);
+    if (sealed->first < segment.first || sealed->last > segment.last ||
+        !counted_.steady(sealed->first, sealed->last)) {
+      read_rows(*sealed->chunk, counted_.of(*sealed), segment, number);
       continue;
     }
     for (size_t i = 0; i < inputs_.size(); ++i) {
@@ -177,8 +216,9 @@ void WindowReader::read_group(const ChunkGroup& group, const Segment& segment, s
   }
 }
 
-void WindowReader::read_rows(const Chunk& chunk, const Segment& segment, size_t number) {
-  const uint64_t mask = ChunkLayout::time_mask(chunk, segment.first, segment.last);
+void WindowReader::read_rows(const Chunk& chunk, uint64_t counted, const Segment& segment,
+                             size_t number) {
+  const uint64_t mask = counted & ChunkLayout::time_mask(chunk, segment.first, segment.last);
   if (mask == 0) return;
   const size_t row = number * inputs_.size();
   for (size_t i = 0; i < inputs_.size(); ++i) {
@@ -204,8 +244,8 @@ const Summary& WindowReader::chunk_summary(const SealedChunk& sealed, const Inpu
   const auto missing = static_cast<Families>(families & ~summary->have);
   if (missing != 0) {
     stats_->bytes -= summary->heap_bytes();
-    accumulate(*layout_, *sealed.chunk, ~uint64_t{0} >> (kChunkRows - sealed.chunk->rows),
-               input.what, missing, summary);
+    accumulate(*layout_, *sealed.chunk, all_rows(*sealed.chunk) & counted_.of(sealed), input.what,
+               missing, summary);
     stats_->bytes += summary->heap_bytes();
   }
   return *summary;

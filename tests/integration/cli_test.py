@@ -245,6 +245,75 @@ class WithClusterTest(Case):
         self.assertEqual(run.stdout.count("as of 2018-04-01T12:00:00Z"), 3)
 
 
+class UpdateTest(Case):
+    """A running job is changed: what its rows hold is there at once, all else is refused."""
+
+    def test_a_running_job_is_updated(self):
+        job = self.file("job.yaml", JOB)
+        Path(job.parent, "a.csv").write_text(EVENTS)
+        with tidemill.Cluster(workers=2) as cluster:
+            def cli(code, *arguments):
+                return self.run_and_expect(code, "--coordinator", cluster.coordinator.address,
+                                           *arguments)
+
+            def values(*features):
+                run = cli(OK, "--json", "get", "payments", "--entity", "customer_id=7,9",
+                          "--features", ",".join(features), "--as-of", "2018-04-01T12:00:00Z")
+                return {r["feature"]: r["values"] for r in json.loads(run.stdout)["results"]}
+
+            cli(OK, "job", "submit", job, "--wait")
+            # Of another column, or further back, nothing is kept.
+            job.write_text(JOB.replace("windows: [1d]}", "windows: [2d]}\n"
+                                       "      - {function: last, column: terminal_id, windows: [1h]}"))
+            for arguments in ([], ["--plan"]):
+                run = cli(USAGE, "job", "update", job, *arguments)
+                self.assertRegex(run.stdout, r"views.customer.amount_mean_2d +added +refused +it "
+                                             r"looks back 2d, and rows of customer_id are kept for 1d")
+                self.assertRegex(run.stdout, r"views.customer.terminal_id_last_1h +added +refused")
+                self.assertIn("goes on as it was", run.stderr)
+            self.assertEqual(list(values("customer.*")),
+                             ["customer.count_1h", "customer.count_1d", "customer.amount_mean_1d"])
+
+            wanted = (JOB.replace("windows: [1h, 1d]", "windows: [1h]")
+                      .replace("windows: [1d]}", "windows: [1d, 45m]}\n"
+                               "      - {function: max, column: amount, windows: [30m], offset: 15m,"
+                               " default: 0}")
+                      .replace("[customer.*]", "[customer.amount_mean_45m]"))
+            job.write_text(wanted)
+            planned = cli(OK, "job", "update", job, "--plan").stdout
+            self.assertRegex(planned, r"views.customer.count_1d +removed +at once")
+            self.assertRegex(planned, r"views.customer.amount_max_30m +added +at once")
+            self.assertRegex(planned, r"services.model +other features +at once")
+            self.assertIn("nothing was changed", planned)
+            self.assertEqual(len(values("customer.*")), 3)
+            self.assertIn("revision 1", cli(OK, "job", "update", job).stdout)
+
+            def updated():
+                names = ["customer.count_1h", "customer.amount_mean_1d",
+                         "customer.amount_mean_45m", "customer.amount_max_30m"]
+                return list(values("customer.*")) == names
+
+            tidemill.wait_until(updated, "the store serves the update", 10)
+            # (11:15, 12:00] of customer 7 holds 2.0 and 4.0; (11:15, 11:45] holds 2.0.
+            self.assertEqual(values("customer.amount_mean_45m", "customer.amount_max_30m"),
+                             {"customer.amount_mean_45m": [3.0, 400.25],
+                              "customer.amount_max_30m": [2.0, 0.0]})
+            shown = json.loads(cli(OK, "--json", "job", "show", "payments").stdout)
+            self.assertEqual((shown["revision"], shown["yaml"]), (1, wanted))
+            self.assertIn("just that already", cli(OK, "job", "update", job).stdout)
+            # It is as durable as the job is.
+            for program in ("tidemill-coordinator", "tidemill-store"):
+                tidemill.send_signal(cluster.pid_of(program), signal.SIGKILL)
+
+            def updated_again():
+                try:
+                    return updated()
+                except AssertionError:  # nobody answers yet
+                    return False
+
+            tidemill.wait_until(updated_again, "the update is there after a restart", 60)
+
+
 class StopTest(Case):
     def test_a_stopped_job_is_gone_from_the_store(self):
         job = self.file("job.yaml", JOB)

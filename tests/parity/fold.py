@@ -21,6 +21,8 @@ import zoneinfo
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+import fold_bound
+import fold_duplicates
 import fold_values
 from fold_exact import FUNCTIONS, is_minus_zero, scale_exactly, total
 
@@ -134,14 +136,18 @@ class KeyLog:
         self.partitions = [events.partitions[i] for i in indexes]
         self.offsets = [events.offsets[i] for i in indexes]
         self.scaled = {name: [column[i] for i in indexes] for name, column in scaled.items()}
+        self.bound = None
 
 
 class View:
     """Rows by entity key. `columns`: name -> (events -> list of values), values of one type:
     bool, int, float, str, or None. `where`: a predicate on a row's index, or None. `order`: names of
-    the columns that order rows of one time, as order_of() gives them."""
+    the columns that order rows of one time, as order_of() gives them. `deduplicate`: a Deduplicate
+    (fold_duplicates.py), then `where` is of those that count. `bound`: a Bound (fold_bound.py), of a
+    view without `where`."""
 
-    def __init__(self, events, key_column, columns, where=None, order=()):
+    def __init__(self, events, key_column, columns, where=None, order=(), deduplicate=None,
+                 bound=None):
         self.scales = {}
         values = {name: column(events) for name, column in columns.items()}
         scaled = {}
@@ -155,11 +161,19 @@ class View:
         # A key whose rows all fail `where` still has rows: its log is there, and empty.
         self.all_rows = {key: [(events.partitions[i], events.offsets[i]) for i in indexes]
                          for key, indexes in by_key.items()}
-        self.logs = {
-            key: KeyLog(events, [i for i in indexes if where is None or where(i)], values, scaled,
-                        places)
-            for key, indexes in by_key.items()
-        }
+        self.events, self.by_key, self.deduplicate = events, by_key, deduplicate
+
+        def log_of(indexes):
+            if deduplicate is not None:
+                ids = [deduplicate.id_of(values, i, order_key) for i in indexes]
+                indexes = deduplicate.counting(indexes, ids, events.times, places)
+            return KeyLog(events, [i for i in indexes if where is None or where(i)], values, scaled,
+                          places)
+
+        self.log_of = log_of
+        self.logs = {key: log_of(indexes) for key, indexes in by_key.items()}
+        for log in self.logs.values():
+            log.bound = bound
 
     def has_rows(self, key, vector=None):
         """True if any row of the key lies below the offset vector."""
@@ -169,7 +183,17 @@ class View:
     def fold(self, key, features, as_of, vector=None):
         """The values of `features` (list of Feature) in order, at `as_of`."""
         log = self.logs.get(key)
+        if vector is not None and self.deduplicate is not None:  # so many rows, so many duplicates
+            log = self.log_of([i for i in self.by_key.get(key, ())
+                               if self.events.offsets[i] < vector[self.events.partitions[i]]])
         return [fold_feature(log, f, self.scales.get(f.column), as_of, vector) for f in features]
+
+    def resolutions(self, key, features, as_of, vector=None):
+        """Those of the values, in us; 0 is exact."""
+        log = self.logs.get(key)
+        if log is None or log.bound is None:
+            return [0] * len(features)
+        return [_bounded_rows(log, f, as_of, vector)[1] for f in features]
 
 
 # --- features -------------------------------------------------------------------------------------
@@ -337,7 +361,9 @@ def fold_feature(log, feature, scale, as_of, vector=None):
 def _fold(log, feature, scale, as_of, vector):
     if log is None:
         return ZEROS.get(feature.function) if feature.by is None else None
-    if vector is None or feature.gap is None:
+    if log.bound is not None:
+        rows, _ = _bounded_rows(log, feature, as_of, vector)
+    elif vector is None or feature.gap is None:
         begin, end = window_bounds(log.times, feature, as_of)
         rows = range(begin, end)
         if vector is not None:
@@ -356,6 +382,24 @@ def _fold(log, feature, scale, as_of, vector):
     if feature.by is None:
         return _fold_rows(log, feature, scale, end, rows)
     return _fold_groups(log, feature, scale, end, rows)
+
+
+def _bounded_rows(log, feature, as_of, vector):
+    """The rows that count, and the resolution of the answer."""
+    known = [i for i, (s, o) in enumerate(zip(log.partitions, log.offsets))
+             if vector is None or o < vector[s]]
+    times = [log.times[i] for i in known]
+    leaves = fold_bound.leaves_of(times, log.bound)
+    if feature.gap is not None:
+        rows, resolution = fold_bound.session(times, feature, as_of - feature.offset,
+                                              feature.closed in ("right", "both"), leaves)
+        return [known[i] for i in rows], resolution
+    begin, end = window_bounds(times, feature, as_of)
+    if feature.half_life is not None:
+        oldest = window_end(feature, as_of) - fold_values.MOST_HALF_LIVES * feature.half_life
+        begin = min(end, max(begin, bisect.bisect_left(times, oldest)))
+    rows, resolution = fold_bound.counted(times, begin, end, leaves)
+    return [known[i] for i in rows], resolution
 
 
 def _fold_groups(log, feature, scale, end, rows):

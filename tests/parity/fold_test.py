@@ -12,6 +12,7 @@ import zoneinfo
 from pathlib import Path
 
 import fold
+import fold_duplicates
 import fold_exact
 
 
@@ -163,6 +164,37 @@ class WindowKindsTest(unittest.TestCase):
         self.assertEqual(self.value(rows, feature, "2018-04-01T10:30:00Z"), 0.0)
         self.assertEqual(self.value(rows, feature, "2018-04-01T11:30:00Z"), -1.0)
         self.assertEqual(view_of([]).fold("nobody", [feature], 0), [-1.0])
+
+
+class DuplicatesTest(unittest.TestCase):
+    """The example of docs/semantics.md."""
+
+    def view(self, *more, where=None, conditions=()):
+        rows = [(600, 5), (640, 5), (680, 6), (740, 6), (740, 7), *more]
+        events = fold.Events([r[0] for r in rows], [0] * len(rows), list(range(len(rows))),
+                             {"key": ["k"] * len(rows), "id": [7] * len(rows),
+                              "amount": [float(r[1]) for r in rows]})
+        once = fold_duplicates.Deduplicate(("id",), 60, where, conditions)
+        columns = {name: lambda e, name=name: e.columns[name] for name in ("id", "amount")}
+        return fold.View(events, "key", columns, None, ("amount",), once)
+
+    def test_rows_that_count(self):
+        self.assertEqual(value(self.view(), "first_n", 1440, 1440, "amount", n=9), [5.0, 6.0])
+        self.assertEqual(value(self.view((570, 1)), "sum", 1440, 1440, "amount"), 7.0)
+        late = self.view((570, 1), (710, 2), where=lambda i: i != 6)
+        self.assertEqual(value(late, "sum", 1440, 1440, "amount"), 7.0)
+        late = self.view((570, 1), (710, 2))
+        self.assertEqual(value(late, "sum", 1440, 1440, "amount"), 1.0)
+
+    def test_only_rows_below_the_vector_precede(self):
+        late = self.view((570, 1), (710, 2))
+        self.assertEqual(value(late, "sum", 1440, 1440, "amount", vector=[5]), 11.0)
+
+    def test_conditions_order_what_is_equal_otherwise(self):
+        for passing in (5, 6):
+            view = self.view((900, 4), (900, 4), conditions=[lambda i, p=passing: i == p])
+            times = list(zip(view.logs["k"].times, view.logs["k"].offsets))
+            self.assertEqual(times[-1], (900, 11 - passing))
 
 
 class ChoosingTest(unittest.TestCase):

@@ -4,8 +4,10 @@ import unittest
 
 import show_bad_events
 import show_card_transactions
+import show_deduplicated
 import show_generated_days
 import show_kafka
+import show_parquet
 import show_savepoint
 import show_source_changed
 import show_training_set
@@ -40,6 +42,13 @@ class ShowsTest(unittest.TestCase):
 
     def test_union(self):
         self.assertEqual(show_union.main(["--events=1000"] if QUICK else []), 0)
+
+    def test_deduplicated(self):
+        self.assertEqual(show_deduplicated.main(["--events=1000"] if QUICK else []), 0)
+
+    def test_parquet(self):
+        rows = 5_000 if QUICK else 20_000
+        self.assertEqual(show_parquet.main([f"--rows={rows}"]), 0)
 
     def test_source_changed(self):
         self.assertEqual(show_source_changed.main([]), 0)

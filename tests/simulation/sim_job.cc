@@ -69,6 +69,26 @@ views:
       - {name: nb_tx, function: count, windows: [30s]}
 )";
 
+// What an update puts in place of what: features come, go, and stay under another window.
+constexpr std::pair<const char*, const char*> kRevision[] = {
+    {"{function: sum, column: amount, windows: [5s, 40s]}",
+     "{function: sum, column: amount, windows: [15s, 40s]}"},
+    {"{function: mean, column: amount, windows: [40s]}",
+     "{function: mean, column: amount, windows: [10s, 40s, 25s]}"},
+    {"      - {function: stddev, column: amount, windows: [40s]}\n", ""},
+    {"      - {function: stddev, column: amount, windows: [lifetime]}\n",
+     "      - {function: mean, column: amount, windows: [lifetime, 30s]}\n"},
+    {"windows: [20s, lifetime]}\n      - {function: first, column: terminal_id",
+     "windows: [35s]}\n      - {function: first, column: terminal_id"},
+    {"{name: risk, function: mean, column: cast(is_fraud as double), windows: [20s], offset: 10s}",
+     "{name: risk, function: mean, column: cast(is_fraud as double), windows: [5s, 20s], offset: "
+     "10s}"},
+    {"      - {name: nb_tx, function: count, windows: [30s]}\n",
+     "      - {name: total, function: sum, column: 1000 / (transaction_id % 37), windows: "
+     "[12s]}\n"},
+    {"views:\n", "services:\n  all: {features: [customer.*, terminal_share.share_30s]}\nviews:\n"},
+};
+
 std::vector<double> amounts(const FoldRows& rows) {
   std::vector<double> out;
   for (const FoldEvent* e : rows) out.push_back(e->amount);
@@ -132,6 +152,8 @@ const std::map<std::string, Fold>& folds() {
       {"customer_history.count", count},
       {"customer_history.amount_sum", sum},
       {"customer_history.amount_stddev", stddev},
+      {"customer_history.amount_mean",
+       [](const FoldRows& rows) { return fold_mean(amounts(rows)); }},
       {"customer_history.amount_min", least_amount},
       {"customer_history.amount_top_k",
        [](const FoldRows& rows) { return fold_top_k(amounts(rows), 3); }},
@@ -148,6 +170,7 @@ const std::map<std::string, Fold>& folds() {
       {"terminal_risk.nb_tx", count},
       {"terminal_risk.risk", fraud_share},
       {"terminal_share.share", shares},
+      {"terminal_share.total", shares},
       {"terminal_share.nb_tx", count},
   };
   return folds;
@@ -162,8 +185,14 @@ const std::array<SimView, 4> kSimViews{{
     {kFallibleView, "terminal_id", &FoldEvent::terminal, 0},
 }};
 
-std::string sim_job_yaml(uint64_t seed, const std::string& name, const SimPlan& plan) {
+std::string sim_job_yaml(uint64_t seed, const std::string& name, const SimPlan& plan,
+                         bool revised) {
   std::string yaml = kJob;
+  for (const auto& [before, after] : kRevision) {
+    const std::string mark = before;
+    ASSERT(yaml.find(mark) != std::string::npos);
+    if (revised) yaml.replace(yaml.find(mark), mark.size(), after);
+  }
   const auto put = [&](const std::string& mark, const std::string& text) {
     yaml.replace(yaml.find(mark), mark.size(), text);
   };

@@ -11,7 +11,10 @@
 
 namespace tidemill::test {
 
-std::string sim_job_yaml(uint64_t seed, const std::string& name, const SimPlan& plan);
+// `revised`: as it is updated to while it runs: with features over what rows have, and without some
+// that it was submitted with.
+std::string sim_job_yaml(uint64_t seed, const std::string& name, const SimPlan& plan,
+                         bool revised = false);
 
 // Where event times begin: 2029-01-01.
 inline constexpr TimeUs kSimEventsFrom = 1'861'920'000'000'000;

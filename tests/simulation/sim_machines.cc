@@ -290,6 +290,7 @@ void SimMachines::begin(const Mishap& m) {
     case MishapKind::kRebalance:
     case MishapKind::kTriggerSnapshot:
     case MishapKind::kSavepoint:
+    case MishapKind::kUpdateJob:
     case MishapKind::kCount:
       return;  // an operator's (sim_operator.h)
   }

@@ -125,6 +125,8 @@ void SimOperator::begin(const Mishap& m) {
                  [this](const HttpResponse& response) {
                    if (response.status == 202) count("snapshot_triggered");
                  });
+    case MishapKind::kUpdateJob:
+      return update();
     case MishapKind::kSavepoint:
       savepoint_ = Savepoint::kTaking;
       return ask("POST", "/v1/jobs/" + job_ + "/snapshots", json{{"name", kSavepoint}}.dump(),
@@ -147,6 +149,22 @@ void SimOperator::drain(size_t machine) {
       [this](const HttpResponse& response) {
         count(response.status == 202 || response.status == 200 ? "drain_accepted"
                                                                : "drain_refused");
+      });
+}
+
+// It may have been done before its answer is lost: it is the same again. Between two names of the
+// job there is none to be updated.
+void SimOperator::update() {
+  const bool revised = !revised_;
+  ask("POST", "/v1/jobs/" + job_ + "/update", sim_job_yaml(seed_, job_, plan_, revised),
+      [=, this](const HttpResponse& response) {
+        const json answer = json::parse(response.body, nullptr, false);
+        if (response.status == 400 || answer.contains("differences") == (response.status != 200)) {
+          return fail_("update: " + response.body);
+        }
+        if (response.status != 200) return count("job_update_missed");
+        revised_ = revised;
+        count("job_updated");
       });
 }
 
@@ -189,6 +207,7 @@ void SimOperator::go_on_with_savepoint() {
                    savepoint_ = Savepoint::kNone;
                    count("job_started_from_savepoint");
                    job_ = kNextJob;
+                   revised_ = false;
                    forget_convergence();
                    job_changed_(job_);
                  });

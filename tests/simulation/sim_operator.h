@@ -1,6 +1,7 @@
 // SimOperator: what people do to the simulated cluster through the coordinator's REST API: submit
-// the job, drain a worker and take that back, rebalance, trigger snapshots, take a savepoint, stop
-// the job and start it again from there. Everything is tried until it is done, as people would.
+// the job, update it, drain a worker and take that back, rebalance, trigger snapshots, take a
+// savepoint, stop the job and start it again from there. Everything is tried until it is done, as
+// people would.
 #pragma once
 
 #include <functional>
@@ -54,6 +55,7 @@ class SimOperator {
   void drain(size_t machine);
   void undrain(const std::string& node);
   void go_on_with_savepoint();
+  void update();
   void count(const std::string& what) { ++counts_[what]; }
 
   uint64_t seed_;
@@ -64,6 +66,7 @@ class SimOperator {
   JobChanged job_changed_;
   std::string job_ = "sim";
   bool submitted_ = false;
+  bool revised_ = false;  // the job is what it was updated to
   bool converged_ = false;
   int64_t converged_since_us_ = INT64_MAX;
   nlohmann::json last_job_;

@@ -118,6 +118,7 @@ class Draw {
     if (random_.chance(0.3)) add(MishapKind::kFalseBrokenLink, some_worker());
     if (random_.chance(0.5)) add(MishapKind::kTriggerSnapshot, 0);
     if (random_.chance(0.3)) add(MishapKind::kSavepoint, 0);
+    while (random_.chance(0.4)) add(MishapKind::kUpdateJob, kCoordinatorMachine);
   }
 
   size_t some_worker() { return kFirstWorker + random_.below(kWorkerMachines); }
@@ -160,7 +161,7 @@ std::string mishap_name(MishapKind kind) {
       "bit_flip",          "storage_bit_flip", "snapshots_lost", "storage_away",
       "storage_failing",   "coordinator_away", "store_wiped",    "all_wiped",
       "worker_joins",      "terminate",        "drain",          "rebalance",
-      "false_broken_link", "trigger_snapshot", "savepoint"};
+      "false_broken_link", "trigger_snapshot", "savepoint",      "update_job"};
   static_assert(std::size(kNames) == static_cast<size_t>(MishapKind::kCount));
   ASSERT(kind != MishapKind::kCount);
   return kNames[static_cast<size_t>(kind)];

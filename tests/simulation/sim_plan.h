@@ -40,6 +40,7 @@ enum class MishapKind {
   kFalseBrokenLink,  // the coordinator is told that a worker is gone, which is not
   kTriggerSnapshot,
   kSavepoint,  // taken; when it is complete the job is stopped and started from it
+  kUpdateJob,  // to other features, and at the next time back again
   kCount
 };
 

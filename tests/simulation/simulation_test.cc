@@ -39,7 +39,7 @@ constexpr const char* kKinds[] = {
     "crash_writing_dead_letters",
     // Operators.
     "coordinator_away", "worker_joins", "drain_accepted", "rebalance_accepted",
-    "snapshot_triggered", "savepoint_completed", "job_started_from_savepoint",
+    "snapshot_triggered", "savepoint_completed", "job_started_from_savepoint", "job_updated",
     // Queues that ran full.
     "mailbox_full", "link_full", "frozen_full",
     // Ways of recovering, and what was told on the way.

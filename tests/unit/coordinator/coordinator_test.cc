@@ -221,6 +221,88 @@ TEST_F(CoordinatorTest, AStoppedJobLeavesTheView) {
   EXPECT_EQ(Json::parse(again.body)["id"], 2);
 }
 
+std::vector<std::string> features_in(const proto::ClusterView& view) {
+  std::vector<std::string> out;
+  for (const auto& feature : view.jobs(0).plan().views(0).features()) out.push_back(feature.name());
+  return out;
+}
+
+TEST_F(CoordinatorTest, AnUpdatedJobGoesOnWhereItIs) {
+  start_with_job();
+  const auto before = cluster_.member(a_).view();
+  const std::string wanted =
+      small_yaml("a") + "      - {name: half, function: count, windows: [30m]}\n";
+  const auto planned = cluster_.call("POST", "/v1/jobs/a/update?plan=true", wanted);
+  EXPECT_EQ(planned.status, 200);
+  EXPECT_EQ(Json::parse(planned.body)["revision"], 0);
+  EXPECT_EQ(Json::parse(planned.body)["differences"][0]["path"], "views.customer.half_30m");
+  EXPECT_EQ(Json::parse(planned.body)["differences"][0]["effect"], "at once");
+  EXPECT_EQ(Json::parse(cluster_.call("GET", "/v1/jobs/a").body)["yaml"], small_yaml("a"));
+
+  const auto made = cluster_.call("POST", "/v1/jobs/a/update", wanted);
+  EXPECT_EQ(made.status, 200);
+  EXPECT_EQ(Json::parse(made.body)["revision"], 1);
+  EXPECT_TRUE(cluster_.wait([&] {
+    return features_in(cluster_.member(a_).view()) ==
+               std::vector<std::string>{"count_1h", "half_30m"} &&
+           features_in(cluster_.member(store_).view()).size() == 2;
+  }));
+  const auto& after = cluster_.member(a_).view();
+  for (int k = 0; k < 8; ++k) {  // nothing moves
+    EXPECT_EQ(after.jobs(0).key_partitions(k).SerializeAsString(),
+              before.jobs(0).key_partitions(k).SerializeAsString());
+  }
+  const auto shown = Json::parse(cluster_.call("GET", "/v1/jobs/a").body);
+  EXPECT_EQ(shown["yaml"], wanted);
+  EXPECT_EQ(shown["revision"], 1);
+  // The same again is no change.
+  const auto again = cluster_.call("POST", "/v1/jobs/a/update", wanted);
+  EXPECT_EQ(again.status, 200);
+  EXPECT_EQ(Json::parse(again.body)["revision"], 1);
+  EXPECT_TRUE(Json::parse(again.body)["differences"].empty());
+}
+
+TEST_F(CoordinatorTest, AnUpdateOutlivesTheCoordinator) {
+  start_with_job();
+  const std::string wanted =
+      small_yaml("a") + "      - {name: half, function: count, windows: [30m]}\n";
+  ASSERT_EQ(cluster_.call("POST", "/v1/jobs/a/update", wanted).status, 200);
+  cluster_.sim.crash(cluster_.coordinator_process);
+  cluster_.sim.restart(cluster_.coordinator_process);
+  ASSERT_TRUE(cluster_.wait([&] {
+    return cluster_.coordinator().committed() != nullptr &&
+           cluster_.coordinator().committed()->jobs.size() == 1;
+  }));
+  const JobRecord& job = *cluster_.coordinator().committed()->jobs.begin()->second.job;
+  EXPECT_EQ(job.plan->proto().revision(), 1u);
+  EXPECT_EQ(job.plan->views()[0].features.size(), 2u);
+}
+
+TEST_F(CoordinatorTest, AnUpdateIsRefusedWholeWithEveryReason) {
+  start_with_job();
+  const std::string wanted = small_yaml("a") +
+                             "      - {name: day, function: count, windows: [1h, 1d]}\n" +
+                             "      - {function: sum, column: amount, windows: [1h]}\n";
+  const auto response = cluster_.call("POST", "/v1/jobs/a/update", wanted);
+  EXPECT_EQ(response.status, 409);
+  const auto answer = Json::parse(response.body);
+  EXPECT_EQ(answer["refused"], 3);  // day_1d, amount_sum_1h, and the order by amount
+  EXPECT_EQ(answer["error"]["message"], "3 differences are refused, so nothing was changed");
+  EXPECT_EQ(answer["differences"][0]["path"], "views.customer.day_1h");
+  EXPECT_EQ(answer["differences"][0]["effect"], "at once");
+  EXPECT_EQ(answer["differences"][1]["effect"], "refused");
+  EXPECT_EQ(Json::parse(cluster_.call("GET", "/v1/jobs/a").body)["revision"], 0);
+  EXPECT_EQ(features_in(cluster_.member(a_).view()), std::vector<std::string>{"count_1h"});
+  // What is no job, or not this one.
+  EXPECT_EQ(cluster_.call("POST", "/v1/jobs/a/update", "job: a\n").status, 400);
+  EXPECT_EQ(cluster_.call("POST", "/v1/jobs/a/update", small_yaml("b")).status, 409);
+  EXPECT_EQ(cluster_.call("POST", "/v1/jobs/b/update", small_yaml("b")).status, 404);
+  EXPECT_EQ(cluster_.call("POST", "/v1/jobs/a/update", std::string((1 << 20) + 1, '#')).status,
+            413);
+  ASSERT_EQ(cluster_.call("POST", "/v1/jobs/a/stop").status, 202);
+  EXPECT_EQ(cluster_.call("POST", "/v1/jobs/a/update", small_yaml("a")).status, 409);
+}
+
 TEST_F(CoordinatorTest, AnswersRest) {
   start_with_job();
   const auto cluster = Json::parse(cluster_.call("GET", "/v1/cluster").body);

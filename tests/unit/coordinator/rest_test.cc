@@ -41,6 +41,21 @@ TEST(Rest, FindsEveryCall) {
   EXPECT_EQ(stop.job, "7");
 }
 
+TEST(Rest, FindsUpdates) {
+  const auto update = found("POST", "/v1/jobs/a%20b/update?base_dir=%2Fjobs");
+  EXPECT_EQ(update.call, RestCall::kUpdateJob);
+  EXPECT_EQ(update.job, "a b");
+  EXPECT_EQ(update.base_dir, "/jobs");
+  const auto plan = found("POST", "/v1/jobs/a/update?plan=true");
+  EXPECT_EQ(plan.call, RestCall::kPlanUpdate);
+  EXPECT_EQ(plan.base_dir, "/");
+  EXPECT_EQ(found("POST", "/v1/jobs/a/update?plan=false").call, RestCall::kUpdateJob);
+  EXPECT_EQ(refused("GET", "/v1/jobs/a/update"), 405);
+  EXPECT_EQ(refused("POST", "/v1/jobs/a/update?base_dir=jobs"), 400);
+  EXPECT_EQ(refused("POST", "/v1/jobs/a/update?plan=yes"), 400);
+  EXPECT_EQ(refused("POST", "/v1/jobs/a/update?from_savepoint=x"), 400);
+}
+
 TEST(Rest, FindsCallsBelowAJob) {
   const auto move = found("POST", "/v1/jobs/a%2Fb/source-partitions/12/move");
   EXPECT_EQ(move.call, RestCall::kMoveReader);

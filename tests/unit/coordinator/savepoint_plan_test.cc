@@ -134,6 +134,60 @@ TEST_F(SavepointPlan, OtherFeaturesOverTheSameRowsAreFine) {
   EXPECT_TRUE(bind(saved, &plan).empty());
 }
 
+// Which rows count is found out when they are read: they need to be there, no more.
+TEST_F(SavepointPlan, DuplicatesMayBeToldApartOverAnotherTime) {
+  proto::JobPlan plan = testing::small_plan("a", 4, 2)->proto();
+  proto::Table* table = plan.mutable_tables(0);
+  table->add_column_types(proto::STRING);
+  *table->mutable_inputs(0)->add_columns() = table->inputs(0).keys(0);
+  table->mutable_deduplication()->add_by(0);
+  const auto within = [&](DurationUs time) {
+    table->mutable_deduplication()->set_within_us(time);
+    table->set_retention_us(3'600'000'000 + time);
+    return plan;
+  };
+  const auto checked = Plan::from_proto(within(60'000'000));
+  ASSERT_TRUE(checked.ok()) << checked.error().message();
+  const auto saved = savepoint_of(*checked);
+  auto shorter = unbound(within(50'000'000));
+  EXPECT_TRUE(bind(saved, &shorter).empty());
+  auto longer = unbound(within(70'000'000));
+  EXPECT_NE(refusal(bind(saved, &longer)).find("are needed for 3670s"), std::string::npos);
+  auto none = unbound(within(60'000'000));
+  none.mutable_tables(0)->clear_deduplication();
+  EXPECT_NE(refusal(bind(saved, &none)).find("differ from those of savepoint"), std::string::npos);
+}
+
+// Views that need less than the savepoint's rows have.
+TEST_F(SavepointPlan, ViewsAreLaidOverTheRowsThatThereAre) {
+  proto::JobPlan rich = testing::small_plan("a", 4, 2)->proto();
+  proto::Table* table = rich.mutable_tables(0);
+  table->add_column_types(proto::STRING);
+  *table->mutable_inputs(0)->add_columns() = table->inputs(0).keys(0);
+  proto::Feature* last = rich.mutable_views(0)->add_features();
+  *last = rich.views(0).features(0);
+  last->set_name("last_1h");
+  last->set_function(proto::Feature::LAST);
+  last->set_type(proto::STRING);
+  last->set_column(0);
+  rich.mutable_views(0)->add_order(0);
+  const auto checked = Plan::from_proto(rich);
+  ASSERT_TRUE(checked.ok()) << checked.error().message();
+  const auto saved = savepoint_of(*checked);
+  auto plan = unbound(testing::small_plan("b", 4, 2)->proto());
+  ASSERT_TRUE(bind(saved, &plan).empty());
+  EXPECT_EQ(plan.job(), "b");
+  EXPECT_EQ(plan.tables(0).column_types_size(), 1);
+  EXPECT_EQ(plan.views(0).features_size(), 1);
+  const auto laid = Plan::from_proto(plan);
+  ASSERT_TRUE(laid.ok()) << laid.error().message();
+  EXPECT_TRUE(reads_state_of(**laid, saved));
+  // Not the other way round.
+  const auto poor = savepoint_of(testing::small_plan("b", 4, 2));
+  auto more = unbound(rich);
+  EXPECT_NE(refusal(bind(poor, &more)).find("differ from those of savepoint"), std::string::npos);
+}
+
 TEST_F(SavepointPlan, SaysWhatDiffers) {
   const auto saved = savepoint_of(testing::small_plan("a", 4, 2));
   const auto refused = [&](const std::function<void(proto::JobPlan*)>& change) {
@@ -157,7 +211,13 @@ TEST_F(SavepointPlan, SaysWhatDiffers) {
               *p->add_sources() = p->sources(0);
             }).find("sources: the job must have the sources of savepoint 's'"),
             std::string::npos);
-  EXPECT_NE(refused([](auto* p) { *p->add_tables() = p->tables(0); }).find("views: "),
+  EXPECT_NE(refused([](auto* p) {
+              *p->add_tables() = p->tables(0);
+              p->mutable_tables(1)->set_entity("terminal_id");
+              *p->add_views() = p->views(0);
+              p->mutable_views(1)->set_name("terminal");
+              p->mutable_views(1)->set_table(1);
+            }).find("views: the views need 2 tables"),
             std::string::npos);
   EXPECT_NE(refused([](auto* p) {
               p->mutable_tables(0)->set_entity("terminal_id");
@@ -165,6 +225,7 @@ TEST_F(SavepointPlan, SaysWhatDiffers) {
             std::string::npos);
   EXPECT_NE(refused([](auto* p) {
               p->mutable_tables(0)->set_retention_us(7'200'000'000);
+              p->mutable_views(0)->mutable_features(0)->set_window_us(7'200'000'000);
             }).find("are needed for 2h; savepoint 's' holds those of 1h"),
             std::string::npos);
   EXPECT_NE(refused([](auto* p) {

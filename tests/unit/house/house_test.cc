@@ -193,6 +193,8 @@ TEST(House, TheNetworkAndTheLogAreFenced) {
   expect_no_include("^(zlib|zstd|snappy)", all,
                     {"shared/source/gzip_text.cc", "shared/source/avro_codecs.cc"},
                     "read with FileText or an Avro container");
+  expect_no_include("^(arrow|parquet)/", all, {"shared/parquet/arrow_"},
+                    "Arrow is for libtidemill_parquet.so");
   expect_no_include("^google/protobuf/compiler/", all, {"shared/schema/"},
                     "ProtobufSchema compiles .proto text");
 }

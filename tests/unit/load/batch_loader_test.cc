@@ -29,16 +29,7 @@ class BatchLoaderTest : public testing::Test {
     std::string name = (std::filesystem::temp_directory_path() / "tidemill_loader_XXXXXX").string();
     directory_ = ::mkdtemp(name.data());
     std::ofstream(directory_ / "in.csv") << kRecords;
-    plan_ = test::plan_of(R"(
-job: loaded
-key_partitions: 8
-sources:
-  in:
-    schema: {id: int64, t: timestamp, who: string, n: int64, d: int64}
-    event_time: t
-    stream: {files: ")" + (directory_ / "in.csv").string() +
-                          R"("}
-views:
+    plan_ = plan_of(R"(
   quotient:
     source: in
     entity: [who]
@@ -51,6 +42,19 @@ views:
 )");
   }
   ~BatchLoaderTest() override { std::filesystem::remove_all(directory_); }
+
+  std::shared_ptr<const Plan> plan_of(const std::string& views) const {
+    return test::plan_of(R"(
+job: loaded
+key_partitions: 8
+sources:
+  in:
+    schema: {id: int64, t: timestamp, who: string, n: int64, d: int64}
+    event_time: t
+    stream: {files: ")" + (directory_ / "in.csv").string() +
+                         R"("}
+views:)" + views);
+  }
 
   std::unique_ptr<BatchLoader> open(const SourcePosition& from = {}) {
     auto loader = BatchLoader::open(plan_, 0, from);
@@ -109,6 +113,28 @@ TEST_F(BatchLoaderTest, RoutesEveryRowThatItsTableKeeps) {
   ASSERT_EQ(batch.failed.size(), 1u);
   EXPECT_EQ(batch.failed[0].offset, batch.events.offsets[2]);
   EXPECT_FALSE(batch.failed[0].message.empty());
+}
+
+// They are no part of a value, but tell of which others it is.
+TEST_F(BatchLoaderTest, RowsOfAViewThatDeduplicatesAreKeptWhateverAggregationsWant) {
+  plan_ = plan_of(R"(
+  once:
+    source: in
+    entity: [who]
+    deduplicate: {by: d, within: 1h}
+    aggregations: [{function: count, where: id > 100, windows: [1h]}]
+  positive:
+    source: in
+    entity: [id]
+    where: n > 0
+    deduplicate: {by: d, within: 1h}
+    aggregations: [{function: count, where: id > 100, windows: [1h]}]
+)");
+  auto loader = open();
+  LoadedBatch batch;
+  load(loader.get(), 100, &batch);
+  EXPECT_EQ(routed(batch), (std::multiset<std::string>{"who:a", "who:b", "who:a", "who:c", "id:,1",
+                                                       "id:,2", "id:,3", "id:,6"}));
 }
 
 TEST_F(BatchLoaderTest, PositionsAreThoseOfTheLogsPrefix) {

@@ -62,6 +62,27 @@ TEST(JobCost, ViewsOfOneEntityOverOneSourceShareWhatIsKept) {
   EXPECT_EQ(cost.tables[1].columns.size(), 0u);
 }
 
+TEST(JobCost, DeduplicationKeepsRowsForLonger) {
+  const JobCost cost = cost_of(*plan_of(job(R"(
+  once:
+    source: pay
+    entity: [who]
+    deduplicate: {by: [n, shop], within: 2d}
+    aggregations: [{function: count, windows: [1h, 7d]}]
+  all:
+    source: pay
+    entity: [who]
+    aggregations: [{function: count, windows: [1h]}]
+)")));
+  ASSERT_EQ(cost.tables.size(), 2u);
+  EXPECT_EQ(cost.tables[0].retention, 9 * kMicrosPerDay);
+  EXPECT_EQ(cost.tables[0].longest, "once.count_7d");
+  EXPECT_EQ(cost.tables[0].within, 2 * kMicrosPerDay);
+  EXPECT_EQ(cost.tables[0].id, (std::vector<std::string>{"n", "shop"}));
+  EXPECT_EQ(cost.tables[0].columns.size(), 2u);
+  EXPECT_EQ(cost.tables[1].within, 0);
+}
+
 TEST(JobCost, RetentionNamesTheFeatureThatLooksBackFarthest) {
   const JobCost cost = cost_of(*plan_of(job(kTwoViews)));
   EXPECT_EQ(cost.tables[0].retention, 30 * kMicrosPerDay);

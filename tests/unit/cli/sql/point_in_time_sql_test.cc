@@ -81,6 +81,68 @@ TEST(PointInTimeSql, DuckdbGroups) {
             std::string::npos);
 }
 
+constexpr const char* kDeduplicated = R"(
+job: printed
+sources:
+  pay:
+    schema: {t: timestamp, who: string, x: double, n: int64, shop: string}
+    event_time: t
+    stream: {kafka: {brokers: "127.0.0.1:1", topic: t}}
+views:
+  one:
+    source: pay
+    entity: [who]
+    where: x > 0
+    order_by: [shop]
+    deduplicate: {by: [n], within: 1h}
+    aggregations:
+      - {name: c, function: count, windows: [1h]}
+      - {name: m, function: max, column: x, where: shop = 'a', windows: [1h]}
+)";
+
+TEST(PointInTimeSql, OfRowsOfOneIdThoseCountThatHaveNoneJustBeforeThem) {
+  const auto sql = print(compiled(kDeduplicated), Dialect::kPostgres);
+  ASSERT_TRUE(sql.ok()) << sql.error().message();
+  const std::string rows = R"(with h0 as not materialized (
+  select r.* from (
+    select r.*, lag(r.t) over (partition by r.k0, r.c2 order by r.t, r.c1 collate "C" asc nulls last, r.c0 asc nulls last, coalesce(r.f0, false), coalesce(r.f1, false)) as p
+    from (
+  select "who" as k0, "t" as t, "x" as c0, "shop" as c1, "n" as c2, ("x" > cast('0' as double precision)) as f0, (("x" > cast('0' as double precision)) and ("shop" = 'a')) as f1
+  from "pay") as r
+    where r.f0) as r
+  where r.p is null or r.p <= r.t - interval '3600000000 microseconds' or r.c2 is null)
+select s.*)";
+  EXPECT_NE(sql->find(rows), std::string::npos) << *sql;
+  const auto spark = print(compiled(kDeduplicated), Dialect::kSpark);
+  ASSERT_TRUE(spark.ok());
+  EXPECT_NE(spark->find("where r.p is null or r.p <= r.t - 3600000000 or r.c2 is null)"),
+            std::string::npos)
+      << *spark;
+}
+
+// Databases have no order of json values by their text.
+TEST(PointInTimeSql, RefusesToDeduplicateInAnOrderByJson) {
+  const auto sql = print(compiled(R"(
+job: printed
+sources:
+  pay:
+    schema: {t: timestamp, who: string, n: int64, j: json}
+    event_time: t
+    stream: {kafka: {brokers: "127.0.0.1:1", topic: t}}
+views:
+  one:
+    source: pay
+    entity: [who]
+    deduplicate: {by: [n], within: 1h}
+    aggregations: [{name: c, function: count, column: j, windows: [1h]}]
+)"),
+                         Dialect::kDuckdb);
+  ASSERT_FALSE(sql.ok());
+  EXPECT_NE(sql.error().message().find("view 'one' cannot be said in duckdb SQL"),
+            std::string::npos)
+      << sql.error().message();
+}
+
 TEST(PointInTimeSql, SeveralSourcesAreAUnionOfTheirRows) {
   const proto::JobPlan plan = compiled(R"(
 job: printed

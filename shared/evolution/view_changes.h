@@ -1,0 +1,22 @@
+// Views of a changed definition, laid over the tables that a running job keeps.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "proto/plan.pb.h"
+#include "shared/evolution/evolution.h"
+#include "shared/plan/plan.h"
+
+namespace tidemill {
+
+// The views as they go on, with their tables, columns and filters in `held`: first those that it
+// has, in its order, then new ones; likewise the features of each. Appends every difference; if one
+// is refused, the views mean nothing.
+std::vector<proto::View> changed_views(const Plan& held, const proto::JobPlan& wanted,
+                                       std::vector<Difference>* differences);
+
+// The tables of `held` as they go on with other views: as they are.
+std::vector<proto::Table> kept_tables(const Plan& held);
+
+}  // namespace tidemill

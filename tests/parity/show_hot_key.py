@@ -1,0 +1,152 @@
+#!/usr/bin/env python3
+"""A key with 10,000 events a second for an hour: the memory of the store stays bounded, answers say
+their resolution, and they are the same, bit for bit, however the rows came together.
+
+The events are the generator's, all of one customer, and are replayed as fast as they can be read. It
+is done twice: once with two workers, and once with one, and a store that is killed and started again
+on the way. Both must give the same answers at the same times. What an answer calls exact is compared
+with the number of events that the generator made until then, which lie evenly in time on the
+average; what it calls approximate must be that of some window whose ends are off by less than its
+resolution, as counts at those times tell.
+"""
+
+import argparse
+import datetime
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "integration"))
+
+from processes import ProcessCluster  # noqa: E402
+
+JOB = "hot_key"
+CUSTOMER = "1"
+MB = 1_000_000
+START = datetime.datetime(2018, 4, 1, tzinfo=datetime.timezone.utc)
+WINDOWS = ("1m", "10m", "30m")
+
+YAML = """
+job: {job}
+key_partitions: 4
+leading_edge: event
+allowed_lateness: 10m
+sources:
+  payments:
+    max_out_of_orderness: 5s
+    stream:
+      generator: {{seed: 7, partitions: 2, events: {events}, customers: 1, terminals: 5000,
+                  events_per_second: {rate}, late_share: 0.05, late_by: 4s, replay: max}}
+views:
+  customer:
+    source: payments
+    entity: [customer_id]
+    max_rows: {max_rows}
+    order_by: [transaction_id]
+    aggregations:
+      - {{function: count, windows: [{windows}, lifetime]}}
+      - {{function: stddev, column: amount, windows: [{windows}]}}
+      - {{function: last_n, n: 5, column: transaction_id, windows: [{windows}]}}
+      - {{function: count_distinct, column: terminal_id, windows: [{windows}]}}
+      - {{function: approx_percentile, percentile: 0.99, column: amount, windows: [{windows}]}}
+"""
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--events", type=int, default=36_000_000)
+    parser.add_argument("--rate", type=int, default=10_000, help="a second of event time")
+    parser.add_argument("--max-rows", type=int, default=250_000)
+    parser.add_argument("--store-mb", type=int, default=600, help="resident at most")
+    parser.add_argument("--times", type=int, default=12, help="that answers are compared at")
+    parser.add_argument("--quick", action="store_true", help="a sixtieth: 1,000 a second, ten minutes")
+    options = parser.parse_args(arguments)
+    if options.quick:
+        parser.set_defaults(events=600_000, rate=1_000, max_rows=5_000)
+        options = parser.parse_args(arguments)
+    first = run(options, workers=2, restart=False)
+    second = run(options, workers=1, restart=True)
+    differ = [when for when in first if first[when] != second[when]]
+    assert not differ, f"other answers at {', '.join(differ)}"
+    print(f"{len(first)} times, {sum(len(a) for a in first.values())} values of both runs: "
+          "the same, bit for bit")
+    return 0
+
+
+def run(options, workers, restart):
+    with tempfile.TemporaryDirectory(prefix="tidemill-hot-key-") as directory, \
+            ProcessCluster(workers=workers) as cluster:
+        cluster.submit(YAML.format(job=JOB, events=options.events // 2, rate=options.rate,
+                                   max_rows=options.max_rows, windows=", ".join(WINDOWS)),
+                       Path(directory))
+        watch(cluster, options, restart)
+        answers = {}
+        seconds = options.events / options.rate
+        for step in range(options.times):
+            when = START + datetime.timedelta(
+                seconds=seconds - 1, microseconds=-int(step * 37_123_457 % 300_000_000))
+            answers[when.isoformat()] = read(cluster, when)
+        last = answers[max(answers)]
+        for name, value, resolution in last:
+            print(f"  {name}: {str(value)[:60]}, resolution {resolution / 1e6:g} s")
+        check(answers, options)
+        return answers
+
+
+def watch(cluster, options, restart):
+    """Until all is read; prints how large the store is."""
+    began, printed, peak = time.monotonic(), 0, 0
+    while True:
+        state = cluster.job(JOB)
+        resident = resident_bytes(cluster.store_process.pid)
+        peak = max(peak, resident)
+        now = time.monotonic() - began
+        if now - printed >= 5 or state["state"] == "COMPLETED":
+            printed = now
+            print(f"{now:6.1f} s: store {resident / MB:.0f} MB resident, {state['rows']:,} rows in "
+                  f"memory, window state {state.get('state_bytes', 0) / MB:.1f} MB")
+        if restart and now > 3:
+            cluster.store_process.kill()
+            cluster.store_process.start()
+            restart = False
+        if state["state"] == "COMPLETED":
+            break
+        time.sleep(0.5)
+    assert peak <= options.store_mb * MB, f"the store had {peak / MB:.0f} MB resident"
+
+
+def resident_bytes(pid):
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS:"))
+
+
+def read(cluster, when):
+    status, body = cluster.read({"job": JOB, "features": ["customer.*"],
+                                 "entities": {"customer_id": [CUSTOMER]},
+                                 "as_of": when.isoformat().replace("+00:00", "Z")})
+    assert status == 200, f"read: {status} {body}"
+    body = json.loads(body) if isinstance(body, (str, bytes)) else body
+    return [(r["feature"], r["values"][0], r["resolution_us"][0]) for r in body["results"]]
+
+
+def check(answers, options):
+    """Approximate answers say so, and are about what they should be."""
+    approximate = 0
+    for values in answers.values():
+        for name, value, resolution in values:
+            window = name.rsplit("_", 1)[1]
+            if resolution:
+                approximate += 1
+            if not name.startswith("customer.count_") or window not in WINDOWS or "distinct" in name:
+                continue
+            seconds = min(60 * int(window[:-1]), options.events / options.rate)
+            off = 2 * resolution / 1e6 * options.rate + 0.05 * seconds * options.rate
+            assert abs(value - seconds * options.rate) <= off, f"{name}: {value}"
+    assert approximate > 0, "no answer is approximate"
+    print(f"{approximate} values say a resolution")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,413 @@
+// What becomes of a running job's views.
+#include "shared/evolution/evolution.h"
+
+#include <gtest/gtest.h>
+
+#include "shared/evolution/definition_text.h"
+#include "tests/unit/evolution/definitions.h"
+
+namespace tidemill {
+namespace {
+
+using test::brief;
+using test::compile;
+using test::with_views;
+
+const std::string kRunning = with_views(R"(
+  customer:
+    source: tx
+    entity: [customer_id]
+    aggregations:
+      - {function: count, windows: [1h, 7d]}
+      - {function: sum, column: amount, windows: [1d]}
+      - {name: frauds, function: count, where: is_fraud, windows: [1d]}
+)");
+
+// A running job and a new definition's views in place of its own.
+Evolution changed(const std::string& running, const std::string& wanted) {
+  return evolve(*test::run(compile(running)), compile(wanted));
+}
+
+const proto::Feature* feature(const Plan& plan, const std::string& view, const std::string& name) {
+  for (const proto::View& v : plan.proto().views()) {
+    for (const proto::Feature& f : v.features()) {
+      if (v.name() == view && f.name() == name) return &f;
+    }
+  }
+  return nullptr;
+}
+
+std::string meaning(const Plan& plan, const std::string& view, const std::string& name) {
+  const proto::Feature* found = feature(plan, view, name);
+  if (found == nullptr) return "";
+  const auto& table = plan.proto().tables(plan.view(view)->table);
+  return difference_text({}, feature_text(table, *found));
+}
+
+TEST(Evolution, TheSameDefinitionIsNoDifference) {
+  const Evolution out = changed(kRunning, kRunning);
+  EXPECT_EQ(brief(out.differences), "");
+  ASSERT_NE(out.plan, nullptr);
+  EXPECT_EQ(out.plan->proto().revision(), 1u);
+}
+
+TEST(Evolution, AFeatureOverKeptRowsIsThereAtOnce) {
+  const Evolution out = changed(kRunning, with_views(R"(
+  customer:
+    source: tx
+    entity: [customer_id]
+    aggregations:
+      - {function: mean, column: amount, where: is_fraud, windows: [6d], offset: 1d, closed: left}
+      - {function: count, windows: [1h, 7d]}
+      - {function: sum, column: amount, windows: [1d]}
+      - {name: frauds, function: count, where: is_fraud, windows: [1d]}
+)"));
+  EXPECT_EQ(brief(out.differences), "views.customer.amount_mean_6d: added\n");
+  ASSERT_NE(out.plan, nullptr);
+  EXPECT_EQ(meaning(*out.plan, "customer", "amount_mean_6d"),
+            "function: none -> mean, column: none -> amount, where: none -> is_fraud, "
+            "window: none -> 6d, offset: none -> 1d, closed: none -> left, default: none -> null");
+}
+
+TEST(Evolution, TablesStayAsTheyAre) {
+  const auto running = test::run(compile(kRunning));
+  const Evolution out = evolve(*running, compile(with_views(R"(
+  customer:
+    source: tx
+    entity: [customer_id]
+    aggregations: [{function: count, windows: [1h]}]
+)")));
+  EXPECT_EQ(brief(out.differences),
+            "views.customer.count_7d: removed\n"
+            "views.customer.amount_sum_1d: removed\n"
+            "views.customer.frauds_1d: removed\n"
+            "views.customer.order_by: amount -> \n");
+  ASSERT_NE(out.plan, nullptr);
+  EXPECT_EQ(out.plan->proto().tables(0).SerializeAsString(),
+            running->proto().tables(0).SerializeAsString());
+  EXPECT_EQ(schema_hash(*out.plan->tables()), schema_hash(*running->tables()));
+  // And what was removed can come back.
+  const Evolution back = evolve(*out.plan, compile(kRunning));
+  EXPECT_EQ(brief(back.differences),
+            "views.customer.count_7d: added\n"
+            "views.customer.amount_sum_1d: added\n"
+            "views.customer.frauds_1d: added\n"
+            "views.customer.order_by:  -> amount\n");
+  ASSERT_NE(back.plan, nullptr);
+  EXPECT_EQ(back.plan->proto().revision(), 2u);
+}
+
+TEST(Evolution, AChangedFeatureSaysWhatOfIt) {
+  const Evolution out = changed(kRunning, with_views(R"(
+  customer:
+    source: tx
+    entity: [customer_id]
+    aggregations:
+      - {function: count, windows: [1h, 7d]}
+      - {function: sum, column: amount, windows: [1d], offset: 2d, default: 0}
+      - {name: frauds, function: count, column: amount, where: is_fraud, windows: [1d]}
+)"));
+  EXPECT_EQ(brief(out.differences),
+            "views.customer.amount_sum_1d: offset: 0s -> 2d, default: null -> 0.0\n"
+            "views.customer.frauds_1d: column: none -> amount\n");
+  EXPECT_NE(out.plan, nullptr);
+}
+
+TEST(Evolution, WhatLooksBackFurtherThanRowsAreKeptIsRefused) {
+  const Evolution out = changed(kRunning, with_views(R"(
+  customer:
+    source: tx
+    entity: [customer_id]
+    aggregations:
+      - {function: count, windows: [1h, 7d]}
+      - {function: sum, column: amount, windows: [1d, 6d], offset: 36h}
+      - {name: frauds, function: count, where: is_fraud, windows: [1d]}
+)"));
+  EXPECT_EQ(brief(out.differences),
+            "views.customer.amount_sum_1d: offset: 0s -> 36h\n"
+            "views.customer.amount_sum_6d: added REFUSED: it looks back 180h, and rows of "
+            "customer_id are kept for 7d; submit it as a job of its own, or this job under another "
+            "name\n");
+  EXPECT_EQ(out.plan, nullptr);
+}
+
+TEST(Evolution, WhatNoRowHasIsRefused) {
+  const Evolution out = changed(kRunning, with_views(R"(
+  customer:
+    source: tx
+    entity: [customer_id]
+    aggregations:
+      - {function: count, windows: [1h, 7d]}
+      - {function: sum, column: amount, windows: [1d]}
+      - {name: frauds, function: count, where: is_fraud, windows: [1d]}
+      - {function: last, column: terminal_id, where: amount > 5, windows: [1d]}
+)"));
+  EXPECT_EQ(
+      brief(out.differences),
+      "views.customer.terminal_id_last_1d: added REFUSED: the rows of customer_id do not have "
+      "terminal_id and the condition amount > 5.0; submit it as a job of its own, or this job "
+      "under another name\n"
+      "views.customer.order_by: amount -> amount, terminal_id REFUSED: the rows of "
+      "customer_id do not have terminal_id\n");
+}
+
+// Readers leave out events that pass no condition of the table.
+TEST(Evolution, EventsThatPassNoConditionAreNotKept) {
+  const std::string running = with_views(R"(
+  frauds:
+    source: tx
+    entity: [customer_id]
+    where: is_fraud
+    aggregations: [{function: count, windows: [1d]}, {function: sum, column: amount, where: amount > 9, windows: [1d]}]
+)");
+  const Evolution all = changed(running, with_views(R"(
+  frauds:
+    source: tx
+    entity: [customer_id]
+    where: is_fraud
+    aggregations: [{function: count, windows: [1d]}, {function: sum, column: amount, where: amount > 9, windows: [1d]}]
+  all:
+    source: tx
+    entity: [customer_id]
+    aggregations: [{function: count, windows: [1d]}]
+)"));
+  EXPECT_EQ(
+      brief(all.differences),
+      "views.all: added\n"
+      "views.all.count_1d: added REFUSED: the rows of customer_id do not have an entry for "
+      "events that pass none of the conditions that there are; submit it as a job of its own, "
+      "or this job under another name\n");
+  const Evolution some = changed(running, with_views(R"(
+  frauds:
+    source: tx
+    entity: [customer_id]
+    where: is_fraud
+    aggregations: [{function: mean, column: amount, where: amount > 9, windows: [1h]}]
+)"));
+  EXPECT_NE(some.plan, nullptr) << brief(some.differences);
+}
+
+TEST(Evolution, AViewOfTheSameEntityIsThereAtOnceAndAnotherIsRefused) {
+  const Evolution out = changed(kRunning, kRunning + R"(
+  spend:
+    source: tx
+    entity: [customer_id]
+    order_by: [amount]
+    aggregations: [{function: last, column: amount, windows: [7d]}]
+  terminal:
+    source: tx
+    entity: [terminal_id]
+    aggregations: [{function: count, windows: [1d]}]
+)");
+  EXPECT_EQ(brief(out.differences),
+            "views.spend: added\n"
+            "views.spend.amount_last_7d: added\n"
+            "views.terminal: added REFUSED: no view of that entity over the same sources is there, "
+            "so its rows are not kept yet; submit it as a job of its own\n");
+}
+
+TEST(Evolution, WhatDecidesTheRowsOfAViewStays) {
+  const Evolution entity = changed(kRunning, with_views(R"(
+  customer:
+    source: tx
+    entity: [terminal_id]
+    aggregations: [{function: count, windows: [1h]}]
+)"));
+  EXPECT_EQ(
+      brief(entity.differences),
+      "views.customer.entity: customer_id -> terminal_id REFUSED: the view's rows are kept by "
+      "entity; give the view another name in a job of its own\n");
+  const Evolution order = changed(with_views(R"(
+  v: {source: tx, entity: [customer_id], order_by: [transaction_id],
+      aggregations: [{function: last, column: amount, windows: [1h]}]}
+)"),
+                                  with_views(R"(
+  v: {source: tx, entity: [customer_id], order_by: [amount, transaction_id],
+      aggregations: [{function: last, column: amount, windows: [1h]}]}
+)"));
+  EXPECT_EQ(brief(order.differences),
+            "views.v.order_by: transaction_id, amount -> amount, transaction_id\n");
+  EXPECT_NE(order.plan, nullptr);
+}
+
+TEST(Evolution, AnExpressionThatCanFailIsTheViewsForGood) {
+  const std::string plain = with_views(R"(
+  v: {source: tx, entity: [customer_id], aggregations: [{function: sum, column: transaction_id, windows: [1h]}]}
+)");
+  const std::string failing = with_views(R"(
+  v: {source: tx, entity: [customer_id],
+      aggregations: [{function: sum, column: transaction_id, windows: [1h]},
+                     {name: share, function: sum, column: 100 / transaction_id, windows: [1h]}]}
+)");
+  constexpr char kWhy[] =
+      " REFUSED: an event on which one fails is missing in all of the view's features, and those "
+      "on "
+      "which none fails any more are not kept; write try(...), or give the view another name in a "
+      "job of its own\n";
+  EXPECT_EQ(brief(changed(plain, failing).differences),
+            std::string("views.v: expressions that can fail: none -> 100 / transaction_id") + kWhy);
+  EXPECT_EQ(brief(changed(failing, plain).differences),
+            std::string("views.v: expressions that can fail: 100 / transaction_id -> none") + kWhy);
+  // Over what it has the view can change, and nobody else can have its rows.
+  const Evolution out = changed(failing, with_views(R"(
+  v: {source: tx, entity: [customer_id],
+      aggregations: [{function: mean, column: transaction_id, windows: [1h]},
+                     {name: share, function: sum, column: 100 / transaction_id, windows: [1h]}]}
+)"));
+  EXPECT_NE(out.plan, nullptr) << brief(out.differences);
+  const Evolution other = changed(failing, failing + R"(
+  w: {source: tx, entity: [customer_id], aggregations: [{function: sum, column: transaction_id, windows: [1h]}]}
+)");
+  EXPECT_EQ(other.plan, nullptr);
+}
+
+const std::string kLifetime = with_views(R"(
+  v:
+    source: tx
+    entity: [customer_id]
+    aggregations:
+      - {function: sum, column: amount, windows: [1d, lifetime]}
+      - {function: last_n, column: terminal_id, n: 5, windows: [1d, lifetime]}
+)");
+
+TEST(Evolution, SummariesHoldWhatTheyWereMadeFor) {
+  const auto running = test::run(compile(kLifetime));
+  const Evolution out = evolve(*running, compile(with_views(R"(
+  v:
+    source: tx
+    entity: [customer_id]
+    order_by: [amount, terminal_id]
+    aggregations:
+      - {function: mean, column: amount, windows: [lifetime], offset: 1d}
+      - {function: last_n, column: terminal_id, n: 3, windows: [lifetime]}
+      - {function: count, windows: [1d]}
+)")));
+  EXPECT_EQ(brief(out.differences),
+            "views.v.amount_sum_1d: removed\n"
+            "views.v.amount_sum_lifetime: removed\n"
+            "views.v.terminal_id_last_n_1d: removed\n"
+            "views.v.terminal_id_last_n_lifetime: n: 5 -> 3\n"
+            "views.v.amount_mean_lifetime: added\n"
+            "views.v.count_1d: added\n");
+  ASSERT_NE(out.plan, nullptr);
+  // Its keys are folded as before, whoever asks.
+  EXPECT_EQ(schema_hash(*out.plan->tables()), schema_hash(*running->tables()));
+  EXPECT_EQ((*out.plan->tables())[0].lifetime.size(), 2u);
+  const Evolution none = evolve(*out.plan, compile(with_views(R"(
+  v: {source: tx, entity: [customer_id], aggregations: [{function: count, windows: [1d]}]}
+)")));
+  ASSERT_NE(none.plan, nullptr);
+  EXPECT_EQ(schema_hash(*none.plan->tables()), schema_hash(*running->tables()));
+  const Evolution again = evolve(*none.plan, compile(kLifetime));
+  EXPECT_NE(again.plan, nullptr) << brief(again.differences);
+}
+
+TEST(Evolution, WhatSummariesDoNotHoldIsRefused) {
+  const auto refused = [](const std::string& aggregation) {
+    return brief(changed(kLifetime, with_views("  v: {source: tx, entity: [customer_id], "
+                                               "order_by: [amount, terminal_id], aggregations: [" +
+                                               aggregation + "]}\n"))
+                     .differences);
+  };
+  constexpr char kWhy[] =
+      "REFUSED: the summaries of keys do not hold what it needs of rows that have gone into them, "
+      "which nobody has any more; submit it as a job of its own\n";
+  for (const char* each : {"{function: count, windows: [lifetime]}",
+                           "{function: max, column: amount, windows: [lifetime]}",
+                           "{function: stddev, column: amount, windows: [lifetime]}",
+                           "{function: last_n, column: terminal_id, n: 6, windows: [lifetime]}",
+                           "{function: first, column: terminal_id, windows: [lifetime]}"}) {
+    EXPECT_NE(refused(each).find(kWhy), std::string::npos) << each << "\n" << refused(each);
+  }
+  EXPECT_NE(refused("{function: sum, column: amount, windows: [lifetime], offset: 2d}")
+                .find("is in the summaries of keys already"),
+            std::string::npos);
+  const std::string order = brief(changed(kLifetime, with_views(R"(
+  v:
+    source: tx
+    entity: [customer_id]
+    order_by: [terminal_id]
+    aggregations: [{function: last_n, column: terminal_id, n: 5, windows: [lifetime]}]
+)"))
+                                      .differences);
+  EXPECT_NE(order.find("views.v.terminal_id_last_n_lifetime: another order of rows REFUSED"),
+            std::string::npos)
+      << order;
+}
+
+TEST(Evolution, AViewKeepsItsNumber) {
+  const std::string view =
+      R"(: {source: tx, entity: [customer_id], aggregations: [{function: count, windows: [1h]}]}
+)";
+  const Evolution out = changed(with_views("  a" + view + "  b" + view + "  c" + view),
+                                with_views("  d" + view + "  c" + view + "  b" + view));
+  ASSERT_NE(out.plan, nullptr);
+  ASSERT_EQ(out.plan->views().size(), 3u);
+  EXPECT_EQ(out.plan->view("b")->number, 1u);
+  EXPECT_EQ(out.plan->view("c")->number, 2u);
+  EXPECT_EQ(out.plan->view("d")->number, 3u);
+  EXPECT_EQ(out.plan->view_numbers(), 4u);
+  const Evolution next = evolve(*out.plan, compile(with_views("  b" + view + "  e" + view)));
+  ASSERT_NE(next.plan, nullptr);
+  EXPECT_EQ(next.plan->view("b")->number, 1u);
+  EXPECT_EQ(next.plan->view("e")->number, 4u);
+}
+
+// Nobody writes its rows any more.
+TEST(Evolution, ATableWithoutViewsIsLeftToItself) {
+  const std::string running = with_views(R"(
+  a: {source: tx, entity: [customer_id], aggregations: [{function: count, windows: [1h]}]}
+  b: {source: tx, entity: [terminal_id], aggregations: [{function: count, windows: [1h]}]}
+)");
+  const std::string one = with_views(R"(
+  a: {source: tx, entity: [customer_id], aggregations: [{function: count, windows: [1h]}]}
+)");
+  const Evolution out = changed(running, one);
+  ASSERT_NE(out.plan, nullptr);
+  EXPECT_EQ(out.plan->tables()->size(), 2u);
+  EXPECT_EQ(evolve(*out.plan, compile(running)).plan, nullptr);
+}
+
+TEST(Evolution, SettingsThatDecideNoRowChangeAtOnce) {
+  const std::string view =
+      "  a: {source: tx, entity: [customer_id], aggregations: [{function: count, windows: [1h]}]}\n"
+      "services:\n  s: {features: [a.*]}\n";
+  const Evolution out = changed(
+      with_views(view, "key_partitions: 8"),
+      with_views("  a: {source: tx, entity: [customer_id], aggregations: [{function: count, "
+                 "windows: [1h]}]}\nservices:\n  t: {features: [a.count_1h]}\n",
+                 "key_partitions: 8\nallowed_lateness: 2h\nleading_edge: wall\n"
+                 "standby_replicas: 1"));
+  EXPECT_EQ(brief(out.differences),
+            "standby_replicas: 0 -> 1\n"
+            "allowed_lateness: 1h -> 2h\n"
+            "leading_edge: event -> wall\n"
+            "services.s: removed\n"
+            "services.t: added\n");
+  ASSERT_NE(out.plan, nullptr);
+  EXPECT_EQ(out.plan->proto().allowed_lateness_us(), 7200 * kMicrosPerSecond);
+  EXPECT_EQ(out.plan->proto().services(0).name(), "t");
+  const Evolution fixed =
+      changed(with_views(view, "key_partitions: 8"), with_views(view, "key_partitions: 16"));
+  EXPECT_EQ(brief(fixed.differences),
+            "key_partitions: 8 -> 16 REFUSED: state is kept by key partition; submit the job under "
+            "another name\n");
+}
+
+TEST(LayOver, AViewThatNeedsLessIsLaidOverWhatIsHeld) {
+  const auto held = test::run(compile(kRunning));
+  proto::JobPlan less = compile(with_views(R"(
+  other: {source: tx, entity: [customer_id], aggregations: [{function: sum, column: amount, windows: [1d]}]}
+)"));
+  const LaidOver laid = lay_over(*held, less);
+  ASSERT_NE(laid.plan, nullptr);
+  EXPECT_EQ(laid.plan->tables(0).inputs(0).filters_size(), 1);
+  EXPECT_EQ(laid.plan->views(0).features(0).column(), 0);
+  const LaidOver more = lay_over(*held, compile(with_views(R"(
+  other: {source: tx, entity: [customer_id], aggregations: [{function: sum, column: transaction_id, windows: [1d]}]}
+)")));
+  EXPECT_EQ(more.plan, nullptr);
+}
+
+}  // namespace
+}  // namespace tidemill

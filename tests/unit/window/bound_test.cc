@@ -1,0 +1,374 @@
+// Tiles with more rows than a table's bound: whatever was folded when, in which order and by whom,
+// leaves, images and answers are functions of the multiset of rows; and they are those of the
+// definition (docs/semantics.md, "Hot keys").
+#include <gtest/gtest.h>
+#include <rapidcheck.h>
+#include <rapidcheck/gtest.h>
+
+#include <algorithm>
+#include <map>
+
+#include "shared/base/hash.h"
+#include "shared/window/key_merger.h"
+#include "shared/window/row_run.h"
+#include "tests/unit/window/reference_bound.h"
+#include "tests/unit/window/window_fixture.h"
+
+namespace tidemill::testing {
+namespace {
+
+constexpr const char* kKey = "hot";
+constexpr DurationUs kLongestGap = 200'000;
+
+// A job of one table with a bound, and rows of one key, some of whose tiles have too many.
+struct Story {
+  Story(uint64_t seed, size_t most_rows) : random(seed) {
+    constexpr DurationUs kRetentions[] = {100'000, 3'000'000, 2'000'000'000};
+    const DurationUs retention = kRetentions[random() % std::size(kRetentions)];
+    schema = every_type_schema(retention + kLongestGap);
+    schema.views = {{0, retention, true, {}}};
+    features = random_features(10, schema, retention / 2, &random);
+    for (FeatureSpec& f : features) f.offset = std::min(f.offset, retention - f.window);
+    add_sessions(retention);
+    if (random() % 2 == 0) schema.lifetime = random_lifetime_features(6, schema, &random);
+    features.insert(features.end(), schema.lifetime.begin(), schema.lifetime.end());
+    schema.features = features;
+    TileBound bound;
+    bound.max_rows = 64 + random() % 100;
+    bound.tile_shift = 14 + static_cast<int>(random() % 10);
+    bound.leaf_shift = random() % 2 == 0 ? 0 : static_cast<int>(random() % 16);
+    bound.leaf_shift = std::min(bound.leaf_shift, bound.tile_shift);
+    bound.max_leaves = 1 + random() % 80;
+    schema.bound = std::make_shared<const TileBound>(bound);
+    schemas = std::make_shared<const std::vector<TableSchema>>(std::vector{schema});
+    const RowShape shape{static_cast<int>(random() % 3), static_cast<int>(random() % 3),
+                         static_cast<int>(random() % 2 * 20), static_cast<int>(random() % 3 * 30)};
+    rows = random_rows(1 + random() % most_rows, shape, schema, &random);
+    for (const Row& row : rows) leading = std::max(leading, row.time);
+    horizon = leading - static_cast<int64_t>(random() % 3 * 1'000'000);
+    all = keyed(rows, kKey, schema);
+  }
+
+  void add_sessions(DurationUs retention) {
+    for (int i = 0; i < 3; ++i) {
+      FeatureSpec f = random_features(1, schema, 10, &random)[0];
+      f.gap = 1 + static_cast<int64_t>(random() % kLongestGap);
+      f.window = 1 + static_cast<int64_t>(random() % static_cast<uint64_t>(retention));
+      f.offset = 0;
+      features.push_back(f);
+    }
+  }
+  PartitionState empty() const { return PartitionState(schemas); }
+  void shuffle() {
+    for (size_t i = all.size(); i > 1; --i) std::swap(all[i - 1], all[random() % i]);
+  }
+  void play(PartitionState* state, size_t from, size_t to) {
+    const size_t longest = 1 + random() % 200;
+    TimeUs seen = kMinTime;
+    for (size_t at = from; at < to;) {
+      const size_t length = std::min(to - at, 1 + random() % longest);
+      append_rows(state, 0, schema, std::span(all).subspan(at, length));
+      for (size_t i = at; i < at + length; ++i) seen = std::max(seen, all[i].row.time);
+      at += length;
+      if (random() % 3 == 0) {
+        state->raise_horizon(std::min(horizon, seen - static_cast<int64_t>(random() % 100'000)));
+      }
+      if (random() % 8 == 0) read(*state, horizon);
+      if (random() % 16 == 0) *state = restarted(*state, schemas);
+    }
+  }
+  uint64_t hash() const { return hash_entity_key(kKey, schema.entity_seed); }
+  std::vector<FeatureValue> read(const PartitionState& state, TimeUs as_of,
+                                 std::vector<DurationUs>* resolutions = nullptr) const {
+    std::vector<const FeatureSpec*> pointers;
+    for (const FeatureSpec& f : features) pointers.push_back(&f);
+    std::vector<FeatureValue> out;
+    state.compute(0, kKey, hash(), pointers, as_of, &out, resolutions);
+    return out;
+  }
+  void check(const PartitionState& state) {
+    const ReferenceBound reference(rows, schema);
+    for (int i = 0; i < 3; ++i) {
+      const TimeUs near =
+          rows[random() % rows.size()].time + static_cast<int64_t>(random() % 3) - 1;
+      const TimeUs as_of = std::max(horizon, i == 0 ? leading : near);
+      std::vector<DurationUs> resolutions;
+      const auto values = read(state, as_of, &resolutions);
+      std::vector<FeatureValue> expected;
+      for (size_t f = 0; f < features.size(); ++f) {
+        const BoundedValue value = reference.value(features[f], as_of);
+        expected.push_back(value.value);
+        RC_ASSERT(resolutions[f] == value.resolution);
+        // What is said to be exact is.
+        if (value.resolution != 0) continue;
+        RC_ASSERT(same_value(value.value, reference_value(rows, schema, features[f], as_of)));
+      }
+      RC_ASSERT(difference(features, expected, values) == "");
+    }
+  }
+
+  Random random;
+  TableSchema schema;
+  TableSchemas schemas;
+  std::vector<FeatureSpec> features;
+  std::vector<Row> rows;
+  std::vector<KeyedRow> all;
+  TimeUs leading = kMinTime;
+  TimeUs horizon = kMinTime;
+};
+
+void tell(uint64_t seed, size_t most_rows) {
+  Story story(seed, most_rows);
+  PartitionState in_order = story.empty(), shuffled = story.empty(), merged = story.empty();
+  const size_t middle = story.random() % (story.all.size() + 1);
+  story.play(&in_order, 0, middle);
+  merged.raise_horizon(in_order.horizon());
+  for (const auto& image : images(in_order)) {
+    ByteReader reader(image);
+    RC_ASSERT(merged.apply_image(&reader, 7).ok());
+    RC_ASSERT(reader.remaining() == 0u);
+  }
+  story.play(&merged, middle, story.all.size());
+  story.play(&in_order, middle, story.all.size());
+  story.shuffle();
+  story.play(&shuffled, 0, story.all.size());
+  std::vector<std::vector<uint8_t>> expected;
+  for (PartitionState* state : {&in_order, &shuffled, &merged}) {
+    state->raise_horizon(story.horizon);
+    story.check(*state);
+    if (expected.empty()) expected = images(*state);
+    RC_ASSERT(images(*state) == expected);
+    *state = restarted(*state, story.schemas);
+    RC_ASSERT(images(*state) == expected);
+    story.check(*state);
+  }
+}
+
+RC_GTEST_PROP(Bound, EveryPermutationSplitMergeAndRestartIsAlike, ()) {
+  tell(*rc::gen::arbitrary<uint64_t>(), 900);
+}
+
+TEST(Bound, ALotOfRowsToo) {
+  Random seeds(4);
+  for (int i = 0; i < 6; ++i) tell(seeds(), 20'000);
+}
+
+// Pieces of a key on disk are merged to what memory has.
+RC_GTEST_PROP(Bound, PiecesOnDiskAreMergedAlike, ()) {
+  Story story(*rc::gen::arbitrary<uint64_t>(), 900);
+  PartitionState state = story.empty();
+  story.play(&state, 0, story.all.size());
+  state.raise_horizon(story.horizon);
+  const auto expected = images(state);
+  story.shuffle();
+  KeyMerger merger(story.schemas);
+  RC_ASSERT(merger.begin(0, story.horizon).ok());
+  RowRunWriter writer(story.schema);
+  std::vector<uint8_t> body;
+  for (size_t at = 0; at < story.all.size();) {
+    const size_t length = std::min(story.all.size() - at, 1 + story.random() % 300);
+    const auto bytes = encode_block(0, story.schema, std::span(story.all).subspan(at, length));
+    const auto block = RowBlockView::parse(bytes);
+    writer.begin();
+    for (uint32_t r = 0; r < block->rows(); ++r) writer.add(*block, r);
+    RC_ASSERT(merger.add_run(writer.bytes()).ok());
+    at += length;
+    ByteWriter out;
+    merger.encode_body(&out);
+    body = out.take();
+    if (story.random() % 3 != 0) continue;
+    RC_ASSERT(merger.begin(0, story.horizon).ok());
+    RC_ASSERT(merger.replace(body).ok());
+  }
+  if (expected.empty()) return;
+  const std::vector<uint8_t> of_state(
+      expected[0].begin() + static_cast<ptrdiff_t>(image_head_bytes(kKey)), expected[0].end());
+  RC_ASSERT(body == of_state);
+}
+
+// The bound by hand: tiles of 1024 us, more than 64 rows, at most 4 leaves.
+class ByHand : public ::testing::Test {
+ protected:
+  ByHand() {
+    schema_ = one_double_schema(10'000);
+    sum_.function = Function::kSum;
+    sum_.column = 0;
+    sum_.type = ColumnType::kDouble;
+    sum_.window = 10'000;
+    schema_.features = {sum_};
+    TileBound bound;
+    bound.max_rows = 64;
+    bound.tile_shift = 10;
+    bound.max_leaves = 4;
+    schema_.bound = std::make_shared<const TileBound>(bound);
+    state_ = std::make_unique<PartitionState>(
+        std::make_shared<const std::vector<TableSchema>>(std::vector{schema_}));
+  }
+  void add(TimeUs time, int count) {
+    const std::vector<Row> rows(static_cast<size_t>(count), Row{time, {1.0}, {}});
+    append_rows(state_.get(), 0, schema_, keyed(rows, "a", schema_));
+  }
+  std::pair<FeatureValue, DurationUs> read(TimeUs as_of, DurationUs window) {
+    sum_.window = window;
+    const FeatureSpec* features[] = {&sum_};
+    std::vector<FeatureValue> out;
+    std::vector<DurationUs> resolutions;
+    state_->compute(0, "a", hash_entity_key("a", schema_.entity_seed), features, as_of, &out,
+                    &resolutions);
+    return {out[0], resolutions[0]};
+  }
+
+  TableSchema schema_;
+  FeatureSpec sum_;
+  std::unique_ptr<PartitionState> state_;
+};
+
+TEST_F(ByHand, AWindowCountsLeavesThatLieInIt) {
+  add(2048, 16);
+  add(2148, 16);
+  add(2248, 16);
+  add(2348, 16);
+  EXPECT_EQ(state_->stats().rows, 64u) << "as many as it may have";
+  EXPECT_EQ(read(2200, 100), std::make_pair(FeatureValue(16.0), DurationUs{0}));
+  add(2450, 16);  // the fifth time: leaves of 128 us, of 2048 and 2148 together
+  EXPECT_EQ(read(2500, 500), std::make_pair(FeatureValue(80.0), DurationUs{0}));
+  EXPECT_EQ(state_->stats().rows, 0u);
+  EXPECT_EQ(state_->stats().folded_rows, 80u);
+  EXPECT_EQ(read(2200, 200), std::make_pair(FeatureValue(32.0), DurationUs{0}));
+  EXPECT_EQ(read(2200, 100), std::make_pair(FeatureValue(), DurationUs{128}));
+  EXPECT_EQ(read(2500, 400), std::make_pair(FeatureValue(48.0), DurationUs{128}));
+  EXPECT_EQ(read(2100, 100), std::make_pair(FeatureValue(), DurationUs{128}));
+  EXPECT_EQ(read(2460, 20), std::make_pair(FeatureValue(16.0), DurationUs{0}));
+  EXPECT_EQ(read(2100, 20), std::make_pair(FeatureValue(), DurationUs{128})) << "within a leaf";
+}
+
+TEST_F(ByHand, LateRowsMakeLeavesWider) {
+  add(2048, 65);
+  EXPECT_EQ(read(2048, 1), std::make_pair(FeatureValue(65.0), DurationUs{0})) << "one us wide";
+  add(3071, 1);
+  add(2560, 1);
+  add(2700, 1);
+  EXPECT_EQ(read(2600, 10), std::make_pair(FeatureValue(), DurationUs{0}));
+  add(2600, 1);
+  EXPECT_EQ(read(2600, 10), std::make_pair(FeatureValue(), DurationUs{64}))
+      << "2560 and 2600 are one leaf, 2700 and 3071 others";
+  EXPECT_EQ(read(2600, 100), std::make_pair(FeatureValue(2.0), DurationUs{0}));
+}
+
+TEST_F(ByHand, TilesGoAsAWhole) {
+  add(2048, 100);
+  add(3000, 100);
+  state_->raise_horizon(2048 + 10'000 + 900);
+  EXPECT_EQ(read(12'948, 10'901).first, FeatureValue(200.0)) << "a tile that is read of is whole";
+  state_->raise_horizon(2048 + 10'000 + 1'024);
+  bool found = true;
+  compute(*state_, 0, "a", hash_entity_key("a", schema_.entity_seed), {sum_}, 13'072, &found);
+  EXPECT_FALSE(found);
+  state_->raise_horizon(20'000);
+  EXPECT_EQ(state_->stats().keys, 0u);
+}
+
+TEST_F(ByHand, RowsWithinATileThatNoReadSeesAreNotFound) {
+  add(2048, 10);
+  state_->raise_horizon(2048 + 10'000 + 500);
+  bool found = true;
+  compute(*state_, 0, "a", hash_entity_key("a", schema_.entity_seed), {sum_}, 12'600, &found);
+  EXPECT_FALSE(found);
+  EXPECT_EQ(state_->stats().rows, 10u) << "kept for the rows that may still come to the tile";
+}
+
+TEST_F(ByHand, MemoryIsBounded) {
+  Random random(5);
+  uint64_t most = 0;
+  for (int i = 0; i < 400; ++i) {
+    std::vector<Row> rows;
+    for (int r = 0; r < 500; ++r) {
+      rows.push_back({i * 100 + static_cast<int64_t>(random() % 100), {any_double(&random)}, {}});
+    }
+    append_rows(state_.get(), 0, schema_, keyed(rows, "a", schema_));
+    state_->raise_horizon(i * 100);
+    read(i * 100 + 99, 9'000);
+    most = std::max(most, state_->stats().bytes);
+  }
+  // 11 tiles of 10'000 us, of 5'120 rows each, and their caches.
+  EXPECT_LE(most, 12u * (5 * 3'000 + 64 * 24) + 30'000u);
+}
+
+// Bytes of a folded tile that nobody wrote are refused, or say what they say.
+RC_GTEST_PROP(Bound, DamagedImagesAreRefusedOrSound, ()) {
+  Story story(*rc::gen::arbitrary<uint64_t>(), 500);
+  PartitionState state = story.empty();
+  story.play(&state, 0, story.all.size());
+  for (std::vector<uint8_t> image : images(state)) {
+    for (int i = 0; i < 30; ++i) {
+      std::vector<uint8_t> bytes = image;
+      if (story.random() % 4 == 0) bytes.resize(story.random() % bytes.size());
+      if (!bytes.empty() && story.random() % 4 != 0) {
+        // Not the exponents of sums: bytes travel with a checksum, and these ask for memory.
+        bytes[story.random() % std::min<size_t>(bytes.size(), 60)] ^=
+            static_cast<uint8_t>(1 + story.random() % 255);
+      }
+      PartitionState other = story.empty();
+      ByteReader reader(bytes);
+      if (other.apply_image(&reader, 1).ok()) story.read(other, story.leading);
+    }
+  }
+}
+
+// A job that was changed has features that its older leaves know nothing of, and says so.
+TEST(Bound, LeavesOfOtherFeaturesSayWhatTheyKnow) {
+  TableSchema schema = one_double_schema(10'000);
+  TileBound bound;
+  bound.max_rows = 64;
+  bound.tile_shift = 10;
+  bound.max_leaves = 4;
+  schema.bound = std::make_shared<const TileBound>(bound);
+  const auto schemas_of = [&](const std::vector<FeatureSpec>& features) {
+    TableSchema out = schema;
+    out.features = features;
+    return std::make_shared<const std::vector<TableSchema>>(std::vector{out});
+  };
+  FeatureSpec count;
+  count.function = Function::kCount;
+  count.window = 5'000;
+  FeatureSpec sum = count;
+  sum.function = Function::kSum;
+  sum.column = 0;
+  sum.type = ColumnType::kDouble;
+  FeatureSpec last = sum;
+  last.function = Function::kLast;
+  last.order = {0};
+  const std::vector<FeatureSpec> features{count, sum, last};
+  PartitionState before(schemas_of({count})), state(schemas_of(features));
+  const std::vector<Row> rows(100, Row{2'050, {1.0}, {}});
+  append_rows(&before, 0, schema, keyed(rows, "a", schema));
+  const auto image = images(before)[0];
+  ByteReader reader(image);
+  ASSERT_TRUE(state.apply_image(&reader, 1).ok());
+  EXPECT_EQ(images(state)[0], image) << "they go on being what they are";
+  append_rows(&state, 0, schema, keyed({Row{2'051, {2.0}, {}}}, "a", schema));
+  append_rows(&state, 0, schema, keyed(std::vector<Row>(70, {4'000, {3.0}, {}}), "a", schema));
+  state = restarted(state, schemas_of(features));
+  std::vector<const FeatureSpec*> pointers;
+  for (const FeatureSpec& f : features) pointers.push_back(&f);
+  std::vector<FeatureValue> values;
+  std::vector<DurationUs> resolutions;
+  const uint64_t hash = hash_entity_key("a", schema.entity_seed);
+  state.compute(0, "a", hash, pointers, 4'000, &values, &resolutions);
+  EXPECT_EQ(values[0], FeatureValue(int64_t{171}));
+  EXPECT_EQ(values[1], FeatureValue(210.0)) << "of the tile that was folded with it";
+  EXPECT_EQ(values[2], FeatureValue(3.0));
+  EXPECT_EQ(resolutions, (std::vector<DurationUs>{0, 1024, 1024}));
+
+  // And so does the state itself, without being made anew.
+  before.set_features(schemas_of(features));
+  append_rows(&before, 0, schema, keyed({Row{2'051, {2.0}, {}}}, "a", schema));
+  append_rows(&before, 0, schema, keyed(std::vector<Row>(70, {4'000, {3.0}, {}}), "a", schema));
+  const std::vector<FeatureValue> of_state = values;
+  before.compute(0, "a", hash, pointers, 4'000, &values, &resolutions);
+  EXPECT_EQ(values, of_state);
+  EXPECT_EQ(resolutions, (std::vector<DurationUs>{0, 1024, 1024}));
+}
+
+}  // namespace
+}  // namespace tidemill::testing
