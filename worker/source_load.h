@@ -25,7 +25,6 @@ struct BatchLoaded : LocalPayload {
   Epoch epoch;
   bool catch_up = false;
   uint64_t generation = 0;  // of the read position that asked
-  uint64_t plan_revision = 0;
   std::unique_ptr<BatchLoader> loader;
   std::unique_ptr<LoadedBatch> batch;
   std::string error;             // why it could not be read; empty if it could

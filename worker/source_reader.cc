@@ -49,14 +49,12 @@ SourceReader::SourceReader(Runtime& runtime, ActorId self, const WorkerConfig& c
 }
 
 // Batches that were loaded by the former revision are as good: it kept all that this one keeps.
+// They lie in their loader's memory, so that it goes once they are sent.
 void SourceReader::set_plan(std::shared_ptr<const Plan> plan) {
   const bool revised = plan->proto().revision() != plan_->proto().revision();
   plan_ = std::move(plan);
   if (!revised) return;
-  for (Read* read : {&main_, &catch_up_}) {
-    dispose(runtime_, self_, source_lane(job_, source_, read == &catch_up_),
-            std::move(read->loader));
-  }
+  main_.outdated = catch_up_.outdated = true;
   uint32_t index = 0;
   const double speed = replay_speed_of(plan_->source_of(source_.value, &index));
   if (speed == replay_speed_) return;
@@ -221,6 +219,9 @@ void SourceReader::load(Read* read) {
   if (!catch_up && replay_speed_ > 0) records = std::min(records, paced_records_);
   // At the main position the sessions join the main read.
   if (catch_up && read->position.offset >= main_.position.offset) return;
+  if (std::exchange(read->outdated, false)) {
+    dispose(runtime_, self_, source_lane(job_, source_, catch_up), std::move(read->loader));
+  }
   read->loading = true;
   auto load = std::make_shared<SourceLoad>();
   load->plan = plan_;
@@ -235,7 +236,6 @@ void SourceReader::load(Read* read) {
   done->epoch = epoch_;
   done->catch_up = catch_up;
   done->generation = read->generation;
-  done->plan_revision = plan_->proto().revision();
   done->loader = std::move(read->loader);
   done->batch = read->spare ? std::move(read->spare) : std::make_unique<LoadedBatch>();
   load->done = std::move(done);
@@ -261,11 +261,7 @@ void SourceReader::on_loaded(std::unique_ptr<BatchLoaded> loaded) {
   if (!loaded->catch_up && loaded->dead_letters) dead_letter_counts_ = loaded->dead_letters;
   if (!loaded->error.empty()) return on_failed(read, *loaded);
   read->error.clear();
-  if (loaded->plan_revision == plan_->proto().revision()) {
-    read->loader = std::move(loaded->loader);
-  } else {
-    dispose(runtime_, self_, loaded->lane(), std::move(loaded->loader));
-  }
+  read->loader = std::move(loaded->loader);
   if (loaded->nothing_to_read) {
     read->spare = std::move(loaded->batch);
     read->retry_at_us = kNever;
@@ -444,7 +440,8 @@ void SourceReader::send(Read* read) {
   }
   // The next records are read while these are written into messages.
   read->position = batch->end;
-  if (!catching_up || batch->end.offset < main_.position.offset) load(read);
+  const bool goes_on = !catching_up || batch->end.offset < main_.position.offset;
+  if (goes_on && !read->outdated) load(read);
   std::vector<ActorAddress> hosts;
   for (const auto& [host, sessions] : sessions_) hosts.push_back(host);
   for (const ActorAddress& host : hosts) send_to(host, *read, *batch);

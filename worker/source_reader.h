@@ -68,6 +68,7 @@ class SourceReader {
     uint64_t generation = 0;
     SourcePosition position;  // everything below has been forwarded to this read's sessions
     std::unique_ptr<BatchLoader> loader;
+    bool outdated = false;               // the loader is of a former revision of the plan
     std::unique_ptr<LoadedBatch> ready;  // loaded, not yet sent
     std::unique_ptr<LoadedBatch> spare;
     int64_t retry_at_us = 0;
