@@ -271,9 +271,11 @@ void ReadGateway::finish(uint64_t id) {
                                "not ready: event time moves faster than this store reads, try "
                                "again"));
   }
-  // Event time has run past the leading edge between asking for it and reading: ask again there.
-  read.response.as_of = pending.horizon;
   read.forget();
+  // The leading edge has moved on since it was asked for, far if no replica was ready then.
+  if (read.plan->proto().leading_edge() != proto::JobPlan::WALL) return ask_edge(id, &pending);
+  // The clock that events are stamped by is ahead of ours.
+  read.response.as_of = pending.horizon;
   ask_shards(id, &pending);
 }
 

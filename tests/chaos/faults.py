@@ -51,7 +51,7 @@ def _fill(path):
 
 
 def damage(path, rng):
-    """Damages a file in one of several ways; which."""
+    """Damages a file in one of several ways; which. FileNotFoundError if it is gone."""
     size = path.stat().st_size
     how = rng.choice(["a bit flipped", "a block of zeros", "cut off", "emptied", "something behind"])
     with open(path, "r+b") as file:

@@ -1,6 +1,7 @@
 """What is done to a cluster under load. Each scenario breaks something, says when, and mends it; it
 leaves behind a cluster in which the next one can be acted."""
 
+import contextlib
 from dataclasses import dataclass
 from typing import Callable
 
@@ -176,12 +177,14 @@ def store_disk_full(run):
 
 
 def damage_states(run, directory, kind, only_newest=True):
-    """Damages a file of the kind in every key partition's directory."""
-    states = faults.state_files(directory, kind)
-    assert states, f"there are no {kind} files below {directory} to be damaged"
-    ways = {faults.damage(files[-1] if only_newest else run.rng.choice(files), run.rng)
-            for files in states.values()}
-    run.note(f"{kind} files of {len(states)} states are damaged: {', '.join(sorted(ways))}")
+    """Damages a file of the kind in every key partition's directory. A running process may remove
+    one meanwhile."""
+    ways = []
+    for files in faults.state_files(directory, kind).values():
+        with contextlib.suppress(FileNotFoundError):
+            ways.append(faults.damage(files[-1] if only_newest else run.rng.choice(files), run.rng))
+    assert ways, f"there are no {kind} files below {directory} to be damaged"
+    run.note(f"{kind} files of {len(ways)} states are damaged: {', '.join(sorted(set(ways)))}")
 
 
 def damaged_and_killed(run, process, directory, kinds):

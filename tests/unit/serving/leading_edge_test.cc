@@ -1,0 +1,96 @@
+// Where a read stands that names no time, while replicas become ready.
+#include <gtest/gtest.h>
+
+#include "tests/unit/serving/test_store.h"
+
+namespace tidemill::test {
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* kJob = R"(
+job: cards
+key_partitions: 4
+allowed_lateness: 1h
+leading_edge: event
+sources:
+  transactions:
+    max_out_of_orderness: 10s
+    stream:
+      generator: {partitions: 2, events: 10, seed: 1, customers: 5, terminals: 5, events_per_second: 1}
+views:
+  customer:
+    source: transactions
+    entity: [customer_id]
+    aggregations:
+      - {function: count, windows: [1h]}
+)";
+
+// A shard whose replicas become ready between the gateway's asking for the edge and its reading.
+class ShardThatBecomesReady : public Actor {
+ public:
+  explicit ShardThatBecomesReady(Runtime& runtime) : runtime_(runtime) {}
+  void receive(Message message) override {
+    if (const auto* edge = dynamic_cast<EdgeRequest*>(message.local.get())) {
+      auto answer = std::make_unique<EdgeAnswer>();
+      answer->request = edge->request;
+      if (ready_) answer->edge = kStart + 2 * kHour;
+      runtime_.post_local({0, kStoreShardIndex}, kReadGateway, std::move(answer));
+      ready_ = true;
+    } else if (const auto* read = dynamic_cast<ReadRequest*>(message.local.get())) {
+      auto answer = std::make_unique<ReadAnswer>();
+      answer->request = read->request;
+      answer->group = read->group;
+      answer->horizon = kStart + kHour;
+      for (const ReadRequest::Key& key : read->keys) {
+        ReadAnswer::Key& found = answer->keys.emplace_back();
+        found.row = key.row;
+        found.key_partition = key.key_partition;
+        found.status = ReadAnswer::Status::kPresent;
+        found.values = {int64_t{7}};
+      }
+      runtime_.post_local({0, kStoreShardIndex}, kReadGateway, std::move(answer));
+    }
+  }
+  void on_timer(uint64_t) override {}
+
+ private:
+  Runtime& runtime_;
+  bool ready_ = false;
+};
+
+// It stood at the horizon: behind what the same store had answered before it began anew.
+TEST(LeadingEdge, IsAskedForAgainWhenReplicasBecameReady) {
+  Simulation sim(1, {});
+  const SimProcessId store =
+      sim.add_process({"store", "sim://store", kStoreNode, 1}, [](ProcessHost& h) {
+        h.spawn({0, kStoreShardIndex},
+                [](Runtime& r) { return std::make_unique<ShardThatBecomesReady>(r); });
+        h.spawn(kReadGateway,
+                [](Runtime& r) { return std::make_unique<ReadGateway>(r, 1, ReadLimits()); });
+        h.spawn(kAgent, [](Runtime&) { return std::make_unique<FakeAgent>(); });
+      });
+  auto view = std::make_shared<ClusterState>();
+  view->version = 1;
+  view->jobs[JobId(1)].id = JobId(1);
+  view->jobs[JobId(1)].plan = plan_of(kJob);
+  auto changed = std::make_unique<ViewChanged>();
+  changed->view = view;
+  sim.post_from_outside(store, kReadGateway, std::move(changed));
+  std::optional<HttpResponse> answer;
+  auto call = std::make_unique<StoreHttpCall>();
+  call->request = {
+      "POST", "/v1/features", "application/json",
+      R"({"job":"cards","features":["customer.count_1h"],"entities":{"customer_id":["a"]}})"};
+  call->respond = [&](HttpResponse response) { answer = std::move(response); };
+  sim.post_from_outside(store, kReadGateway, std::move(call));
+  sim.run_until([&] { return answer.has_value(); }, 1'000'000);
+  ASSERT_TRUE(answer.has_value());
+  ASSERT_EQ(answer->status, 200) << answer->body;
+  const json body = json::parse(answer->body);
+  EXPECT_EQ(body["as_of"], format_timestamp(kStart + 2 * kHour));
+  EXPECT_EQ(body["results"][0]["values"], json{7});
+}
+
+}  // namespace
+}  // namespace tidemill::test
