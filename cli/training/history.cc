@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "shared/columns/row_block_writer.h"
+#include "shared/source/avro_container.h"
 
 namespace tidemill::training {
 namespace {
@@ -23,6 +24,12 @@ int field_of(const proto::Source& source, const std::string& name) {
 std::string place_of(const proto::Source& source, uint32_t index) {
   if (source.has_files()) return source.files().paths(static_cast<int>(index));
   return source.name() + "[" + std::to_string(index) + "]";
+}
+
+// Of a file's offsets the bytes, of a generator's the records.
+uint64_t progress_of(const proto::Source& source, uint64_t offset) {
+  const bool avro = source.has_files() && source.files().format() == proto::FilesInput::AVRO;
+  return avro ? offset >> kAvroIndexBits : offset;
 }
 
 // Counts dead letters instead of writing them.
@@ -108,7 +115,7 @@ Status HistoryReader::read(uint32_t source_partition) {
       return loaded;
     }
     if (Status added = add_batch(batch, &reading); !added) return added;
-    progress_(batch.end.offset - batch.begin.offset);
+    progress_(progress_of(source, batch.end.offset) - progress_of(source, batch.begin.offset));
   } while (!batch.end.finished && batch.end.offset > batch.begin.offset);
   const std::lock_guard lock(mutex_);
   report_.records += reading.counts.records;

@@ -35,7 +35,4 @@ ViewInputs compile_view_inputs(YamlFields* view, JobContext* job);
 Result<ExprTuple> over_sources(const proto::Expr& expr, const ViewInputs& inputs,
                                const JobContext& job);
 
-// How many parts an expression has, at most `most` + 1.
-size_t count_parts(const proto::Expr& expr, size_t most);
-
 }  // namespace tidemill
