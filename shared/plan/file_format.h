@@ -7,8 +7,8 @@
 
 namespace tidemill {
 
-// Of a name that ends with .csv, .ndjson, .jsonl or .avro, or with .gz behind that; unspecified for
-// any other.
+// Of a name that ends with .csv, .ndjson or .jsonl, or with .gz behind that, or with .avro or
+// .parquet; unspecified for any other.
 proto::FilesInput::Format file_format(std::string_view name);
 
 }  // namespace tidemill
