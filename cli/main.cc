@@ -279,7 +279,7 @@ void bind_validate(CLI::App& root, Commands* all) {
   app->add_option("file", validate.file, "The job, in YAML")->required();
   auto* sample = app->add_option("--sample", validate.sample,
                                  "Events to run the job's expressions, keys and windows on: a file "
-                                 "of .csv, .ndjson or .jsonl, or .gz");
+                                 "of .csv, .ndjson or .jsonl, or .gz, or of .avro");
   app->add_option("--source", validate.source, "Whose events the sample is of")->needs(sample);
   app->add_option("--keys", validate.keys,
                   "So many keys of each entity, those with most rows, have their features shown")

@@ -6,21 +6,15 @@
 #include "cli/costs/sample_keys.h"
 #include "cli/costs/sample_rows.h"
 #include "shared/dead_letter/dead_letter.h"
+#include "shared/plan/file_format.h"
 #include "shared/plan/source_partitions.h"
+#include "shared/source/avro_container.h"
 #include "shared/source/file_identity.h"
 
 namespace tidemill::costs {
 namespace {
 
 constexpr LoadLimits kLoadLimits{32 << 10, 4 << 20};
-
-proto::FilesInput::Format format_of(std::string_view name) {
-  if (name.ends_with(".gz")) name.remove_suffix(3);
-  if (name.ends_with(".parquet")) return proto::FilesInput::PARQUET;
-  if (name.ends_with(".csv")) return proto::FilesInput::CSV;
-  if (name.ends_with(".ndjson") || name.ends_with(".jsonl")) return proto::FilesInput::NDJSON;
-  return proto::FilesInput::FORMAT_UNSPECIFIED;
-}
 
 std::string names_of(const proto::JobPlan& job) {
   std::string out;
@@ -51,7 +45,7 @@ Result<proto::JobPlan> job_over(const proto::JobPlan& job, int number,
   proto::Source* source = out.mutable_sources(number);
   proto::FilesInput* files = source->mutable_files();
   files->Clear();
-  files->set_format(format_of(options.file));
+  files->set_format(file_format(options.file));
   if (files->format() == proto::FilesInput::FORMAT_UNSPECIFIED) {
     return user_error("--sample: cannot tell the format of '" + options.file +
                       "'; name a file that ends with .csv, .ndjson or .jsonl, or with .gz after "
@@ -103,13 +97,27 @@ class BadEvents : public DeadLetterWriter {
   std::vector<BadEvent> first_;
 };
 
-// Offsets, which rise, become lines; those of a Parquet file are rows already.
-Status number_lines(const std::string& path, std::vector<BadEvent>* events) {
-  if (events->empty() || format_of(path) == proto::FilesInput::PARQUET) return {};
-  auto file = OpenFile::open(path);
-  if (!file) return file.error();
-  const std::unique_ptr<FileText> text = make_file_text(std::move(file).value());
-  if (Status seen = text->refresh(); !seen) return seen;
+// Offsets, which rise, become numbers of records.
+Status number_records(FileText* text, std::vector<BadEvent>* events) {
+  const auto header = read_avro_header(text);
+  if (!header) return header.error();
+  uint64_t before = 0;  // records
+  uint64_t next = header->size;
+  for (BadEvent& event : *events) {
+    const uint64_t begin = event.line >> kAvroIndexBits;
+    while (next < begin) {
+      const auto block = read_avro_block(text, *header, next);
+      if (!block) return block.error();
+      before += block->records;
+      next = block->next;
+    }
+    event.line = before + (event.line & kMaxAvroBlockRecords) + 1;
+  }
+  return {};
+}
+
+// Offsets, which rise, become lines.
+Status number_lines(const std::string& path, FileText* text, std::vector<BadEvent>* events) {
   std::vector<char> buffer(1 << 20);
   uint64_t at = 0;
   uint64_t line = 1;
@@ -128,6 +136,18 @@ Status number_lines(const std::string& path, std::vector<BadEvent>* events) {
     event.line = line;
   }
   return {};
+}
+
+// Of a Parquet file offsets are rows already.
+Status number_events(const proto::FilesInput& files, std::vector<BadEvent>* events) {
+  if (events->empty() || files.format() == proto::FilesInput::PARQUET) return {};
+  const std::string& path = files.paths(0);
+  auto file = OpenFile::open(path);
+  if (!file) return file.error();
+  const std::unique_ptr<FileText> text = make_file_text(std::move(file).value());
+  if (Status seen = text->refresh(); !seen) return seen;
+  if (files.format() == proto::FilesInput::AVRO) return number_records(text.get(), events);
+  return number_lines(path, text.get(), events);
 }
 
 Status read_all(BatchLoader* loader, BadEvents* bad, SampleRows* rows, SampleReport* report) {
@@ -183,7 +203,7 @@ Result<SampleReport> run_sample(const proto::JobPlan& job, const SampleOptions& 
   report.too_late = rows.too_late();
   report.bad = bad.count();
   report.first_bad = bad.take();
-  if (Status numbered = number_lines(source.files().paths(0), &report.first_bad); !numbered) {
+  if (Status numbered = number_events(source.files(), &report.first_bad); !numbered) {
     return numbered.error().within("--sample");
   }
   report.keys = sample_keys(**plan, rows, options.keys, report.last);

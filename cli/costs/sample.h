@@ -14,16 +14,18 @@
 namespace tidemill::costs {
 
 struct SampleOptions {
-  std::string file;  // .csv (its first line names the columns), .ndjson or .jsonl, or .gz; .parquet
-  std::string source;       // whose events they are; empty: of the only one
-  size_t keys = 3;          // of each entity, to compute features of
-  size_t bad = 10;          // events that could not be used, to list
-  TimeUs now = 0;           // events dated a day later than that are bad, unless the job says
+  std::string file;    // as file_format() knows them; the first line of a .csv names the columns
+  std::string source;  // whose events they are; empty: of the only one
+  size_t keys = 3;     // of each entity, to compute features of
+  size_t bad = 10;     // events that could not be used, to list
+  TimeUs now = 0;      // events dated a day later than that are bad, unless the job says
   uint64_t most_bytes = 0;  // of rows and keys; a larger sample is refused
 };
 
 struct BadEvent {
-  uint64_t line = 0;  // 1-based, of a record of several lines the first; of Parquet the row, from 0
+  // 1-based, of the file; of a record of several lines the first. Of Avro the record's number, of
+  // Parquet the row, from 0.
+  uint64_t line = 0;
   BadReason reason{};
   std::string view;  // in whose expressions it failed; empty for other reasons
   std::string message;

@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "shared/columns/row_block_writer.h"
+#include "shared/source/avro_container.h"
 
 namespace tidemill::training {
 namespace {

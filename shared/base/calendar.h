@@ -7,6 +7,13 @@
 
 namespace tidemill {
 
+// Days and times, in microseconds since 1970, that records may have: years 0001 to 9999, as in
+// text.
+inline constexpr int64_t kLeastTextDay = -719'162;
+inline constexpr int64_t kGreatestTextDay = 2'932'896;
+inline constexpr int64_t kLeastTextTime = -62'135'596'800'000'000;
+inline constexpr int64_t kGreatestTextTime = 253'402'300'799'999'999;
+
 struct Civil {
   int64_t year = 1970;
   int month = 1;  // 1..12

@@ -32,6 +32,7 @@ class Reader : public KafkaPartitionReader {
 
   Status consume_start();
   Status read(size_t max_records, size_t max_bytes, KafkaRecords* out) override;
+  void give_back(size_t first, KafkaRecords* records) override;
   void read_until(uint64_t offset) override { until_ = offset; }
   uint32_t partitions() const override { return topic_->partitions(); }
   uint64_t log_end_offset() const override { return end_seen_; }
@@ -68,6 +69,7 @@ class Reader : public KafkaPartitionReader {
   uint64_t offset_;                     // of the next record to give
   uint64_t until_ = UINT64_MAX;         // a read that begins before it ends there
   RecordIdentity last_;                 // given before it
+  RecordIdentity last_before_;          // given before the last read
   std::vector<KafkaMessage> given_;     // by the last read
   std::vector<KafkaMessage> messages_;  // taken from the client, not yet given, from next_ on
   size_t next_ = 0;
@@ -280,6 +282,26 @@ void Reader::give(size_t max_records, size_t max_bytes, KafkaRecords* out) {
   }
 }
 
+void Reader::give_back(size_t first, KafkaRecords* records) {
+  if (first >= given_.size()) return;
+  const auto from = given_.begin() + static_cast<ptrdiff_t>(first);
+  offset_ = static_cast<uint64_t>((*from)->offset);
+  last_ = first == 0 ? last_before_ : identity_of(*given_[first - 1]);
+  for (auto each = from; each != given_.end(); ++each) {
+    bytes_ += (*each)->len;
+    records->value_bytes -=
+        records->records[static_cast<size_t>(each - given_.begin())].value.size();
+  }
+  messages_.erase(messages_.begin(), messages_.begin() + static_cast<ptrdiff_t>(next_));
+  next_ = 0;
+  messages_.insert(messages_.begin(), std::move_iterator(from), std::move_iterator(given_.end()));
+  given_.erase(from, given_.end());
+  records->records.resize(first);
+  records->end_offset = offset_;
+  records->at_end = false;
+  records->last = last_;
+}
+
 // The markers of an open transaction are behind what can be read, but not the log's end.
 bool Reader::at_end(const KafkaTopic::Sight& sight) const {
   if (queued()) return false;
@@ -297,6 +319,7 @@ bool Reader::at_end(const KafkaTopic::Sight& sight) const {
 
 Status Reader::read(size_t max_records, size_t max_bytes, KafkaRecords* out) {
   given_.clear();
+  last_before_ = last_;
   *out = {};
   out->end_offset = offset_;
   out->last = last_;

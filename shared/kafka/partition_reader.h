@@ -47,6 +47,9 @@ class KafkaPartitionReader {
   // if there is nothing: longer if records are known to come. Values are valid until the next
   // read.
   virtual Status read(size_t max_records, size_t max_bytes, KafkaRecords* out) = 0;
+  // Takes the records of the last read from number `first` on out of `records`, which that read
+  // gave: the next read begins with them.
+  virtual void give_back(size_t first, KafkaRecords* records) = 0;
   // The reads that follow end at `offset`; those that begin at or behind it are not bounded.
   virtual void read_until(uint64_t offset) = 0;
 

@@ -287,6 +287,7 @@ Result<std::shared_ptr<const Plan>> Plan::from_proto(proto::JobPlan message) {
   auto plan = std::make_shared<Plan>();
   if (Status s = check_plan(message); !s.ok()) return s.error();
   rewrite_texts(&message);
+  if (Status s = check_expressions(message); !s.ok()) return s.error();
   auto tables = std::make_shared<std::vector<TableSchema>>();
   for (const proto::Table& table : message.tables()) tables->push_back(table_schema(table));
   for (const proto::View& view : message.views()) {

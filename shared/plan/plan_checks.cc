@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <set>
+#include <string>
 #include <vector>
 
 #include "shared/base/utf8.h"
@@ -14,6 +15,7 @@
 #include "shared/plan/limits.h"
 #include "shared/plan/summaries.h"
 #include "shared/plan/table_bound.h"
+#include "shared/plan/table_inputs.h"
 #include "shared/plan/window_kinds.h"
 #include "shared/schema/schema_limits.h"
 
@@ -367,8 +369,9 @@ Status check_feature(const proto::Table& table, const proto::Feature& feature) {
   std::optional<proto::ColumnType> column;
   if (feature.column() >= 0) column = table.column_types(feature.column());
   if (Status s = check_type(feature, column, fail); !s.ok()) return s;
-  if (Status s = check_groups(table, feature, fail); !s.ok()) return s;
   if (Status s = check_parameters(feature, fail); !s.ok()) return s;
+  // How large groups may be follows from parameters that are in their range.
+  if (Status s = check_groups(table, feature, fail); !s.ok()) return s;
   if (Status s = check_window(feature); !s.ok()) return fail(s.error().message());
   if (table.has_deduplication() && feature.lifetime()) {
     return fail("a lifetime window does not go with deduplication");
@@ -392,6 +395,27 @@ Status check_summarized(const proto::Table& table) {
       if (column >= static_cast<uint32_t>(table.column_types_size())) {
         return user_error("a column of what its summaries are for is out of range");
       }
+    }
+  }
+  return {};
+}
+
+// Of the table's columns or filters, whose texts are canonical. Adds up their parts.
+Status check_tuples(const proto::Table& table, const char* what, int count,
+                    ExprTuple (*tuple_of)(const proto::Table&, int32_t), size_t* parts) {
+  std::set<std::vector<std::string>> seen;
+  for (int i = 0; i < count; ++i) {
+    std::vector<std::string> texts;
+    for (const proto::Expr& expr : tuple_of(table, i)) {
+      texts.push_back(expr.text());
+      *parts += count_parts(expr, limits::kExpressionParts);
+    }
+    if (!seen.insert(std::move(texts)).second) {
+      return user_error(std::string("a ") + what + " is there twice");
+    }
+    if (*parts > limits::kExpressionParts) {
+      return user_error("the expressions of the plan have more than " +
+                        std::to_string(limits::kExpressionParts) + " parts up to here");
     }
   }
   return {};
@@ -517,6 +541,19 @@ Status check_table(const proto::JobPlan& plan, const proto::Table& table) {
   if (Status s = check_deduplication(table); !s.ok()) return s.error().within(where);
   if (Status s = check_summarized(table); !s.ok()) return s.error().within(where);
   if (Status s = check_bound(table); !s.ok()) return s.error().within(where);
+  return {};
+}
+
+Status check_expressions(const proto::JobPlan& plan) {
+  size_t parts = 0;
+  for (const proto::Table& table : plan.tables()) {
+    const Status lists[] = {
+        check_tuples(table, "column", table.column_types_size(), column_of, &parts),
+        check_tuples(table, "filter", table.inputs(0).filters_size(), filter_of, &parts)};
+    for (const Status& s : lists) {
+      if (!s.ok()) return s.error().within("table '" + table.entity() + "'");
+    }
+  }
   return {};
 }
 

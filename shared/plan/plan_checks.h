@@ -26,6 +26,9 @@ Status check_source(const proto::Source& source);
 Status check_generator(const proto::GeneratorInput& input);
 // `plan`'s sources must have been checked.
 Status check_table(const proto::JobPlan& plan, const proto::Table& table);
+// Of all tables together: how large they are, and that no column or filter is there twice. The
+// tables must have been checked, and the texts be canonical.
+Status check_expressions(const proto::JobPlan& plan);
 // `plan`'s tables must have been checked.
 Status check_view(const proto::JobPlan& plan, const proto::View& view);
 

@@ -54,6 +54,15 @@ bool same_texts(const Expressions& a, const Expressions& b) {
 
 }  // namespace
 
+size_t count_parts(const Expr& expr, size_t most) {
+  size_t parts = 1;
+  for (const Expr& arg : expr.args()) {
+    if (parts > most) break;
+    parts += count_parts(arg, most - parts);
+  }
+  return parts;
+}
+
 int32_t shared_column(const ExprTuple& column, proto::Table* table) {
   const int32_t index = shared(column, &TableInput::columns, &TableInput::mutable_columns, table);
   if (index == table->column_types_size()) table->add_column_types(column[0].type());

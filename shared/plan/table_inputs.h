@@ -10,6 +10,10 @@
 
 namespace tidemill {
 
+// How many parts an expression has: operators, columns and literals. Once it is more than `most`,
+// no further ones are counted.
+size_t count_parts(const proto::Expr& expr, size_t most);
+
 // One expression per input of a table, in their order.
 using ExprTuple = std::vector<proto::Expr>;
 

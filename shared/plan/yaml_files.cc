@@ -4,21 +4,13 @@
 #include "shared/base/utf8.h"
 #include "shared/expr/scalars.h"
 #include "shared/expr/suggest.h"
+#include "shared/plan/file_format.h"
 #include "shared/plan/file_pattern.h"
 #include "shared/plan/limits.h"
 #include "shared/plan/yaml_inputs.h"
 
 namespace tidemill {
 namespace {
-
-proto::FilesInput::Format format_of(std::string_view name) {
-  if (is_compressed(name)) name.remove_suffix(kCompressedEnding.size());
-  if (name.ends_with(".avro")) return proto::FilesInput::AVRO;
-  if (name.ends_with(".parquet")) return proto::FilesInput::PARQUET;
-  if (name.ends_with(".csv")) return proto::FilesInput::CSV;
-  if (name.ends_with(".ndjson") || name.ends_with(".jsonl")) return proto::FilesInput::NDJSON;
-  return proto::FilesInput::FORMAT_UNSPECIFIED;
-}
 
 class FilesCompiler {
  public:
@@ -106,7 +98,7 @@ class FilesCompiler {
       return;
     }
     for (const std::string& name : names) {
-      const auto format = format_of(name);
+      const auto format = file_format(name);
       const bool differs =
           input_.format() != proto::FilesInput::FORMAT_UNSPECIFIED && input_.format() != format;
       if (format == proto::FilesInput::FORMAT_UNSPECIFIED || differs) {

@@ -324,13 +324,4 @@ Result<ExprTuple> over_sources(const Expr& expr, const ViewInputs& inputs, const
   return out;
 }
 
-size_t count_parts(const Expr& expr, size_t most) {
-  size_t parts = 1;
-  for (const Expr& arg : expr.args()) {
-    if (parts > most) break;
-    parts += count_parts(arg, most - parts);
-  }
-  return parts;
-}
-
 }  // namespace tidemill

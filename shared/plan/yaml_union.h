@@ -38,7 +38,4 @@ Result<ExprTuple> over_sources(const proto::Expr& expr, const ViewInputs& inputs
 // One of `columns`, as an expression.
 proto::Expr column_expr(const std::vector<NamedColumn>& columns, size_t index);
 
-// How many parts an expression has, at most `most` + 1.
-size_t count_parts(const proto::Expr& expr, size_t most);
-
 }  // namespace tidemill

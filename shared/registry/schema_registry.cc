@@ -2,8 +2,10 @@
 
 #include <simdjson.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -45,18 +47,33 @@ struct Told {
   std::vector<Reference> references;
 };
 
-Result<Told> parse_told(const std::string& body) {
+std::string too_large() { return "it has more than " + std::to_string(kMaxSchemaBytes) + " bytes"; }
+
+std::string too_many_references() {
+  return "it refers to more than " + std::to_string(kMaxSchemaReferences) + " schemas";
+}
+
+Told faulty(std::string fault) {
+  Told out;
+  out.schema.fault = std::move(fault);
+  return out;
+}
+
+Result<Told> parse_told(const RegistryAnswer& answer) {
+  if (answer.cut) return faulty(too_large());
   const Error wrong = retryable_error("the answer is not that of a schema registry");
   simdjson::dom::parser parser;
   element root;
   std::string_view text;
-  if (parser.parse(body).get(root) || root["schema"].get_string().get(text)) return wrong;
+  if (parser.parse(answer.body).get(root) || root["schema"].get_string().get(text)) return wrong;
+  if (text.size() > kMaxSchemaBytes) return faulty(too_large());
   Told told;
   told.schema.text = text;
   told.schema.type = "AVRO";
   if (!root["schemaType"].get_string().get(text)) told.schema.type = text;
   simdjson::dom::array references;
   if (root["references"].get_array().get(references)) return told;
+  if (references.size() > kMaxSchemaReferences) return faulty(too_many_references());
   for (const element at : references) {
     std::string_view name;
     std::string_view subject;
@@ -92,110 +109,184 @@ Refusal parse_refusal(const std::string& body) {
 class Client : public SchemaRegistry {
  public:
   Client(RegistryLogin login, const RegistryPatience& patience)
-      : login_(std::move(login)), patience_(patience), rest_ms_(patience.rest_ms) {}
+      : patience_(patience),
+        connection_(std::move(login), patience.connect_ms, patience.answer_ms),
+        rest_ms_(patience.rest_ms) {}
 
   Result<std::vector<Schema>> schemas(std::span<const uint32_t> ids) override {
-    const std::lock_guard lock(mutex_);
-    std::vector<uint32_t> missing;
-    for (const uint32_t id : ids) {
-      if (known_.contains(id) || is_unknown(id)) continue;
-      if (std::find(missing.begin(), missing.end(), id) == missing.end()) missing.push_back(id);
+    std::unique_lock lock(mutex_);
+    Answers answers;
+    const std::vector<uint32_t> missing = new_ids(ids);
+    if (!missing.empty() && !asking_ && now_ms() >= rest_until_ms_) {
+      asking_ = true;
+      lock.unlock();
+      const Status asked = ask_for(missing, &answers);
+      lock.lock();
+      asking_ = false;
+      note_end(asked);
     }
-    if (!missing.empty()) {
-      if (Status fetched = fetch(missing); !fetched.ok()) {
-        return fetched.error().within("the schema registry " + login_.url);
-      }
-    }
-    std::vector<Schema> out;
-    for (const uint32_t id : ids) {
-      const auto found = known_.find(id);
-      out.push_back(found == known_.end() ? nullptr : found->second);
+    std::vector<Schema> out = known_first(ids, answers);
+    if (out.empty() && !missing.empty() && failure_) {
+      return failure_->within("the schema registry " + connection_.login().url);
     }
     return out;
   }
 
  private:
-  bool is_unknown(uint32_t id) {
+  using Answers = std::map<uint32_t, Schema>;
+  // A schema, and what was needed for it so far.
+  struct Gathered {
+    RegisteredSchema schema;
+    std::set<std::pair<std::string, int64_t>> seen;
+    size_t bytes = 0;  // of the references' texts
+  };
+
+  bool is_unknown(uint32_t id) const {
     const auto found = unknown_until_ms_.find(id);
     return found != unknown_until_ms_.end() && now_ms() < found->second;
   }
 
-  Status fetch(const std::vector<uint32_t>& ids) {
-    if (now_ms() < rest_until_ms_) return *failure_;
-    auto unknown = fetch_known(ids);
-    if (unknown.ok() && !unknown->empty()) {
-      sleep_ms(patience_.recheck_ms);
-      unknown = fetch_known(*unknown);
-    }
-    if (!unknown.ok()) {
-      failure_ = unknown.error();
-      rest_until_ms_ = now_ms() + rest_ms_;
-      rest_ms_ = std::min(2 * rest_ms_, patience_.longest_rest_ms);
-      return unknown.error();
-    }
-    rest_ms_ = patience_.rest_ms;
-    if (unknown_until_ms_.size() + unknown->size() > kMaxUnknown) unknown_until_ms_.clear();
-    for (const uint32_t id : *unknown) unknown_until_ms_[id] = now_ms() + patience_.unknown_ms;
-    return {};
-  }
-
-  // Those that the registry does not know.
-  Result<std::vector<uint32_t>> fetch_known(const std::vector<uint32_t>& ids) {
-    std::vector<uint32_t> unknown;
+  // The first of those that are not known, each once.
+  std::vector<uint32_t> new_ids(std::span<const uint32_t> ids) const {
+    std::vector<uint32_t> out;
     for (const uint32_t id : ids) {
-      auto body = ask("/schemas/ids/" + std::to_string(id), true);
-      if (!body.ok()) return body.error();
-      if (!body->has_value()) {
-        unknown.push_back(id);
-        continue;
-      }
-      auto told = parse_told(**body);
-      if (!told.ok()) return told.error();
-      std::set<std::pair<std::string, int64_t>> seen;
-      if (Status got = add_references(*told, &seen, &told->schema, 0); !got.ok()) {
-        return got.error().within("schema " + std::to_string(id));
-      }
-      known_[id] = std::make_shared<const RegisteredSchema>(std::move(told->schema));
+      if (known_.contains(id) || is_unknown(id)) continue;
+      if (std::find(out.begin(), out.end(), id) != out.end()) continue;
+      if (out.size() == kMaxNewIds) break;
+      out.push_back(id);
     }
-    return unknown;
+    return out;
   }
 
-  Status add_references(const Told& of, std::set<std::pair<std::string, int64_t>>* seen,
-                        RegisteredSchema* out, size_t depth) {
-    for (const Told::Reference& reference : of.references) {
-      if (!seen->emplace(reference.subject, reference.version).second) continue;
-      if (seen->size() > kMaxSchemaReferences || depth > kMaxSchemaReferences) {
-        return user_error("it refers to more than " + std::to_string(kMaxSchemaReferences) +
-                          " schemas");
+  // Of the ids up to the first that neither `answers` nor earlier ones tell of.
+  std::vector<Schema> known_first(std::span<const uint32_t> ids, const Answers& answers) const {
+    std::vector<Schema> out;
+    for (const uint32_t id : ids) {
+      const auto answer = answers.find(id);
+      const auto known = known_.find(id);
+      if (known != known_.end()) {
+        out.push_back(known->second);
+      } else if (answer != answers.end() || is_unknown(id)) {
+        out.push_back(nullptr);
+      } else {
+        break;
       }
-      const auto body = ask("/subjects/" + path_segment(reference.subject) + "/versions/" +
-                                std::to_string(reference.version) + "?deleted=true",
-                            false);
-      if (!body.ok()) return body.error();
-      const auto told = parse_told(**body);
+    }
+    return out;
+  }
+
+  // Whatever becomes of the rest of the question, and for whoever else asks.
+  void note(uint32_t id, const Schema& schema, Answers* answers) {
+    const std::lock_guard lock(mutex_);
+    (*answers)[id] = schema;
+    if (schema != nullptr) {
+      known_[id] = schema;
+      return;
+    }
+    if (unknown_until_ms_.size() >= kMaxUnknown) unknown_until_ms_.clear();
+    unknown_until_ms_[id] = now_ms() + patience_.unknown_ms;
+  }
+
+  void note_end(const Status& asked) {
+    if (asked.ok()) {
+      failure_.reset();
+      rest_ms_ = patience_.rest_ms;
+      return;
+    }
+    failure_ = asked.error();
+    rest_until_ms_ = now_ms() + rest_ms_;
+    rest_ms_ = std::min(2 * rest_ms_, patience_.longest_rest_ms);
+  }
+
+  // Of the ids up to the first that fails.
+  Status ask_for(const std::vector<uint32_t>& ids, Answers* answers) {
+    std::vector<uint32_t> unknown;
+    Status failed;
+    for (size_t i = 0; i < ids.size() && failed.ok(); ++i) {
+      const auto schema = fetch(ids[i]);
+      if (!schema.ok()) {
+        failed = schema.error();
+      } else if (*schema == nullptr) {
+        unknown.push_back(ids[i]);
+      } else {
+        note(ids[i], *schema, answers);
+      }
+    }
+    if (!unknown.empty()) sleep_ms(patience_.recheck_ms);
+    for (const uint32_t id : unknown) {
+      const auto schema = fetch(id);
+      if (!schema.ok()) return schema.error();
+      note(id, *schema, answers);
+    }
+    return failed;
+  }
+
+  // Null: the registry does not know it.
+  Result<Schema> fetch(uint32_t id) {
+    const auto answer = ask("/schemas/ids/" + std::to_string(id), true);
+    if (!answer.ok()) return answer.error();
+    if (!answer->has_value()) return Schema();
+    auto told = parse_told(**answer);
+    if (!told.ok()) return told.error();
+    Gathered gathered;
+    gathered.schema = std::move(told->schema);
+    if (Status got = add_references(told->references, &gathered, 0); !got.ok()) {
+      return got.error().within("schema " + std::to_string(id));
+    }
+    RegisteredSchema& schema = gathered.schema;
+    if (!schema.fault.empty()) schema = {schema.type, {}, {}, schema.fault};
+    return std::make_shared<const RegisteredSchema>(std::move(schema));
+  }
+
+  // Ends at the first that cannot be: that is a fault of the schema.
+  Status add_references(const std::vector<Told::Reference>& references, Gathered* to,
+                        size_t depth) {
+    for (const Told::Reference& reference : references) {
+      if (!to->schema.fault.empty()) return {};
+      if (!to->seen.emplace(reference.subject, reference.version).second) continue;
+      if (to->seen.size() > kMaxSchemaReferences || depth > kMaxSchemaReferences) {
+        to->schema.fault = too_many_references();
+        return {};
+      }
+      const auto answer = ask("/subjects/" + path_segment(reference.subject) + "/versions/" +
+                                  std::to_string(reference.version) + "?deleted=true",
+                              false);
+      if (!answer.ok()) return answer.error();
+      auto told = parse_told(**answer);
       if (!told.ok()) return told.error();
-      if (Status got = add_references(*told, seen, out, depth + 1); !got.ok()) return got;
-      out->references.emplace_back(reference.name, told->schema.text);
+      if (Status got = add_references(told->references, to, depth + 1); !got.ok()) return got;
+      add_text(reference, std::move(told->schema), to);
     }
     return {};
   }
 
-  // The body of a good answer; nothing if the registry says that there is no such schema and that
-  // may be.
-  Result<std::optional<std::string>> ask(const std::string& path, bool may_be_unknown) {
+  static void add_text(const Told::Reference& reference, RegisteredSchema schema, Gathered* to) {
+    if (!to->schema.fault.empty()) return;
+    to->bytes += schema.text.size();
+    if (!schema.fault.empty()) {
+      to->schema.fault = printable("it refers to '" + reference.name + "': " + schema.fault, 300);
+    } else if (to->bytes > kMaxReferencedBytes) {
+      to->schema.fault =
+          "it refers to more than " + std::to_string(kMaxReferencedBytes) + " bytes of schemas";
+    }
+    to->schema.references.emplace_back(reference.name, std::move(schema.text));
+  }
+
+  // A good answer; nothing if the registry says that there is no such schema and that may be.
+  Result<std::optional<RegistryAnswer>> ask(const std::string& path, bool may_be_unknown) {
     std::string failure;
     for (int i = 0; i < patience_.tries; ++i) {
       if (i > 0) sleep_ms(patience_.first_pause_ms << (i - 1));
-      auto answer = registry_get(login_, path, patience_.connect_ms, patience_.answer_ms);
+      auto answer = connection_.get(path);
       if (!answer.ok()) {
         if (answer.error().code() == ErrorCode::kUser) return answer.error();
         failure = answer.error().message();
         continue;
       }
-      if (answer->status == 200) return std::optional(std::move(answer->body));
+      if (answer->status == 200) return std::optional(std::move(*answer));
       const Refusal refusal = parse_refusal(answer->body);
       if (may_be_unknown && answer->status == 404 && refusal.code == kSchemaNotFound) {
-        return std::optional<std::string>();
+        return std::optional<RegistryAnswer>();
       }
       failure = "GET " + path + " has status " + std::to_string(answer->status) +
                 (refusal.message.empty() ? "" : ", " + refusal.message);
@@ -209,14 +300,15 @@ class Client : public SchemaRegistry {
     return retryable_error(failure);
   }
 
-  const RegistryLogin login_;
   const RegistryPatience patience_;
-  std::mutex mutex_;  // one question at a time: those who wait mostly wait for its answer
+  RegistryConnection connection_;  // whoever asks has it
+  std::mutex mutex_;               // never held while the registry is asked
+  bool asking_ = false;            // somebody does
   std::map<uint32_t, Schema> known_;
   std::map<uint32_t, int64_t> unknown_until_ms_;
   int64_t rest_until_ms_ = 0;
   int64_t rest_ms_;
-  std::optional<Error> failure_;
+  std::optional<Error> failure_;  // of the last question
 };
 
 Result<std::string> expanded(const std::string& value, const char* what) {

@@ -5,9 +5,10 @@
 // know an id may change: it is asked twice, a second apart, as its replicas may lag behind the
 // producer, and the answer is believed for a minute.
 //
-// thread-safe, blocking: whoever asks waits for the answer; everything has a timeout. A registry
-// that does not answer is asked again after pauses that double, and meanwhile every question is an
-// error at once.
+// thread-safe, blocking: whoever asks for what is not known waits for the answer; everything has a
+// timeout. One does at a time; others are told at once what is known already, as whoever waits
+// holds a thread that other jobs may need. A registry that does not answer is asked again after
+// pauses that double, and meanwhile every question is an error at once.
 #pragma once
 
 #include <cstdint>
@@ -22,12 +23,17 @@
 
 namespace tidemill {
 
+// Ids that are new to the process, in one question; records may name any number of them.
+inline constexpr size_t kMaxNewIds = 128;
+
 struct RegisteredSchema {
   std::string type;  // "AVRO", "PROTOBUF", "JSON"
   std::string text;
   // Of the schemas that it refers to, directly or not, by the names that are used for them; each
   // after those that it refers to itself.
   std::vector<std::pair<std::string, std::string>> references;
+  // Why nothing can be read by it: beyond the bounds of schema_limits.h, so it has no text here.
+  std::string fault;
 };
 
 // How long to wait and how often to try.
@@ -49,7 +55,9 @@ class SchemaRegistry {
 
   virtual ~SchemaRegistry() = default;
 
-  // The schemas of `ids`, in their order. kRetryable: they are not to be had now.
+  // The schemas of `ids`, in their order, up to the first that is not to be had with this question:
+  // there are more than kMaxNewIds new ones, or another caller's question is under way. So there
+  // may be fewer than `ids`, or none: then ask again. kRetryable: the first is not to be had now.
   virtual Result<std::vector<Schema>> schemas(std::span<const uint32_t> ids) = 0;
 
   // The process's one for these settings. kUser: an environment variable is not set.

@@ -1,6 +1,7 @@
 #include "shared/schema/protobuf_schema.h"
 
 #include <google/protobuf/any.pb.h>
+#include <google/protobuf/api.pb.h>
 #include <google/protobuf/compiler/parser.h>
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/descriptor.pb.h>
@@ -10,10 +11,14 @@
 #include <google/protobuf/field_mask.pb.h>
 #include <google/protobuf/io/tokenizer.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+#include <google/protobuf/source_context.pb.h>
 #include <google/protobuf/struct.pb.h>
 #include <google/protobuf/timestamp.pb.h>
+#include <google/protobuf/type.pb.h>
 #include <google/protobuf/wrappers.pb.h>
 
+#include <algorithm>
+#include <array>
 #include <set>
 
 #include "shared/base/utf8.h"
@@ -26,6 +31,7 @@ namespace pb = google::protobuf;
 
 constexpr char kTextName[] = "schema.proto";  // what a registry's text is called in messages
 constexpr std::string_view kGoogle = "google/protobuf/";
+constexpr std::string_view kGooglePackage = "google.protobuf";
 
 // The first error of a text.
 class TextErrors : public pb::io::ErrorCollector {
@@ -56,12 +62,34 @@ class MeaningErrors : public pb::DescriptorPool::ErrorCollector {
 
 // Google's files that are linked in, as it is not certain that anybody else uses them.
 void link_google_files() {
-  static const std::array<const pb::Descriptor*, 8> linked{
-      pb::Any::descriptor(),        pb::Duration::descriptor(),
-      pb::Empty::descriptor(),      pb::FieldMask::descriptor(),
-      pb::Struct::descriptor(),     pb::Timestamp::descriptor(),
-      pb::Int64Value::descriptor(), pb::FileDescriptorProto::descriptor()};
+  static const std::array<const pb::Descriptor*, 11> linked{pb::Any::descriptor(),
+                                                            pb::Api::descriptor(),
+                                                            pb::Duration::descriptor(),
+                                                            pb::Empty::descriptor(),
+                                                            pb::FieldMask::descriptor(),
+                                                            pb::SourceContext::descriptor(),
+                                                            pb::Struct::descriptor(),
+                                                            pb::Timestamp::descriptor(),
+                                                            pb::Type::descriptor(),
+                                                            pb::Int64Value::descriptor(),
+                                                            pb::FileDescriptorProto::descriptor()};
   ASSERT(linked[0] != nullptr);
+}
+
+// Google's file of the name as this process knows it; null: it knows none.
+const pb::FileDescriptor* find_google_file(const std::string& name) {
+  if (!name.starts_with(kGoogle)) return nullptr;
+  return pb::DescriptorPool::generated_pool()->FindFileByName(name);
+}
+
+// Whether something in the file has a full name that begins with google.protobuf: also a message
+// "google" with another one in it.
+bool defines_google_types(const pb::FileDescriptorProto& file) {
+  if (file.package() == kGooglePackage) return true;
+  const std::string within = file.package().empty() ? "" : file.package() + ".";
+  return std::any_of(file.message_type().begin(), file.message_type().end(), [&](const auto& type) {
+    return within + type.name() == kGooglePackage || within + type.name() == "google";
+  });
 }
 
 // libprotobuf writes lines of its own about every message that it cannot parse.
@@ -78,6 +106,7 @@ class PoolBuilder {
   }
 
   Status add_text(const std::string& name, std::string_view text) {
+    if (find_google_file(name) != nullptr) return {};
     if (text.size() > kMaxSchemaBytes) {
       return user_error(name + " has more than " + std::to_string(kMaxSchemaBytes) + " bytes");
     }
@@ -93,7 +122,20 @@ class PoolBuilder {
     return add(file);
   }
 
+  // What is said of Google's own files is not looked at: readers know these types by name, and what
+  // is in them.
   Status add(const pb::FileDescriptorProto& file) {
+    if (find_google_file(file.name()) != nullptr) return {};
+    if (!defines_google_types(file)) return build(file);
+    return user_error(printable(file.name(), 200) +
+                      " defines types of Google's own package google.protobuf; give them a package "
+                      "of their own, or import google/protobuf/*.proto");
+  }
+
+  const std::shared_ptr<pb::DescriptorPool>& pool() const { return pool_; }
+
+ private:
+  Status build(const pb::FileDescriptorProto& file) {
     for (const std::string& import : file.dependency()) {
       if (Status found = add_google_file(import); !found.ok()) return found;
       if (pool_->FindFileByName(import) == nullptr) {
@@ -107,16 +149,12 @@ class PoolBuilder {
                                              : errors.first());
   }
 
-  const std::shared_ptr<pb::DescriptorPool>& pool() const { return pool_; }
-
- private:
   Status add_google_file(const std::string& name) {
-    if (!name.starts_with(kGoogle) || pool_->FindFileByName(name) != nullptr) return {};
-    const pb::FileDescriptor* own = pb::DescriptorPool::generated_pool()->FindFileByName(name);
-    if (own == nullptr) return {};
+    const pb::FileDescriptor* own = find_google_file(name);
+    if (own == nullptr || pool_->FindFileByName(name) != nullptr) return {};
     pb::FileDescriptorProto file;
     own->CopyTo(&file);
-    return add(file);
+    return build(file);
   }
 
   std::shared_ptr<pb::DescriptorPool> pool_;
@@ -200,8 +238,7 @@ Result<std::shared_ptr<const ProtobufSchema>> ProtobufSchema::from_descriptor_se
   const bool parsed = bytes.size() <= kMaxSchemaBytes &&
                       set.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
   if (!parsed || set.file_size() == 0) {
-    return user_error(
-        "this is no descriptor set of at most 1 MB");
+    return user_error("this is no descriptor set of at most 1 MB");
   }
   SetOrder order(set);
   for (const pb::FileDescriptorProto& file : set.file()) order.visit(file);

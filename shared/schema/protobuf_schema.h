@@ -1,6 +1,8 @@
 // ProtobufSchema: message types known at run time only, from the .proto text that a registry keeps
 // or from a descriptor set that `protoc --descriptor_set_out --include_imports` wrote. Google's own
-// google/protobuf/*.proto may be imported without being there. immutable, thread-safe
+// google/protobuf/*.proto may be imported without being there; where they are, what is in them is
+// not looked at, and no other file may define types of google.protobuf: so a type that is named as
+// one of Google's is Google's. immutable, thread-safe
 #pragma once
 
 #include <cstdint>

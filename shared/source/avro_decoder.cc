@@ -4,6 +4,7 @@
 #endif
 #include <simdjson.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "shared/base/calendar.h"
@@ -40,6 +41,7 @@ class AvroDecoder : public MessageDecoder {
   Decoded decode(std::string_view bytes, bool alone, BatchWriter* writer) override;
 
  private:
+  void set_field(int column, uint32_t type, AvroInput* in, BatchWriter* writer);
   void set_value(int column, uint32_t type, AvroInput* in, BatchWriter* writer);
   void set_number(int column, uint32_t type, AvroInput* in, BatchWriter* writer);
   void set_text(int column, uint32_t type, AvroInput* in, BatchWriter* writer);
@@ -51,6 +53,11 @@ class AvroDecoder : public MessageDecoder {
   void mismatch(int column, uint32_t type, AvroInput* in);
   void bad(std::string why) {
     if (done_.why.empty()) done_.why = std::move(why);
+  }
+  // The record is none, whatever its columns have.
+  void refuse(BadReason reason, std::string why) {
+    done_.reason = reason;
+    done_.why = std::move(why);
   }
 
   const std::shared_ptr<const AvroSchema> schema_;
@@ -69,38 +76,48 @@ Decoded AvroDecoder::decode(std::string_view bytes, bool alone, BatchWriter* wri
   json_bytes_ = 0;
   for (const size_t column : missing_) writer->set_null(column);
   const AvroType& root = schema_->root();
-  for (size_t i = 0; i < root.types.size() && in.ok(); ++i) {
+  const AvroInput::Value record(&in);
+  for (size_t i = 0; i < root.types.size(); ++i) {
     const int column = column_of_field_[i];
     if (column == kIgnored) {
       in.skip(root.types[i]);
     } else {
-      set_value(column, root.types[i], &in, writer);
+      set_field(column, root.types[i], &in, writer);
     }
     if (!in.ok()) {
       done_.whole = false;
-      done_.why = "the record is no data of its Avro schema: at field '" + root.names[i] + "', " +
-                  in.fault();
+      refuse(BadReason::kUnparsable, "the record is no data of its Avro schema: at field '" +
+                                         root.names[i] + "', " + in.fault());
       return std::move(done_);
     }
   }
   done_.size = in.used();
   if (alone && in.used() < bytes.size()) {
-    done_.why =
-        "the record is no data of its Avro schema: " + std::to_string(bytes.size() - in.used()) +
-        " bytes are behind its last field";
+    refuse(BadReason::kUnparsable,
+           "the record is no data of its Avro schema: " + std::to_string(bytes.size() - in.used()) +
+               " bytes are behind its last field");
+  } else if (in.used() > kMaxRecordBytes) {
+    refuse(BadReason::kOversized, "the record is larger than 1 MB; write smaller records");
   }
   return std::move(done_);
 }
 
 void AvroDecoder::mismatch(int column, uint32_t type, AvroInput* in) {
-  in->skip(type);
+  in->skip_inside(type);
   const proto::Field& field = source_.schema(column);
   bad("column '" + field.name() + "': the record has " + schema_->describe(type) +
       ", the column wants " + type_noun(field.type()));
 }
 
+void AvroDecoder::set_field(int column, uint32_t type, AvroInput* in, BatchWriter* writer) {
+  const AvroInput::Value value(in);
+  if (!in->ok()) return;
+  if ((*schema_)[type].kind != Kind::kUnion) return set_value(column, type, in, writer);
+  const uint32_t branch = in->branch((*schema_)[type]);
+  if (in->ok()) set_field(column, branch, in, writer);
+}
+
 void AvroDecoder::set_value(int column, uint32_t type, AvroInput* in, BatchWriter* writer) {
-  while ((*schema_)[type].kind == Kind::kUnion) type = in->branch((*schema_)[type]);
   const AvroType& avro = (*schema_)[type];
   const auto index = static_cast<size_t>(column);
   const ColumnType wanted = writer->type(index);
@@ -240,7 +257,7 @@ void AvroDecoder::set_string(int column, std::string_view text, BatchWriter* wri
 
 void AvroDecoder::set_json(int column, uint32_t type, AvroInput* in, BatchWriter* writer) {
   scratch_.clear();
-  in->append_json(type, &scratch_);
+  in->append_json_inside(type, &scratch_);
   if (!in->ok()) return;
   if (!in->value_fault().empty()) {
     return bad("column '" + source_.schema(column).name() + "': " + in->value_fault());

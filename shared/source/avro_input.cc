@@ -20,8 +20,10 @@ namespace {
 using Kind = AvroType::Kind;
 using Logical = AvroType::Logical;
 
-constexpr int kMaxDepth = 256;           // of values within one another
-constexpr size_t kMaxEmptyItems = 1024;  // in a record: items of arrays that take no bytes
+constexpr int kMaxDepth = 256;  // of values within one another
+// A record may have so many values, and so many more for each of its bytes.
+constexpr size_t kFreeValues = 1024;
+constexpr size_t kValuesPerByte = 16;
 constexpr int kMaxVarintBytes = 10;
 
 void append_float(float value, std::string* out) {
@@ -125,16 +127,13 @@ std::string_view AvroInput::symbol(const AvroType& type) {
   return ok() ? std::string_view(type.names[static_cast<size_t>(at)]) : std::string_view();
 }
 
-bool AvroInput::deeper(int depth) {
-  if (depth < kMaxDepth) return true;
-  fail("its values lie more than " + std::to_string(kMaxDepth) + " deep");
-  return false;
-}
-
-bool AvroInput::count_item(size_t before) {
-  if (used() != before || ++empty_items_ <= kMaxEmptyItems) return ok();
-  fail("it has more than " + std::to_string(kMaxEmptyItems) + " items that take no bytes");
-  return false;
+void AvroInput::enter() {
+  ++depth_;
+  if (depth_ > kMaxDepth) fail("its values lie more than " + std::to_string(kMaxDepth) + " deep");
+  if (++values_ > kFreeValues + kValuesPerByte * used()) {
+    fail("it has more values than " + std::to_string(kFreeValues) + " and " +
+         std::to_string(kValuesPerByte) + " for each of its bytes");
+  }
 }
 
 uint64_t AvroInput::next_block(uint64_t* size) {
@@ -155,16 +154,19 @@ void AvroInput::items(const Each& each) {
   uint64_t size = 0;
   for (uint64_t count = next_block(&size); count > 0 && ok(); count = next_block(&size)) {
     for (; count > 0; --count) {
-      const size_t before = used();
       each();
-      if (!count_item(before)) return;
+      if (!ok()) return;
     }
   }
 }
 
-void AvroInput::skip(uint32_t number_of_type, int depth) {
+void AvroInput::skip(uint32_t type) {
+  const Value value(this);
+  if (ok()) skip_inside(type);
+}
+
+void AvroInput::skip_inside(uint32_t number_of_type) {
   const AvroType& type = schema_[number_of_type];
-  if (!deeper(depth)) return;
   switch (type.kind) {
     case Kind::kNull:
       return;
@@ -192,17 +194,17 @@ void AvroInput::skip(uint32_t number_of_type, int depth) {
       symbol(type);
       return;
     case Kind::kUnion:
-      return skip(branch(type), depth + 1);
+      return skip(branch(type));
     case Kind::kArray:
-      return items([&] { skip(type.types[0], depth + 1); });
+      return items([&] { skip(type.types[0]); });
     case Kind::kMap:
       return items([&] {
         bytes();
-        skip(type.types[0], depth + 1);
+        skip(type.types[0]);
       });
     case Kind::kRecord:
       for (const uint32_t field : type.types) {
-        if (ok()) skip(field, depth + 1);
+        if (ok()) skip(field);
       }
       return;
   }
@@ -258,10 +260,14 @@ void AvroInput::append_text(const AvroType& type, std::string* out) {
   append_json_string(raw, out);
 }
 
-void AvroInput::append_json(uint32_t number_of_type, int depth, std::string* out) {
+void AvroInput::append_json(uint32_t type, std::string* out) {
+  const Value value(this);
+  if (ok()) append_json_inside(type, out);
+}
+
+void AvroInput::append_json_inside(uint32_t number_of_type, std::string* out) {
   const AvroType& type = schema_[number_of_type];
-  if (out->size() > kMaxRecordBytes) return skip(number_of_type, depth);
-  if (!deeper(depth)) return;
+  if (out->size() > kMaxRecordBytes) return skip_inside(number_of_type);
   bool first = true;
   const auto separate = [&] {
     if (!std::exchange(first, false)) *out += ',';
@@ -287,12 +293,12 @@ void AvroInput::append_json(uint32_t number_of_type, int depth, std::string* out
     case Kind::kEnum:
       return append_json_string(symbol(type), out);
     case Kind::kUnion:
-      return append_json(branch(type), depth + 1, out);
+      return append_json(branch(type), out);
     case Kind::kArray:
       *out += '[';
       items([&] {
         separate();
-        append_json(type.types[0], depth + 1, out);
+        append_json(type.types[0], out);
       });
       *out += ']';
       return;
@@ -304,17 +310,19 @@ void AvroInput::append_json(uint32_t number_of_type, int depth, std::string* out
         if (!is_valid_utf8(key)) value_fault_ = "a key of a map is not valid UTF-8";
         append_json_string(key, out);
         *out += ':';
-        append_json(type.types[0], depth + 1, out);
+        append_json(type.types[0], out);
       });
       *out += '}';
       return;
     case Kind::kRecord:
       *out += '{';
       for (size_t i = 0; i < type.types.size() && ok(); ++i) {
-        separate();
-        append_json_string(type.names[i], out);
-        *out += ':';
-        append_json(type.types[i], depth + 1, out);
+        if (out->size() <= kMaxRecordBytes) {
+          separate();
+          append_json_string(type.names[i], out);
+          *out += ':';
+        }
+        append_json(type.types[i], out);
       }
       *out += '}';
       return;

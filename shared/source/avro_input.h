@@ -4,6 +4,10 @@
 //
 // Two kinds of faults: bytes that are no data of the schema (ok() is false, and what follows cannot
 // be found), and values that are, but that no column can hold (value_fault()).
+//
+// A schema may make much of few bytes: every value counts, whether it is skipped, written as JSON
+// or read by whoever uses this, who says so by a Value. So where a record ends, or that it does
+// not, is the same whatever is made of it.
 #pragma once
 
 #include <cstdint>
@@ -35,18 +39,33 @@ class AvroInput {
   // A symbol of an enum; "" if its number is none of the enum's.
   std::string_view symbol(const AvroType& type);
 
-  void skip(uint32_t type) { skip(type, 0); }
+  // A value that is being read, within those that are.
+  class Value {
+   public:
+    explicit Value(AvroInput* in) : in_(*in) { in_.enter(); }
+    ~Value() { --in_.depth_; }
+    Value(const Value&) = delete;
+    Value& operator=(const Value&) = delete;
+
+   private:
+    AvroInput& in_;
+  };
+
+  void skip(uint32_t type);
   // The value as JSON text, as docs/formats/avro.md has it. Text behind kMaxRecordBytes is left
   // out: it is too large anyway.
-  void append_json(uint32_t type, std::string* out) { append_json(type, 0, out); }
+  void append_json(uint32_t type, std::string* out);
+  // The same where there is a Value already.
+  void skip_inside(uint32_t type);
+  void append_json_inside(uint32_t type, std::string* out);
   // The text of a value of a type that has one: decimals and UUIDs.
   std::string decimal(const AvroType& type);
   std::string uuid(const AvroType& type);
 
  private:
   void fail(std::string why);
-  void skip(uint32_t type, int depth);
-  void append_json(uint32_t type, int depth, std::string* out);
+  // One value more, within one more. Fails beyond the bounds of both.
+  void enter();
   void append_number(const AvroType& type, std::string* out);
   void append_text(const AvroType& type, std::string* out);
   // Calls `each` for every item of an array or entry of a map.
@@ -55,23 +74,15 @@ class AvroInput {
   // The number of items in the next block of an array or map; 0: there is none. `*size` is its
   // bytes, 0 if not known.
   uint64_t next_block(uint64_t* size);
-  bool deeper(int depth);
-  // False if more items that take no bytes came than anybody needs.
-  bool count_item(size_t before);
 
   const AvroSchema& schema_;
   const char* begin_;
   std::string_view rest_;
   std::string fault_;
   std::string value_fault_;
-  size_t empty_items_ = 0;
+  int depth_ = 0;
+  size_t values_ = 0;
 };
-
-// Times that columns may have: years 0001 to 9999, as in text.
-inline constexpr int64_t kLeastTextTime = -62'135'596'800'000'000;
-inline constexpr int64_t kGreatestTextTime = 253'402'300'799'999'999;
-inline constexpr int64_t kLeastTextDay = -719'162;
-inline constexpr int64_t kGreatestTextDay = 2'932'896;
 
 // A number of a timestamp type in microseconds, rounded down; false if it is out of range.
 bool avro_time(AvroType::Logical logical, int64_t number, int64_t* micros);

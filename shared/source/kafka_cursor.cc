@@ -72,7 +72,16 @@ Status KafkaCursor::prepare() {
   for (const KafkaRecord& record : records_.records) {
     if (record.has_value && record.value.size() <= kMaxRecordBytes) values_.push_back(record.value);
   }
-  return parser_->prepare(values_);
+  const auto ready = parser_->prepare(values_);
+  if (!ready.ok()) return ready.error();
+  if (*ready == values_.size()) return {};
+  const auto first = std::find_if(records_.records.begin(), records_.records.end(),
+                                  [&](const KafkaRecord& record) {
+                                    return record.value.data() == values_[*ready].data() &&
+                                           record.value.size() == values_[*ready].size();
+                                  });
+  reader_->give_back(static_cast<size_t>(first - records_.records.begin()), &records_);
+  return {};
 }
 
 Status KafkaCursor::read(size_t max_records, size_t max_bytes, EventBatch* batch) {

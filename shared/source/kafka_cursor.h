@@ -30,8 +30,8 @@ class KafkaCursor : public SourceCursor {
   KafkaCursor(const proto::Source& source, uint64_t offset, uint64_t from)
       : source_(source), offset_(offset), reached_(from) {}
 
-  // Lets the parser get what it needs for the records. A failure is of the read as a whole: the
-  // records are read again.
+  // Lets the parser get what it needs for the records; those that have to wait for it are given
+  // back, to be read again. A failure is of the read as a whole.
   Status prepare();
   void parse(const KafkaRecord& record, char** text, BatchWriter* writer, EventBatch* batch);
 

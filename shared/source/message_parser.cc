@@ -109,23 +109,26 @@ class RegistryParser : public MessageParser {
         is_protobuf_(source.kafka().format() == proto::KafkaInput::PROTOBUF),
         registry_(std::move(registry)) {}
 
-  Status prepare(std::span<const std::string_view> messages) override {
+  Result<size_t> prepare(std::span<const std::string_view> messages) override {
     // What was not there may be there by now.
     std::erase_if(schemas_, [](const auto& each) { return each.second.schema == nullptr; });
     std::vector<uint32_t> ids;
+    std::vector<size_t> first;  // messages that name them
     std::set<uint32_t> seen;
     uint32_t last = 0;
-    for (const std::string_view message : messages) {
+    for (size_t i = 0; i < messages.size(); ++i) {
       uint32_t id = 0;
-      if (!frame_id(message, &id) || (id == last && !seen.empty())) continue;
+      if (!frame_id(messages[i], &id) || (id == last && !seen.empty())) continue;
       last = id;
-      if (seen.insert(id).second && !schemas_.contains(id)) ids.push_back(id);
+      if (!seen.insert(id).second || schemas_.contains(id)) continue;
+      ids.push_back(id);
+      first.push_back(i);
     }
-    if (ids.empty()) return {};
+    if (ids.empty()) return messages.size();
     auto fetched = registry_->schemas(ids);
     if (!fetched.ok()) return fetched.error();
-    for (size_t i = 0; i < ids.size(); ++i) add(ids[i], std::move((*fetched)[i]));
-    return {};
+    for (size_t i = 0; i < fetched->size(); ++i) add(ids[i], std::move((*fetched)[i]));
+    return fetched->size() == ids.size() ? messages.size() : first[fetched->size()];
   }
 
   void parse_message(const Window& message, BatchWriter* writer) override {
@@ -145,7 +148,9 @@ class RegistryParser : public MessageParser {
     registered.schema = std::move(schema);
     if (registered.schema == nullptr) return;
     const char* const format = is_protobuf_ ? "PROTOBUF" : "AVRO";
-    if (registered.schema->type != format) {
+    if (!registered.schema->fault.empty()) {
+      registered.why_not = registered.schema->fault;
+    } else if (registered.schema->type != format) {
       registered.why_not = "it is of type " + printable(registered.schema->type, 40) +
                            ", and the source reads " + format;
     } else if (is_protobuf_) {

@@ -32,9 +32,12 @@ class MessageParser {
   // No event may be dated later than this.
   void set_latest_event_time(TimeUs time) { latest_event_time_ = time; }
 
-  // Gets from elsewhere what it takes to parse these messages. An error: it is not to be had now,
-  // and none of them may be parsed. Blocking.
-  virtual Status prepare(std::span<const std::string_view> messages) { return {}; }
+  // Gets from elsewhere what it takes to parse these messages. Returns how many of them, from the
+  // first, can be parsed by now; for the others it has to be called again. An error: it is not to
+  // be had now, and none of them may be parsed. Blocking.
+  virtual Result<size_t> prepare(std::span<const std::string_view> messages) {
+    return messages.size();
+  }
   // Adds the one record that is all of `message`, as an event or a bad record.
   virtual void parse_message(const Window& message, BatchWriter* writer) = 0;
 

@@ -1,17 +1,17 @@
 // Protobuf messages into columns: which type goes to which column is in docs/formats/protobuf.md.
 #include <google/protobuf/descriptor.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 #include <google/protobuf/message.h>
 #include <google/protobuf/util/json_util.h>
 #include <google/protobuf/util/type_resolver.h>
 #include <google/protobuf/util/type_resolver_util.h>
 
-#include <cmath>
+#include <algorithm>
 #include <utility>
 
 #include "shared/base/calendar.h"
 #include "shared/base/json_text.h"
 #include "shared/base/utf8.h"
-#include "shared/source/avro_input.h"
 #include "shared/source/message_decoder.h"
 #include "shared/source/record_parser.h"
 #include "shared/source/values.h"
@@ -32,7 +32,8 @@ bool is_wrapper(const pb::Descriptor& type) {
 }
 
 bool is_timestamp(const pb::Descriptor& type) {
-  return type.full_name() == "google.protobuf.Timestamp";
+  return type.full_name() == "google.protobuf.Timestamp" &&
+         type.file()->name() == "google/protobuf/timestamp.proto";
 }
 
 std::string describe(const FieldDescriptor& field) {
@@ -62,6 +63,34 @@ std::string default_json(const FieldDescriptor& field) {
   }
 }
 
+// Takes text up to a bound, and says when there is more.
+class BoundedText : public pb::io::ZeroCopyOutputStream {
+ public:
+  explicit BoundedText(std::string* text) : text_(*text) { text_.clear(); }
+
+  bool full() const { return full_; }
+
+  bool Next(void** data, int* size) override {
+    const size_t used = text_.size();
+    full_ = full_ || used >= kMost;
+    if (full_) return false;
+    text_.resize(std::min(std::max(2 * used, kFirst), kMost));
+    *data = text_.data() + used;
+    *size = static_cast<int>(text_.size() - used);
+    return true;
+  }
+  void BackUp(int count) override { text_.resize(text_.size() - static_cast<size_t>(count)); }
+  int64_t ByteCount() const override { return static_cast<int64_t>(text_.size()); }
+
+ private:
+  static constexpr size_t kFirst = 1024;
+  // A writer may ask for room that it does not need then.
+  static constexpr size_t kMost = kMaxRecordBytes + kFirst;
+
+  std::string& text_;
+  bool full_ = false;
+};
+
 class ProtobufDecoder : public MessageDecoder {
  public:
   ProtobufDecoder(std::shared_ptr<const ProtobufType> type, const proto::Source& source)
@@ -75,7 +104,11 @@ class ProtobufDecoder : public MessageDecoder {
       const FieldDescriptor* field = type_->descriptor().FindFieldByName(column.name());
       if (field == nullptr) field = type_->descriptor().FindFieldByCamelcaseName(column.name());
       fields_.push_back(field);
-      if (field != nullptr && column.type() == proto::JSON) json_fields_.push_back(field);
+      // Of columns "order_id" and "orderId" the field is one, and is taken once.
+      if (field != nullptr && column.type() == proto::JSON &&
+          std::find(json_fields_.begin(), json_fields_.end(), field) == json_fields_.end()) {
+        json_fields_.push_back(field);
+      }
     }
   }
 
@@ -109,8 +142,8 @@ class ProtobufDecoder : public MessageDecoder {
   const std::unique_ptr<pb::Message> json_part_;
   const std::unique_ptr<pb::util::TypeResolver> resolver_;
   const std::string url_;
-  std::vector<const FieldDescriptor*> fields_;  // by column; null: none
-  std::vector<const FieldDescriptor*> json_fields_;
+  std::vector<const FieldDescriptor*> fields_;       // by column; null: none
+  std::vector<const FieldDescriptor*> json_fields_;  // each once
   TimestampParser timestamps_;
   Decoded done_;
   std::string binary_;
@@ -279,16 +312,17 @@ void ProtobufDecoder::set_json(BatchWriter* writer) {
   json_part_->Clear();
   reflection.SwapFields(message_.get(), json_part_.get(), json_fields_);
   binary_.clear();
-  json_.clear();
   json_part_->SerializePartialToString(&binary_);
-  const auto status = pb::util::BinaryToJsonString(resolver_.get(), url_, binary_, &json_);
+  BoundedText text(&json_);
+  pb::io::ArrayInputStream input(binary_.data(), static_cast<int>(binary_.size()));
+  const auto status = pb::util::BinaryToJsonStream(resolver_.get(), url_, &input, &text);
+  if (text.full() || json_.size() > kMaxRecordBytes) {
+    done_.reason = BadReason::kOversized;
+    return bad("the JSON text of the record's columns is larger than 1 MB");
+  }
   if (!status.ok()) {
     return bad("the record has no JSON text for its columns of type json: " +
                printable(status.ToString(), 200));
-  }
-  if (json_.size() > kMaxRecordBytes) {
-    done_.reason = BadReason::kOversized;
-    return bad("the JSON text of the record's columns is larger than 1 MB");
   }
   for (size_t i = 0; i < fields_.size(); ++i) {
     if (fields_[i] == nullptr || writer->type(i) != ColumnType::kJson) continue;

@@ -108,6 +108,46 @@ TEST(KafkaPartitionReader, LimitsOfAReadHold) {
   }));
 }
 
+TEST(KafkaPartitionReader, WhatIsGivenBackComesAgain) {
+  MockBrokers brokers;
+  brokers.create_topic("t", 1);
+  brokers.write_values("t", 0, numbers(0, 100));
+  auto reader = open(brokers.input("t", 1));
+  KafkaRecords records;
+  std::vector<std::string> seen;
+  RecordIdentity identity;
+  ASSERT_TRUE(eventually([&] {
+    const uint64_t begin = seen.size();
+    EXPECT_TRUE(reader->read(10, 1 << 20, &records).ok());
+    if (records.records.empty()) return false;
+    const RecordIdentity all = records.last;
+    const size_t given = records.records.size();
+    const size_t kept = begin % 3 == 0 ? 0 : given / 2;
+    reader->give_back(kept, &records);
+    EXPECT_EQ(records.records.size(), kept);
+    EXPECT_EQ(records.end_offset, begin + kept);
+    EXPECT_FALSE(records.at_end);
+    EXPECT_EQ(records.last.offset, begin + kept == 0 ? 0 : begin + kept - 1);
+    if (kept == 0) {
+      EXPECT_EQ(records.last, identity);
+    }
+    size_t bytes = 0;
+    for (const KafkaRecord& record : records.records) {
+      seen.emplace_back(record.value);
+      bytes += record.value.size();
+    }
+    EXPECT_EQ(records.value_bytes, bytes);
+    // The rest, up to where the first read had come.
+    EXPECT_TRUE(reader->read(given - kept, 1 << 20, &records).ok());
+    EXPECT_EQ(records.end_offset, all.offset + 1);
+    EXPECT_EQ(records.last, all);
+    for (const KafkaRecord& record : records.records) seen.emplace_back(record.value);
+    identity = records.last;
+    return seen.size() == 100;
+  }));
+  EXPECT_EQ(seen, numbers(0, 100));
+}
+
 TEST(KafkaPartitionReader, PositionsOfOnePartitionReadIndependently) {
   MockBrokers brokers;
   brokers.create_topic("t", 2);

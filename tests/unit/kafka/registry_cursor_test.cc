@@ -1,4 +1,5 @@
 // Records in Avro and Protobuf with the framing of a schema registry: brokers, registry and cursor.
+#include "shared/registry/schema_registry.h"
 #include "shared/source/source_cursor.h"
 #include "tests/unit/kafka/mock_brokers.h"
 #include "tests/unit/registry/fake_registry.h"
@@ -136,6 +137,34 @@ TEST(RegistryCursor, ProtobufRecordsNameTheirMessageType) {
       other.bad[0],
       "0 schema 1 of the registry: the record is of type shop.Paid.Card, and the source reads "
       "shop.Other");
+}
+
+// Garbage that looks like ids gets its dead letters, however many it has.
+TEST(RegistryCursor, AnyNumberOfUnknownIdsAreDeadLetters) {
+  MockBrokers brokers;
+  brokers.create_topic("t", 1);
+  FakeRegistry registry;
+  registry.put_avro(1, kAvro1);
+  registry.put_avro(2, "[" + std::string(1 << 20, ' ') + "]");
+  std::vector<std::string> values;
+  const size_t garbage = kMaxNewIds + 20;
+  for (size_t i = 0; i < garbage; ++i) {
+    values.push_back(framed(static_cast<uint32_t>(1000 + i), "x"));
+  }
+  values.push_back(framed(1, "\x0e\x02"));
+  values.push_back(framed(2, "\x0e\x02"));
+  brokers.write_values("t", 0, values);
+  const Read read = read_to_end(source_of(brokers, registry, proto::KafkaInput::AVRO));
+  ASSERT_TRUE(read.status.ok()) << read.status.error().message();
+  EXPECT_EQ(read.rows, (std::vector<std::string>{std::to_string(garbage) + " 7 null"}));
+  ASSERT_EQ(read.bad.size(), garbage + 1);
+  for (size_t i = 0; i < garbage; ++i) {
+    EXPECT_EQ(read.bad[i],
+              std::to_string(i) + " the schema registry has no schema " + std::to_string(1000 + i));
+  }
+  EXPECT_EQ(read.bad[garbage], std::to_string(garbage + 1) +
+                                   " schema 2 of the registry: it has more than 1048576 bytes");
+  EXPECT_EQ(registry.asked().size(), 2 * garbage + 2);
 }
 
 // Nothing is dropped for a registry that is away.

@@ -157,6 +157,7 @@ TEST(Groups, ThatContradictThemselvesAreRefused) {
       - {function: sum, column: amount, by: category, windows: [7d, lifetime]}
       - {function: last_n, n: 2, column: amount, windows: [1h]}
       - {function: count_distinct, exact_up_to: 100000, max_groups: 100, column: n, by: day, windows: [lifetime]}
+      - {function: approx_count_distinct, max_groups: 100, column: n, by: day, windows: [lifetime]}
 )");
   ASSERT_TRUE(Plan::from_proto(good).ok());
   using Break = void (*)(proto::View*);
@@ -177,7 +178,8 @@ TEST(Groups, ThatContradictThemselvesAreRefused) {
         v->mutable_features(2)->set_max_groups(1);
       },
       [](proto::View* v) { v->mutable_features(3)->set_max_groups(168); },
-      [](proto::View* v) {  // the column of `by`
+      [](proto::View* v) { v->mutable_features(4)->set_n(200); },  // registers: 2^200
+      [](proto::View* v) {                                         // the column of `by`
         std::vector<uint32_t> order(v->order().begin(), v->order().end());
         v->clear_order();
         for (const uint32_t column : order) {

@@ -327,6 +327,39 @@ TEST(PlanFromProto, RefusesWhatIsInconsistent) {
   }
 }
 
+TEST(PlanFromProto, RefusesWhatIsThereTwice) {
+  const auto message_of = [](const proto::JobPlan& plan) {
+    const auto made = Plan::from_proto(plan);
+    return made.ok() ? std::string("made") : made.error().message();
+  };
+  proto::JobPlan columns = good();
+  *input(&columns)->add_columns() = input(&columns)->columns(0);
+  input(&columns)->mutable_columns(input(&columns)->columns_size() - 1)->set_text("another text");
+  columns.mutable_tables(0)->add_column_types(columns.tables(0).column_types(0));
+  EXPECT_EQ(message_of(columns), "table 'customer_id': a column is there twice");
+  proto::JobPlan filters = good();
+  *input(&filters)->add_filters() = input(&filters)->filters(0);
+  EXPECT_EQ(message_of(filters), "table 'customer_id': a filter is there twice");
+}
+
+TEST(PlanFromProto, RefusesMoreExpressionsThanAJobHas) {
+  proto::JobPlan plan = good();
+  proto::Expr yes;
+  yes.set_op(proto::Expr::LITERAL);
+  yes.set_type(proto::BOOL);
+  yes.set_literal_bool(true);
+  for (int i = 0; i < 300; ++i) {
+    proto::Expr* all = input(&plan)->add_filters();
+    all->set_op(proto::Expr::AND);
+    all->set_type(proto::BOOL);
+    for (int k = 0; k < 4000 - i; ++k) *all->add_args() = yes;
+  }
+  const auto made = Plan::from_proto(std::move(plan));
+  ASSERT_FALSE(made.ok());
+  EXPECT_NE(made.error().message().find("have more than 1048576 parts"), std::string::npos)
+      << made.error().message();
+}
+
 // Flipped bytes either do not parse, are refused, or give a plan that is refused nowhere later.
 RC_GTEST_PROP(PlanFromProto, SurvivesDamagedBytes, ()) {
   const google::protobuf::LogSilencer quiet;

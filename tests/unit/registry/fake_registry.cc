@@ -14,10 +14,9 @@ std::string json(const std::string& text) {
 }  // namespace
 
 FakeRegistry::FakeRegistry() {
-  auto server =
-      HttpServer::start({}, [this](const HttpRequest& request, const HttpResponder& answer_to) {
-        answer_to(answer(request));
-      });
+  auto server = HttpServer::start({}, [this](HttpRequest request, const HttpResponder& responder) {
+    on_request(std::move(request), responder);
+  });
   EXPECT_TRUE(server.ok());
   server_ = std::move(*server);
 }
@@ -53,9 +52,25 @@ std::vector<std::string> FakeRegistry::asked() const {
   return asked_;
 }
 
-HttpResponse FakeRegistry::answer(const HttpRequest& request) {
+void FakeRegistry::hold(bool held) {
+  const std::lock_guard lock(mutex_);
+  held_ = held;
+  if (held) return;
+  for (const auto& [request, responder] : waiting_) responder(answer(request));
+  waiting_.clear();
+}
+
+void FakeRegistry::on_request(HttpRequest request, const HttpResponder& responder) {
   const std::lock_guard lock(mutex_);
   asked_.push_back(request.target);
+  if (held_) {
+    waiting_.emplace_back(std::move(request), responder);
+  } else {
+    responder(answer(request));
+  }
+}
+
+HttpResponse FakeRegistry::answer(const HttpRequest& request) {
   if (status_ != 200) {
     return {status_, "application/json", R"({"error_code":50001,"message":"out of order"})"};
   }

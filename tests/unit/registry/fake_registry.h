@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "proto/plan.pb.h"
@@ -29,16 +30,22 @@ class FakeRegistry {
   void put_protobuf(uint32_t id, const std::string& schema, const std::string& references = "[]");
   // From now on every answer is of this status; 200: it works again.
   void set_status(int status);
+  // From now on questions are answered only once this is called with false.
+  void hold(bool held);
   // Paths that were asked for, in order.
   std::vector<std::string> asked() const;
 
  private:
+  // With the mutex locked.
   HttpResponse answer(const HttpRequest& request);
+  void on_request(HttpRequest request, const HttpResponder& responder);
 
   mutable std::mutex mutex_;
   std::map<std::string, std::string> bodies_;
   std::vector<std::string> asked_;
   int status_ = 200;
+  bool held_ = false;
+  std::vector<std::pair<HttpRequest, HttpResponder>> waiting_;
   std::unique_ptr<HttpServer> server_;
 };
 

@@ -150,7 +150,7 @@ TEST(AvroDecoder, SaysWhatDoesNotFit) {
   expect(value(R"({"type":"enum","name":"E","symbols":["A"]})", proto::STRING, "02"),
          "symbol 1 of the enum E of 1");
   expect(value(R"({"type":"array","items":"null"})", proto::JSON, "feffffffffffffffff01"),
-         "more than 1024 items that take no bytes");
+         "more values than 1024 and 16 for each of its bytes");
   expect(value(R"({"type":"array","items":"int"})", proto::INT64,
                "0202"
                "00"),
@@ -166,6 +166,52 @@ TEST(AvroDecoder, DepthHasABound) {
     EXPECT_NE(one(list, column, bytes)[0].find("more than 256 deep"), std::string::npos);
   }
   EXPECT_EQ(value(list, proto::JSON, "020200"), R"('{"next":{"next":{"next":null}}}')");
+}
+
+// A few types may be so many values that nobody can count them, of no bytes at all.
+TEST(AvroDecoder, ValuesHaveABound) {
+  std::string fields =
+      R"({"name":"f0","type":{"type":"record","name":"R0","fields":[{"name":"n","type":"null"}]}})";
+  for (int i = 1; i <= 60; ++i) {
+    const std::string before = "\"R" + std::to_string(i - 1) + "\"";
+    fields += R"(,{"name":"f)" + std::to_string(i) + R"(","type":{"type":"record","name":"R)" +
+              std::to_string(i) + R"(","fields":[{"name":"a","type":)" + before +
+              R"(},{"name":"b","type":)" + before + "}]}}";
+  }
+  const std::string doubled = R"({"type":"record","name":"D","fields":[)" + fields + "]}";
+  for (const auto column : {proto::JSON, proto::STRING}) {
+    EXPECT_NE(one(doubled, column, "")[0].find("more values than 1024 and 16 for each"),
+              std::string::npos);
+  }
+  // What people write is far from it: here three values a byte.
+  const std::string items = R"({"type":"array","items":{"type":"record","name":"I","fields":[)"
+                            R"({"name":"n","type":["null","int"]}]}})";
+  const std::string bytes = from_hex("c09a0c") + std::string(100'000, '\0') + std::string(1, '\0');
+  EXPECT_EQ(one(items, proto::STRING, bytes)[0].find("column 'v': the record has an Avro array"),
+            0u);
+}
+
+// That bytes are no data of the schema is more than that the text of some would be too large.
+TEST(AvroDecoder, TheReasonIsThatOfTheMessage) {
+  const std::string item =
+      R"({"type":"array","items":{"type":"record","name":"I","fields":[{"name":")" +
+      std::string(1000, 'n') + R"(","type":"int"}]}})";
+  const auto schema = AvroSchema::parse(R"({"type":"record","name":"R","fields":[)"
+                                        R"({"name":"v","type":)" +
+                                        item + R"(},{"name":"at","type":"long"}]})");
+  ASSERT_TRUE(schema.ok()) << schema.error().message();
+  const proto::Source source = source_with({{"v", proto::JSON}, {"at", proto::TIMESTAMP}});
+  auto decoder = make_avro_decoder(*schema, source);
+  ASSERT_TRUE(decoder.ok());
+  const std::string items = from_hex("a01f") + std::string(2000, '\x02') + std::string(1, '\0');
+  const auto reason_of = [&](const std::string& bytes) {
+    EventBatch batch;
+    BatchWriter writer(source.schema(), 0, 10, &batch);
+    return (*decoder)->decode(bytes, true, &writer).reason;
+  };
+  EXPECT_EQ(reason_of(items + "\x02"), BadReason::kOversized);
+  EXPECT_EQ(reason_of(items), BadReason::kUnparsable);               // it ends too early
+  EXPECT_EQ(reason_of(items + "\x02\x02"), BadReason::kUnparsable);  // and too late
 }
 
 // Names in the schema may make the text of many small items large.

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "shared/source/avro_container.h"
+#include "shared/source/record_parser.h"
 #include "shared/source/source_cursor.h"
 #include "tests/unit/source/source_fixture.h"
 
@@ -173,6 +174,56 @@ TEST(AvroFile, AValueThatDoesNotFitIsOneBadRecord) {
   ASSERT_TRUE(events.ok());
   EXPECT_EQ(events->rows.size(), 2u);
   EXPECT_EQ(events->bad.count(offset_of(head.size(), 1)), 1u);
+}
+
+TEST(AvroFile, ARecordBeyondTheBoundIsOneBadRecord) {
+  const std::string head = header();
+  const std::string most(kMaxRecordBytes - record(2, "").size() - 2,
+                         'x');  // its length has 3 bytes
+  ASSERT_EQ(record(2, most).size(), kMaxRecordBytes);
+  const auto events =
+      read_avro(head + block(4, record(1) + record(2, most) + record(3, most + "x") + record(4)));
+  ASSERT_TRUE(events.ok());
+  EXPECT_EQ(events->rows.size(), 3u);
+  ASSERT_EQ(events->bad.size(), 1u);
+  EXPECT_EQ(events->bad.begin()->first, offset_of(head.size(), 2));
+  EXPECT_NE(
+      events->bad.begin()->second.find("the record is larger than 1 MB; write smaller records"),
+      std::string::npos);
+}
+
+// What is a record when it is first read is one when reading goes on behind it.
+TEST(AvroFile, DeepRecordsArePassedAsTheyWereRead) {
+  const std::string schema =
+      R"({"type":"record","name":"R","fields":[{"name":"id","type":"long"},)"
+      R"({"name":"at","type":{"type":"long","logicalType":"timestamp-micros"}},)"
+      R"({"name":"items","type":{"type":"record","name":"L","fields":[)"
+      R"({"name":"next","type":["null","L"]}]}},{"name":"raw","type":["null",{"type":"record",)"
+      R"("name":"M","fields":[{"name":"next","type":["null","M"]}]}]}]})";
+  const auto deep = [](int lists, int skipped) {
+    return zigzag(1) + zigzag(1) + std::string(static_cast<size_t>(lists), '\x02') +
+           std::string(1, '\0') + std::string(static_cast<size_t>(skipped), '\x02') +
+           std::string(1, '\0');
+  };
+  size_t events_seen = 0;
+  size_t bad_seen = 0;
+  for (int depth = 120; depth < 132; ++depth) {
+    for (const std::string& first : {deep(depth, 0), deep(0, depth)}) {
+      const TemporaryFile file(header(schema) + block(2, first + deep(1, 0)));
+      const proto::Source source = file_source(proto::FilesInput::AVRO, file.path());
+      const auto all = read_all(source, 0, {});
+      ASSERT_TRUE(all.ok()) << all.error().message();
+      bad_seen += all->rows.count(offset_of(header(schema).size(), 0)) == 0;
+      events_seen += all->rows.size();
+      for (const auto& [offset, row] : all->rows) {
+        const auto rest = read_all(source, offset, {});
+        ASSERT_TRUE(rest.ok()) << depth << ": " << rest.error().message();
+        EXPECT_EQ(*rest, tail(*all, offset));
+      }
+    }
+  }
+  EXPECT_GT(events_seen, 0u);
+  EXPECT_GT(bad_seen, 0u);
 }
 
 TEST(AvroFile, BytesBehindTheLastRecordAreSaid) {

@@ -1,7 +1,9 @@
 // Protobuf messages into columns: against messages that another program wrote, value by value, and
 // on any bytes.
+#include <google/protobuf/descriptor.pb.h>
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
+#include <sys/resource.h>
 
 #include <nlohmann/json.hpp>
 
@@ -12,6 +14,7 @@
 namespace tidemill::test {
 namespace {
 
+namespace pb = google::protobuf;
 using Row = std::vector<std::string>;
 
 const std::vector<NamedType> kOrders{
@@ -123,6 +126,79 @@ TEST(ProtobufDecoder, TypesAreFoundByTheirNames) {
       order_source({{"id", proto::INT64}, {"at", proto::TIMESTAMP}}, "shop.Nothing"), {});
   ASSERT_FALSE(events.ok());
   EXPECT_NE(events.error().message().find("no message type 'shop.Nothing'"), std::string::npos);
+}
+
+// A field is one, by whichever of its names columns ask for it.
+TEST(ProtobufDecoder, SeveralJsonColumnsMayBeOfOneField) {
+  const auto events = read_messages(order_source({{"id", proto::INT64},
+                                                  {"at", proto::TIMESTAMP},
+                                                  {"first_item", proto::JSON},
+                                                  {"firstItem", proto::JSON}}),
+                                    {from_hex("12008201021005")});
+  ASSERT_TRUE(events.ok()) << events.error().message();
+  ASSERT_EQ(events->rows.size(), 1u);
+  const Row& row = events->rows.begin()->second;
+  EXPECT_EQ(row.at(2), R"('{"unitCount":5}')");
+  EXPECT_EQ(row.at(3), row.at(2));
+}
+
+// Of messages Long { int64 id; Timestamp at; repeated Item items } whose items have a long name.
+proto::Source source_of_long_names() {
+  pb::FileDescriptorSet set;
+  pb::FileDescriptorProto* file = set.add_file();
+  file->set_name("long.proto");
+  file->set_syntax("proto3");
+  file->add_dependency("google/protobuf/timestamp.proto");
+  const auto add = [](pb::DescriptorProto* to, const std::string& name, int number,
+                      pb::FieldDescriptorProto::Type type, const std::string& type_name) {
+    pb::FieldDescriptorProto* field = to->add_field();
+    field->set_name(name);
+    field->set_number(number);
+    field->set_type(type);
+    field->set_label(type_name == ".Item" ? pb::FieldDescriptorProto::LABEL_REPEATED
+                                          : pb::FieldDescriptorProto::LABEL_OPTIONAL);
+    if (!type_name.empty()) field->set_type_name(type_name);
+  };
+  pb::DescriptorProto* message = file->add_message_type();
+  message->set_name("Long");
+  add(message, "id", 1, pb::FieldDescriptorProto::TYPE_INT64, "");
+  add(message, "at", 2, pb::FieldDescriptorProto::TYPE_MESSAGE, ".google.protobuf.Timestamp");
+  add(message, "items", 3, pb::FieldDescriptorProto::TYPE_MESSAGE, ".Item");
+  pb::DescriptorProto* item = file->add_message_type();
+  item->set_name("Item");
+  add(item, std::string(2000, 'n'), 1, pb::FieldDescriptorProto::TYPE_INT64, "");
+  proto::Source source =
+      source_with({{"id", proto::INT64}, {"at", proto::TIMESTAMP}, {"items", proto::JSON}});
+  source.mutable_kafka()->set_format(proto::KafkaInput::PROTOBUF);
+  source.mutable_kafka()->set_message_schema(set.SerializeAsString());
+  source.mutable_kafka()->set_message_type("Long");
+  return source;
+}
+
+size_t most_memory_mb() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  return static_cast<size_t>(usage.ru_maxrss) >> 10;
+}
+
+// Names in the schema may make the text of a small message large: no more of it is made than may be
+// kept.
+TEST(ProtobufDecoder, JsonTextIsBoundedWhileItIsMade) {
+  const proto::Source source = source_of_long_names();
+  const auto with_items = [](int items) {
+    std::string message = from_hex("1200");
+    for (int i = 0; i < items; ++i) message += from_hex("1a020801");
+    return message;
+  };
+  const auto small = read_messages(source, {with_items(400)});
+  ASSERT_TRUE(small.ok()) << small.error().message();
+  EXPECT_EQ(small->rows.size(), 1u);
+  const size_t before = most_memory_mb();
+  const auto large = read_messages(source, {with_items(200'000)});  // 400 MB of text
+  ASSERT_TRUE(large.ok());
+  ASSERT_EQ(large->bad.size(), 1u);
+  EXPECT_NE(large->bad.at(0).find("is larger than 1 MB"), std::string::npos) << large->bad.at(0);
+  EXPECT_LT(most_memory_mb(), before + 200);
 }
 
 TEST(ProtobufDecoder, DescriptorSetsAreChecked) {

@@ -210,7 +210,7 @@ Result<Events> read_messages(const proto::Source& source,
   auto parser = make_message_parser(source);
   if (!parser.ok()) return parser.error();
   const std::vector<std::string_view> views(messages.begin(), messages.end());
-  if (Status prepared = (*parser)->prepare(views); !prepared.ok()) return prepared.error();
+  if (const auto prepared = (*parser)->prepare(views); !prepared.ok()) return prepared.error();
   EventBatch batch;
   BatchWriter writer(source.schema(), 0, messages.size(), &batch);
   std::vector<std::string> texts = messages;  // they may be changed

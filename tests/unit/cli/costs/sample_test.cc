@@ -180,6 +180,37 @@ TEST_F(Sample, ReadsWhatSourcesRead) {
   EXPECT_TRUE(empty->keys.empty());
 }
 
+TEST_F(Sample, ReadsAvroAndNumbersItsRecords) {
+  const auto run_avro = [&](const char* type) {
+    job_ = compiled(R"(job: j
+sources:
+  pay:
+    schema: {at: timestamp, name: string, id: )" +
+                    std::string(type) + R"(}
+    event_time: at
+    stream: {kafka: {brokers: "a:9092", topic: pay}}
+views:
+  v:
+    source: pay
+    entity: [name]
+    aggregations: [{function: count, windows: [lifetime]}]
+)");
+    SampleOptions options;
+    options.file = "tests/golden/records/payments_deflate.avro";
+    options.bad = 60;
+    options.now = 4'000'000'000'000'000;
+    options.most_bytes = most_bytes_;
+    return run_sample(job_, options);
+  };
+  const auto good = run_avro("int64");
+  ASSERT_TRUE(good.ok()) << good.error().message();
+  EXPECT_EQ(good->events + good->bad, 60u);
+  const auto bad = run_avro("string");
+  ASSERT_TRUE(bad.ok()) << bad.error().message();
+  ASSERT_EQ(bad->first_bad.size(), 60u);
+  for (size_t i = 0; i < 60; ++i) EXPECT_EQ(bad->first_bad[i].line, i + 1);
+}
+
 TEST_F(Sample, RefusesWithAReason) {
   const auto refused = [&](const std::string& path, const std::string& source) {
     SampleOptions options;

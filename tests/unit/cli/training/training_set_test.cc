@@ -242,6 +242,39 @@ TEST_F(TrainingSetTest, TopicsAndEndlessGeneratorsAreNoHistory) {
       std::string::npos);
 }
 
+// Offsets of Avro files are no bytes.
+TEST_F(TrainingSetTest, ProgressOfAHistoryIsInBytesOfItsFiles) {
+  const fs::path file = fs::absolute("tests/golden/records/payments_null.avro");
+  CompiledJob compiled = compile_job(R"(
+job: trained
+sources:
+  in:
+    schema: {at: timestamp, name: string, amount: double}
+    event_time: at
+    stream: {files: ")" + file.string() + R"("}
+views:
+  v:
+    source: in
+    entity: [name]
+    aggregations: [{function: sum, column: amount, windows: [lifetime]}]
+)",
+                                     directory_);
+  ASSERT_TRUE(compiled.errors.empty());
+  write("spine.csv", "name,at\nx,2020-01-01T00:00:00Z\n");
+  options_.time_column = "at";
+  options_.threads = 1;
+  uint64_t done = 0;
+  uint64_t total = 0;
+  options_.progress = [&](Phase phase, uint64_t now, uint64_t all) {
+    if (phase != Phase::kHistory) return;
+    done = now;
+    total = all;
+  };
+  EXPECT_GT(make(compiled.plan).history.records, 0u);
+  EXPECT_EQ(total, fs::file_size(file));
+  EXPECT_EQ(done, total);
+}
+
 // Generated history, in and out of memory, with one thread and several: the same bytes.
 TEST_F(TrainingSetTest, SpillingAndThreadsChangeNothing) {
   const auto plan = [&] {
