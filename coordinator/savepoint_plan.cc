@@ -8,6 +8,7 @@
 #include "shared/base/utf8.h"
 #include "shared/evolution/evolution.h"
 #include "shared/plan/source_partitions.h"
+#include "shared/plan/table_layout.h"
 #include "shared/state/partition_disk.h"
 
 namespace tidemill {
@@ -136,6 +137,14 @@ class Comparison {
     } else if (lifetime_of(plan_, t) != lifetime_of(saved_, t)) {
       add("views", where + " must have the features with a lifetime window of savepoint '" + name_ +
                        "', as they are computed from rows that are not kept");
+    } else if (const RowsKept kept = rows_kept(saved_, static_cast<uint32_t>(t));
+               kept < rows_kept(plan_, static_cast<uint32_t>(t))) {
+      add("views", where + (kept == RowsKept::kNone
+                                ? " are not in savepoint '" + name_ +
+                                      "': no view was over them any more when it was made"
+                                : " in savepoint '" + name_ +
+                                      "' are those of events that pass a condition (where), as "
+                                      "every feature had one; give every feature one"));
     }
   }
 

@@ -343,7 +343,8 @@ class ViewLayout {
       if (filter < 0) lacks.add("the condition " + filter_text(wanted, feature.filter()));
       laid.set_filter(filter);
     }
-    if (feature.filter() < 0 && !keeps_every_row(out->table())) {
+    // Readers leave out events that pass no condition of a table, if nobody asks for them.
+    if (feature.filter() < 0 && rows_kept(held_, out->table()) != RowsKept::kAll) {
       lacks.add("an entry for events that pass none of the conditions that there are");
     }
     if (!lacks.text.empty()) {
@@ -365,17 +366,6 @@ class ViewLayout {
       refuse(path_of(view, feature), kFolded);
     }
     *out->add_features() = std::move(laid);
-  }
-
-  // Readers leave out events that pass no condition of a table, if nobody asks for them.
-  bool keeps_every_row(uint32_t table) const {
-    for (const View& view : held_.views()) {
-      if (view.table() != table) continue;
-      for (const Feature& feature : view.features()) {
-        if (feature.filter() < 0) return true;
-      }
-    }
-    return false;
   }
 
   // How far back features may look: without what deduplication needs beyond them.

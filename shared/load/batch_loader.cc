@@ -4,6 +4,7 @@
 #include "shared/base/mutation.h"
 #include "shared/columns/row_block_writer.h"
 #include "shared/load/key_builder.h"
+#include "shared/plan/table_layout.h"
 
 namespace tidemill {
 namespace {
@@ -101,27 +102,15 @@ Result<std::vector<BatchLoader::InputProgram>> BatchLoader::compile(uint32_t sou
   const std::vector<ColumnType> schema =
       schema_types(plan_->proto().sources(static_cast<int>(source_index)));
   std::vector<InputProgram> programs;
-  std::vector<uint8_t> needs_every_row(static_cast<size_t>(plan_->proto().tables_size()), 0);
-  std::vector<uint8_t> has_view(needs_every_row.size(), 0);
-  for (const proto::View& view : plan_->proto().views()) {
-    has_view[view.table()] = 1;
-    for (const proto::Feature& f : view.features()) {
-      if (f.filter() < 0) needs_every_row[view.table()] = 1;
-    }
-    // What does not count for itself tells which rows count.
-    const proto::Table& table = plan_->proto().tables(static_cast<int>(view.table()));
-    if (table.has_deduplication()) {
-      needs_every_row[view.table()] = table.deduplication().filter() == 0;
-    }
-  }
   for (int t = 0; t < plan_->proto().tables_size(); ++t) {
-    if (has_view[static_cast<size_t>(t)] == 0) continue;  // its views were removed
+    const RowsKept kept = rows_kept(plan_->proto(), static_cast<uint32_t>(t));
+    if (kept == RowsKept::kNone) continue;
     for (const proto::TableInput& input : plan_->proto().tables(t).inputs()) {
       if (input.source() != source_index) continue;
       InputProgram program;
       program.table = static_cast<uint16_t>(t);
       program.filters_needed =
-          needs_every_row[static_cast<size_t>(t)] ? 0 : static_cast<uint32_t>(input.filters_size());
+          kept == RowsKept::kAll ? 0 : static_cast<uint32_t>(input.filters_size());
       const Status compiled[] = {compile_where(input, schema, &program.where),
                                  compile_all(input.keys(), schema, &program.keys),
                                  compile_all(input.columns(), schema, &program.columns),

@@ -67,6 +67,21 @@ bool filter_can_fail(const proto::Table& table, int32_t filter) {
   return any_can_fail(filter_of(table, filter));
 }
 
+RowsKept rows_kept(const proto::JobPlan& plan, uint32_t table) {
+  RowsKept out = RowsKept::kNone;
+  const proto::Table& of = plan.tables(static_cast<int>(table));
+  for (const proto::View& view : plan.views()) {
+    if (view.table() != table) continue;
+    // What does not count for itself tells which rows count.
+    const bool all = of.has_deduplication()
+                         ? of.deduplication().filter() == 0
+                         : std::any_of(view.features().begin(), view.features().end(),
+                                       [](const proto::Feature& f) { return f.filter() < 0; });
+    out = std::max(out, all ? RowsKept::kAll : RowsKept::kPassing);
+  }
+  return out;
+}
+
 void separate_views_that_can_fail(proto::JobPlan* plan) {
   const auto old_tables = plan->tables();
   plan->clear_tables();

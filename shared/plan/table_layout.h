@@ -1,7 +1,7 @@
-// Which views share a table. Views of one entity over the same inputs do, so that an event costs one
-// look-up for all of them, unless an expression of a view can fail on a row: such a row is missing
-// from its table, and must still count in the other views. A view of that kind has a table alone, and
-// so has one that deduplicates, for which fewer rows count.
+// Which views share a table. Views of one entity over the same inputs do, so that an event costs
+// one look-up for all of them, unless an expression of a view can fail on a row: such a row is
+// missing from its table, and must still count in the other views. A view of that kind has a table
+// alone, and so has one that deduplicates, for which fewer rows count.
 #pragma once
 
 #include "proto/plan.pb.h"
@@ -19,5 +19,11 @@ bool view_can_fail(const proto::View& view, const proto::Table& table);
 // Whether a column (filter) of the table can fail, in any of its inputs.
 bool column_can_fail(const proto::Table& table, int32_t column);
 bool filter_can_fail(const proto::Table& table, int32_t filter);
+
+// Of which events a table gets rows, of those that its inputs' conditions and keys let through: of
+// none if no view is over it any more, and only of those that pass one of its filters if every
+// feature over it has one.
+enum class RowsKept : uint8_t { kNone, kPassing, kAll };
+RowsKept rows_kept(const proto::JobPlan& plan, uint32_t table);
 
 }  // namespace tidemill

@@ -57,21 +57,22 @@ const std::vector<RowRef>& CollectionReader::folded_rows() {
   return folded_;
 }
 
-// Calls visit(plan, summary) for summaries of the leaves in the range.
+// Calls visit(parts, summary) for summaries of the leaves in the range that hold the feature.
 template <typename Visit>
 void CollectionReader::each_leaves(const TimeRange& range, Visit&& visit) {
   if (log_->folded() == nullptr) return;
   const FoldContext context{*layout_, &stats_->bytes};
-  log_->folded()->each_summary(context, range.first, range.last, visit);
+  log_->folded()->each_summary(context, range.first, range.last,
+                               [&](const LeafPlan& plan, const BaseSummary& summary) {
+                                 if (plan.holds(*feature_)) visit(plan.parts, summary);
+                               });
 }
 
 // The rows that leaves in the range have kept for lists, this one among them.
-const std::vector<RowRef>& CollectionReader::leaf_rows(const CollectionSpec& spec,
-                                                       const TimeRange& range) {
+const std::vector<RowRef>& CollectionReader::leaf_rows(const TimeRange& range) {
   leaf_rows_.clear();
-  each_leaves(range, [&](const LeafPlan& plan, const BaseSummary& summary) {
-    if (plan.parts.holds(spec)) summary.kept_rows(&leaf_rows_);
-  });
+  each_leaves(range,
+              [&](const BasePlan&, const BaseSummary& summary) { summary.kept_rows(&leaf_rows_); });
   std::stable_sort(leaf_rows_.begin(), leaf_rows_.end(),
                    [](const RowRef& a, const RowRef& b) { return a.time() < b.time(); });
   return leaf_rows_;
@@ -79,6 +80,7 @@ const std::vector<RowRef>& CollectionReader::leaf_rows(const CollectionSpec& spe
 
 FeatureValue CollectionReader::value(const FeatureSpec& feature, const TimeRange* range,
                                      __int128 end) {
+  feature_ = &feature;
   const CollectionSpec spec = collection_of(feature);
   const bool counts = !spec.grouped() && (spec.kind == CollectionKind::kHashes ||
                                           spec.kind == CollectionKind::kRegisters);
@@ -117,7 +119,7 @@ void CollectionReader::take_by_time(const CollectionSpec& spec, const TimeRange&
   stream_.add_list(tail_rows());
   // What was folded lies before every window's end, whatever the range says.
   if (lifetime) stream_.add_list(folded_rows());
-  if (log_->folded() != nullptr) stream_.add_list(leaf_rows(spec, range));
+  if (log_->folded() != nullptr) stream_.add_list(leaf_rows(range));
   if (log_->sealed() != nullptr) {
     GroupRows group_rows;
     if (spec.distinct()) {
@@ -168,7 +170,7 @@ void CollectionReader::each_folded(const CollectionSpec& spec, const TimeRange& 
   const auto add = [&](const RowRef& row) {
     if ((input_rows(*layout_, *row.chunk, spec) >> row.row & 1) != 0) add_row(row);
   };
-  for (const RowRef& row : leaf_rows(spec, range)) add(row);
+  for (const RowRef& row : leaf_rows(range)) add(row);
   if (!lifetime) return;
   for (const RowRef& row : folded_rows()) add(row);
 }
@@ -212,9 +214,8 @@ int64_t CollectionReader::count_hashes(const CollectionSpec& spec, const TimeRan
       [&](const GroupCollection& group) {
         for (const uint64_t hash : group.hashes) hashes_.add(hash);
       });
-  each_leaves(range, [&](const LeafPlan& plan, const BaseSummary& summary) {
-    if (!plan.parts.holds(spec)) return;
-    const size_t at = plan.parts.hashes_of({spec.column, spec.filter});
+  each_leaves(range, [&](const BasePlan& parts, const BaseSummary& summary) {
+    const size_t at = parts.hashes_of({spec.column, spec.filter});
     for (const uint64_t hash : summary.hashes(at)) hashes_.add(hash);
   });
   if (lifetime && log_->base() != nullptr) {
@@ -232,8 +233,8 @@ FeatureValue CollectionReader::sketch_value(const FeatureSpec& feature, const Co
       spec, range,
       [&](const Chunk& chunk, uint64_t mask) { sketch.add_rows(*layout_, chunk, mask, column); },
       [&](const GroupCollection& group) { sketch.merge(*group.sketch); });
-  each_leaves(range, [&](const LeafPlan& plan, const BaseSummary& summary) {
-    if (plan.parts.holds(spec)) sketch.merge(summary.sketch(plan.parts.sketch_of(spec)));
+  each_leaves(range, [&](const BasePlan& parts, const BaseSummary& summary) {
+    sketch.merge(summary.sketch(parts.sketch_of(spec)));
   });
   if (feature.lifetime && log_->base() != nullptr) {
     sketch.merge(log_->base()->sketch(plan_->sketch_of(spec)));

@@ -32,7 +32,7 @@ class CollectionReader {
   const std::vector<RowRef>& folded_rows();
   template <typename Visit>
   void each_leaves(const TimeRange& range, Visit&& visit);
-  const std::vector<RowRef>& leaf_rows(const CollectionSpec& spec, const TimeRange& range);
+  const std::vector<RowRef>& leaf_rows(const TimeRange& range);
   void take_by_time(const CollectionSpec& spec, const TimeRange& range, bool lifetime);
   void take_extremes(const CollectionSpec& spec, const TimeRange& range, bool lifetime);
   FeatureValue sketch_value(const FeatureSpec& feature, const CollectionSpec& spec,
@@ -57,6 +57,7 @@ class CollectionReader {
   InputRegistry* registry_ = nullptr;
   WindowStats* stats_ = nullptr;
 
+  const FeatureSpec* feature_ = nullptr;  // of the value
   bool tail_known_ = false;
   bool folded_known_ = false;
   std::vector<RowRef> tail_;       // by time

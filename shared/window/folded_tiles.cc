@@ -224,17 +224,14 @@ const Leaf* FoldedTiles::leaf_at(const TileBound& bound, __int128 time, int* shi
   return tile->leaf_at(at);
 }
 
-void FoldedTiles::check_holds(const TileBound& bound, const FeatureSpec& feature,
-                              const WindowBounds& times, DurationUs* resolution) const {
+bool FoldedTiles::hold(const FeatureSpec& feature, const WindowBounds& times) const {
   const LeafPlan* known = nullptr;  // that holds it
   for (const FoldedTile& tile : tiles_) {
     if (&tile.plan() == known || tile.last() < times.begin || times.end <= tile.first()) continue;
-    if (!tile.plan().holds(feature)) {
-      *resolution = std::max(*resolution, DurationUs{1} << bound.tile_shift);
-      return;
-    }
+    if (!tile.plan().holds(feature)) return false;
     known = &tile.plan();
   }
+  return true;
 }
 
 void FoldedTiles::snap(const TileBound& bound, WindowBounds* bounds, DurationUs* resolution) const {

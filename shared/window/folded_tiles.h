@@ -118,9 +118,8 @@ class FoldedTiles {
   // Moves the ends of a window that is not empty off leaves with rows on both sides of them, so
   // that these do not count, and raises `resolution` to the width of each of them.
   void snap(const TileBound& bound, WindowBounds* bounds, DurationUs* resolution) const;
-  // Raises `resolution` to the length of a tile if leaves in the times know nothing of the feature.
-  void check_holds(const TileBound& bound, const FeatureSpec& feature, const WindowBounds& times,
-                   DurationUs* resolution) const;
+  // Whether all leaves in the times have what the feature needs.
+  bool hold(const FeatureSpec& feature, const WindowBounds& times) const;
   // Calls visit(plan, summary) as FoldedTile does.
   template <typename Visit>
   void each_summary(const FoldContext& context, TimeUs first, TimeUs last, Visit&& visit) const {

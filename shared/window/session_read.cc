@@ -198,7 +198,7 @@ void SessionReader::begin(const LogContext& context, const RowLog* log, const Co
   found_.clear();
 }
 
-ReadBounds SessionReader::bounds(const FeatureSpec& feature) {
+WindowReadBounds SessionReader::bounds(const FeatureSpec& feature) {
   Found wanted{std::max(feature.filter, -1),       feature.gap, feature.window, feature.offset,
                includes_right_end(feature.closed), {}};
   for (const Found& known : found_) {
@@ -224,9 +224,9 @@ void SessionReader::tail_times(int32_t filter, TimeUs last) {
   std::sort(tail_.begin(), tail_.end(), std::greater<>());
 }
 
-ReadBounds SessionReader::find(const Found& wanted) {
+WindowReadBounds SessionReader::find(const Found& wanted) {
   const Wide end = static_cast<Wide>(as_of_) - wanted.offset;
-  ReadBounds out;
+  WindowReadBounds out;
   out.window = out.rows = {kMinTime - Wide{1}, end + (wanted.right_closed ? 1 : 0)};
   const FoldedTiles* const folded = log_->folded();
   if (folded != nullptr) folded->snap(leaves_->bound, &out.rows, &out.resolution);

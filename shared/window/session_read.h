@@ -24,17 +24,17 @@ class SessionReader {
   void begin(const LogContext& context, const RowLog* log, const CountedRows* counted,
              TimeUs as_of);
   // Of a feature with a gap. No session: an empty window.
-  ReadBounds bounds(const FeatureSpec& feature);
+  WindowReadBounds bounds(const FeatureSpec& feature);
 
  private:
   struct Found {
     int32_t filter;
     DurationUs gap, longest, offset;
     bool right_closed;
-    ReadBounds bounds;
+    WindowReadBounds bounds;
   };
 
-  ReadBounds find(const Found& wanted);
+  WindowReadBounds find(const Found& wanted);
   void tail_times(int32_t filter, TimeUs last);
 
   const ChunkLayout* layout_ = nullptr;

@@ -14,10 +14,11 @@ struct WindowBounds {
 };
 
 // What a read counts of a window: of leaves (folded_tiles.h) that reach over its ends, nothing.
-struct ReadBounds {
+struct WindowReadBounds {
   WindowBounds window;
   WindowBounds rows;  // the times of those that count; within the window, or other rows do not pass
   DurationUs resolution = 0;  // the width of the widest leaf left out; 0: none
+  bool held = true;           // by all leaves; a tile of others is left out
 };
 
 inline bool includes_right_end(Closed closed) {

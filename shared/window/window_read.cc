@@ -28,7 +28,7 @@ void WindowReader::read(const LogContext& context, const RowLog* log,
   }
   if (resolutions == nullptr) return;
   resolutions->clear();
-  for (const ReadBounds& bounds : bounds_) resolutions->push_back(bounds.resolution);
+  for (const WindowReadBounds& bounds : bounds_) resolutions->push_back(bounds.resolution);
 }
 
 FeatureValue WindowReader::value_of(const FeatureSpec& feature, size_t number) {
@@ -55,7 +55,7 @@ void WindowReader::summarise(const RowLog& log, const BasePlan* base) {
   }
 }
 
-FeatureValue WindowReader::collect(const FeatureSpec& feature, const ReadBounds& bounds) {
+FeatureValue WindowReader::collect(const FeatureSpec& feature, const WindowReadBounds& bounds) {
   ASSERT(feature.column < static_cast<int32_t>(layout_->columns()));
   ASSERT(feature.filter < static_cast<int32_t>(layout_->filters()));
   ASSERT(feature.by < static_cast<int32_t>(layout_->columns()));
@@ -67,19 +67,19 @@ FeatureValue WindowReader::collect(const FeatureSpec& feature, const ReadBounds&
   return collections_.value(feature, &range, end);
 }
 
-size_t WindowReader::input_of(const FeatureSpec& feature, InputRegistry* registry) {
+size_t WindowReader::input_of(const FeatureSpec& feature, bool held, InputRegistry* registry) {
   ASSERT(feature.column < static_cast<int32_t>(layout_->columns()));
   ASSERT(feature.filter < static_cast<int32_t>(layout_->filters()));
   const SummaryInput what = summary_input_of(feature);
-  for (size_t i = 0; i < inputs_.size(); ++i) {
-    if (inputs_[i].what == what) return i;
+  for (size_t i = 0; held && i < inputs_.size(); ++i) {
+    if (inputs_[i].what == what && inputs_[i].alone == nullptr) return i;
   }
-  inputs_.push_back({registry->number_of(what), what});
+  inputs_.push_back({registry->number_of(what), what, held ? nullptr : &feature});
   return inputs_.size() - 1;
 }
 
-ReadBounds WindowReader::bounds_of(const FeatureSpec& feature, TimeUs as_of) {
-  ReadBounds out;
+WindowReadBounds WindowReader::bounds_of(const FeatureSpec& feature, TimeUs as_of) {
+  WindowReadBounds out;
   if (feature.gap > 0) {
     out = sessions_.bounds(feature);
   } else {
@@ -95,7 +95,10 @@ ReadBounds WindowReader::bounds_of(const FeatureSpec& feature, TimeUs as_of) {
   }
   if (folded_ != nullptr) {
     folded_->snap(leaves_->bound, &out.rows, &out.resolution);
-    folded_->check_holds(leaves_->bound, feature, out.rows, &out.resolution);
+    out.held = folded_->hold(feature, out.rows);
+    if (!out.held) {
+      out.resolution = std::max(out.resolution, DurationUs{1} << leaves_->bound.tile_shift);
+    }
   }
   return out;
 }
@@ -112,7 +115,7 @@ void WindowReader::plan(std::span<const FeatureSpec* const> features, TimeUs as_
       aggregate_of_.push_back(SIZE_MAX);
       continue;
     }
-    const size_t input = input_of(*feature, registry);
+    const size_t input = input_of(*feature, bounds_.back().held, registry);
     const WindowBounds& rows = bounds_.back().rows;
     const Wide end = bounds_.back().window.end;
     size_t a = 0;
@@ -132,6 +135,8 @@ void WindowReader::plan(std::span<const FeatureSpec* const> features, TimeUs as_
 void WindowReader::cut_segments() {
   cuts_.clear();
   for (const Aggregate& a : aggregates_) {
+    // The ends of empty windows were not moved off leaves, and would cut those of others.
+    if (a.rows.begin >= a.rows.end) continue;
     cuts_.push_back(a.rows.begin);
     cuts_.push_back(a.rows.end);
   }
@@ -182,8 +187,9 @@ void WindowReader::read_folded(const FoldedTiles& tiles, const Segment& segment,
   const auto add = [&](const LeafPlan& plan, const BaseSummary& summary) {
     for (size_t i = 0; i < inputs_.size(); ++i) {
       const Families f = needs_[row + i];
-      if (f == 0 || !plan.parts.holds(inputs_[i].what, f)) continue;
-      partials_[row + i].merge(summary.numbers(plan.parts.numbers_of(inputs_[i].what)), f);
+      const Input& input = inputs_[i];
+      if (f == 0 || (input.alone != nullptr && !plan.holds(*input.alone))) continue;
+      partials_[row + i].merge(summary.numbers(plan.parts.numbers_of(input.what)), f);
     }
   };
   tiles.each_summary(context, segment.first, segment.last, add);

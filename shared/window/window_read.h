@@ -33,6 +33,7 @@ class WindowReader {
   struct Input {  // of this request
     uint32_t number;
     SummaryInput what;
+    const FeatureSpec* alone;  // null: shared by all features that every leaf holds
   };
   struct Aggregate {  // one input over one window, for one or more features
     size_t input;
@@ -48,12 +49,12 @@ class WindowReader {
     bool empty;          // outside of int64
   };
 
-  ReadBounds bounds_of(const FeatureSpec& feature, TimeUs as_of);
+  WindowReadBounds bounds_of(const FeatureSpec& feature, TimeUs as_of);
   FeatureValue value_of(const FeatureSpec& feature, size_t number);
   void plan(std::span<const FeatureSpec* const> features, TimeUs as_of, InputRegistry* registry);
-  size_t input_of(const FeatureSpec& feature, InputRegistry* registry);
+  size_t input_of(const FeatureSpec& feature, bool held, InputRegistry* registry);
   void summarise(const RowLog& log, const BasePlan* base);
-  FeatureValue collect(const FeatureSpec& feature, const ReadBounds& bounds);
+  FeatureValue collect(const FeatureSpec& feature, const WindowReadBounds& bounds);
   void cut_segments();
   void read_segment(size_t segment, const RowLog& log);
   void read_folded(const FoldedTiles& tiles, const Segment& segment, size_t number);
@@ -69,8 +70,8 @@ class WindowReader {
   WindowStats* stats_ = nullptr;
   std::vector<Input> inputs_;
   std::vector<Aggregate> aggregates_;
-  std::vector<size_t> aggregate_of_;  // by feature; of a collection there is none
-  std::vector<ReadBounds> bounds_;    // by feature
+  std::vector<size_t> aggregate_of_;      // by feature; of a collection there is none
+  std::vector<WindowReadBounds> bounds_;  // by feature
   std::vector<Wide> cuts_;
   std::vector<Segment> segments_;
   std::vector<Families> needs_;    // by segment and input

@@ -199,6 +199,7 @@ void ClusterSim::fill_outcome() {
   outcome_.not_ready_answers = reads_.not_ready_answers();
   outcome_.counts["answers_in_the_past"] = reads_.answers_in_the_past();
   outcome_.counts["refused_before_horizon"] = reads_.refused_before_horizon();
+  outcome_.counts["inexact_values"] = reads_.inexact_values();
   for (size_t f = 0; f < sim_.faults().size(); ++f) {
     if (static_cast<SimFault>(f) == SimFault::kNoActor) continue;  // all processes have all actors
     outcome_.counts[std::string(sim_fault_name(static_cast<SimFault>(f)))] = sim_.faults()[f];

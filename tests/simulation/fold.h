@@ -21,6 +21,7 @@ struct FoldEvent {
   std::string terminal;
   double amount = 0;
   bool is_fraud = false;
+  std::string everyone = "all";  // of every event: the key of a view with one
   friend bool operator==(const FoldEvent&, const FoldEvent&) = default;
 };
 

@@ -5,6 +5,9 @@
 #include <map>
 #include <tuple>
 
+#include "shared/base/time.h"
+#include "tests/simulation/fold_tiles.h"
+
 namespace tidemill::test {
 
 using nlohmann::json;
@@ -13,6 +16,8 @@ namespace {
 
 constexpr int64_t kSecond = 1'000'000;
 constexpr int64_t kShareModulus = 37;
+constexpr const char* kVisitsView = "customer_visits";
+constexpr const char* kEveryoneView = "everyone";
 constexpr size_t kExactUpTo = 16;
 
 constexpr const char* kJob = R"(
@@ -55,6 +60,30 @@ views:
       - {function: first_distinct_n, column: terminal_id, n: 3, windows: [20s, lifetime]}
       - {function: last_distinct_n, column: terminal_id, n: 3, windows: [20s, lifetime]}
       - {function: count_distinct, column: terminal_id, exact_up_to: 16, windows: [20s, lifetime]}
+  customer_visits:
+    source: transactions
+    entity: [customer_id]
+    deduplicate: {by: [terminal_id], within: 12s}
+    order_by: [transaction_id]
+    aggregations:
+      - {function: count, windows: [10s, 30s]}
+      - {function: sum, column: amount, windows: [10s, 30s]}
+      - {function: last_n, column: terminal_id, n: 4, windows: [30s]}
+      - {function: count_distinct, column: terminal_id, exact_up_to: 16, windows: [30s]}
+  everyone:
+    union:
+      - {source: transactions, columns: {everyone: "'all'", amount: amount, terminal_id: terminal_id, transaction_id: transaction_id}}
+      - {source: transactions, columns: {everyone: "'all'", amount: amount, terminal_id: terminal_id, transaction_id: transaction_id}}
+    entity: [everyone]
+    max_rows: 1000
+    resolution: 3s
+    order_by: [transaction_id]
+    aggregations:
+      - {function: count, windows: [10s, 30s, lifetime]}
+      - {function: stddev, column: amount, windows: [10s, 30s, lifetime]}
+      - {function: last_n, column: terminal_id, n: 4, windows: [10s, lifetime]}
+      - {function: count_distinct, column: terminal_id, exact_up_to: 16, windows: [30s, lifetime]}
+      - {function: top_k, column: amount, k: 3, windows: [30s]}
   terminal_risk:
     source: transactions
     entity: [terminal_id]
@@ -69,6 +98,11 @@ views:
       - {name: nb_tx, function: count, windows: [30s]}
 )";
 
+// Rows of `everyone` are kept for 30 s, and 12 s more until the horizon: an eighth of that, rounded
+// down to a power of two. Of a tile 64 rows are kept for each leaf as short as its resolution.
+constexpr FoldBound kEveryoneBound{int64_t{1} << 22, 128, 2, int64_t{1} << 21};
+constexpr int64_t kVisit = 12 * kSecond;
+
 // What an update puts in place of what: features come, go, and stay under another window.
 constexpr std::pair<const char*, const char*> kRevision[] = {
     {"{function: sum, column: amount, windows: [5s, 40s]}",
@@ -80,6 +114,8 @@ constexpr std::pair<const char*, const char*> kRevision[] = {
      "      - {function: mean, column: amount, windows: [lifetime, 30s]}\n"},
     {"windows: [20s, lifetime]}\n      - {function: first, column: terminal_id",
      "windows: [35s]}\n      - {function: first, column: terminal_id"},
+    {"      - {function: sum, column: amount, windows: [10s, 30s]}\n",
+     "      - {function: stddev, column: amount, windows: [20s]}\n"},
     {"{name: risk, function: mean, column: cast(is_fraud as double), windows: [20s], offset: 10s}",
      "{name: risk, function: mean, column: cast(is_fraud as double), windows: [5s, 20s], offset: "
      "10s}"},
@@ -137,6 +173,15 @@ const std::map<std::string, Fold>& folds() {
   static const Fold count = [](const FoldRows& rows) { return json(rows.size()); };
   static const Fold sum = [](const FoldRows& rows) { return fold_sum(amounts(rows)); };
   static const Fold stddev = [](const FoldRows& rows) { return fold_stddev(amounts(rows)); };
+  static const Fold last_terminals = [](const FoldRows& rows) {
+    return fold_last_n(terminals(rows), 4);
+  };
+  static const Fold distinct_terminals = [](const FoldRows& rows) {
+    return fold_count_distinct(terminals(rows), kExactUpTo);
+  };
+  static const Fold greatest_amounts = [](const FoldRows& rows) {
+    return fold_top_k(amounts(rows), 3);
+  };
   static const std::map<std::string, Fold> folds{
       {"customer.count", count},
       {"customer.amount_sum", sum},
@@ -155,18 +200,25 @@ const std::map<std::string, Fold>& folds() {
       {"customer_history.amount_mean",
        [](const FoldRows& rows) { return fold_mean(amounts(rows)); }},
       {"customer_history.amount_min", least_amount},
-      {"customer_history.amount_top_k",
-       [](const FoldRows& rows) { return fold_top_k(amounts(rows), 3); }},
+      {"customer_history.amount_top_k", greatest_amounts},
       {"customer_history.terminal_id_first",
        [](const FoldRows& rows) { return rows.empty() ? json() : json(rows[0]->terminal); }},
-      {"customer_history.terminal_id_last_n",
-       [](const FoldRows& rows) { return fold_last_n(terminals(rows), 4); }},
+      {"customer_history.terminal_id_last_n", last_terminals},
       {"customer_history.terminal_id_first_distinct_n",
        [](const FoldRows& rows) { return fold_first_distinct_n(terminals(rows), 3); }},
       {"customer_history.terminal_id_last_distinct_n",
        [](const FoldRows& rows) { return fold_last_distinct_n(terminals(rows), 3); }},
-      {"customer_history.terminal_id_count_distinct",
-       [](const FoldRows& rows) { return fold_count_distinct(terminals(rows), kExactUpTo); }},
+      {"customer_history.terminal_id_count_distinct", distinct_terminals},
+      {"customer_visits.count", count},
+      {"customer_visits.amount_sum", sum},
+      {"customer_visits.amount_stddev", stddev},
+      {"customer_visits.terminal_id_last_n", last_terminals},
+      {"customer_visits.terminal_id_count_distinct", distinct_terminals},
+      {"everyone.count", count},
+      {"everyone.amount_stddev", stddev},
+      {"everyone.terminal_id_last_n", last_terminals},
+      {"everyone.terminal_id_count_distinct", distinct_terminals},
+      {"everyone.amount_top_k", greatest_amounts},
       {"terminal_risk.nb_tx", count},
       {"terminal_risk.risk", fraud_share},
       {"terminal_share.share", shares},
@@ -176,11 +228,31 @@ const std::map<std::string, Fold>& folds() {
   return folds;
 }
 
+// Those that count, of rows by (time, transaction id): not soon after another one at the terminal.
+FoldRows visits(const FoldRows& rows) {
+  FoldRows out;
+  std::map<std::string, TimeUs> last;
+  for (const FoldEvent* row : rows) {
+    const auto [before, first] = last.try_emplace(row->terminal, row->time);
+    if (first || row->time - before->second >= kVisit) out.push_back(row);
+    before->second = row->time;
+  }
+  return out;
+}
+
+FoldRows twice(const FoldRows& rows) {
+  FoldRows out;
+  for (const FoldEvent* row : rows) out.insert(out.end(), 2, row);
+  return out;
+}
+
 }  // namespace
 
-const std::array<SimView, 4> kSimViews{{
+const std::array<SimView, 6> kSimViews{{
     {"customer", "customer_id", &FoldEvent::customer, 0},
     {"customer_history", "customer_id", &FoldEvent::customer, 0},
+    {kVisitsView, "customer_id", &FoldEvent::customer, 0},
+    {kEveryoneView, "everyone", &FoldEvent::everyone, 0},
     {"terminal_risk", "terminal_id", &FoldEvent::terminal, 10 * kSecond},
     {kFallibleView, "terminal_id", &FoldEvent::terminal, 0},
 }};
@@ -220,13 +292,25 @@ FoldRows rows_of_view(const SimView& view, const FoldRows& events_of_key,
   std::sort(rows.begin(), rows.end(), [](const FoldEvent* a, const FoldEvent* b) {
     return std::tie(a->time, a->id) < std::tie(b->time, b->id);
   });
+  if (view.name == std::string(kVisitsView)) return visits(rows);
+  if (view.name == std::string(kEveryoneView)) return twice(rows);
   return rows;
 }
 
-json fold_feature(const SimView& view, const std::string& feature, const FoldRows& rows) {
-  const auto fold = folds().find(std::string(view.name) + "." + feature);
+FoldedFeature fold_feature(const SimView& view, const std::string& feature, const FoldRows& rows,
+                           TimeUs end) {
+  const size_t split = feature.rfind('_');
+  const std::string window = feature.substr(split + 1);
+  const auto fold = folds().find(view.name + ("." + feature.substr(0, split)));
   ASSERT(fold != folds().end());
-  return fold->second(rows);
+  const auto length = window == "lifetime" ? std::nullopt : std::optional(*parse_duration(window));
+  CountedRows counted;
+  if (view.name == std::string(kEveryoneView)) {
+    counted = counted_of_window(rows, kEveryoneBound, end, length);
+  } else {
+    counted.rows = rows_of_window(rows, end, length);
+  }
+  return {fold->second(counted.rows), counted.resolution, counted.rows.size()};
 }
 
 }  // namespace tidemill::test

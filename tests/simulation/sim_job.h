@@ -1,6 +1,8 @@
 // The job of the simulation, and the value of each of its features by the fold. Views: `customer`
 // with windows that are freed, `customer_history` with lists and lifetime windows of the same rows,
-// `terminal_risk` behind an offset, and `terminal_share`, whose expression fails on some rows.
+// `customer_visits` of rows that are told apart, `terminal_risk` behind an offset,
+// `terminal_share`, whose expression fails on some rows, and `everyone`, one key with more rows
+// than are kept.
 #pragma once
 
 #include <array>
@@ -27,7 +29,7 @@ struct SimView {
 };
 
 inline constexpr const char* kFallibleView = "terminal_share";
-extern const std::array<SimView, 4> kSimViews;
+extern const std::array<SimView, 6> kSimViews;
 
 // The row is no row of the fallible view, and a dead letter instead.
 bool fails_in_view(const FoldEvent& event);
@@ -35,7 +37,14 @@ bool fails_in_view(const FoldEvent& event);
 // The rows that a view has of a key, by (event time, transaction id).
 FoldRows rows_of_view(const SimView& view, const FoldRows& events_of_key,
                       const std::vector<uint64_t>& below);
-// Over the rows of its window; `feature` is its name without the window.
-nlohmann::json fold_feature(const SimView& view, const std::string& feature, const FoldRows& rows);
+
+struct FoldedFeature {
+  nlohmann::json value;
+  DurationUs resolution = 0;  // 0: exact
+  size_t rows = 0;            // that it is of
+};
+// `feature` is its name, `rows` all of the view, `end` that of the window.
+FoldedFeature fold_feature(const SimView& view, const std::string& feature, const FoldRows& rows,
+                           TimeUs end);
 
 }  // namespace tidemill::test

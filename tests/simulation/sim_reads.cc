@@ -184,29 +184,28 @@ void SimReads::check_row(const json& answer, const SimView& view, size_t row, co
   for (const json& result : answer["results"]) {
     const std::string name = result["feature"];
     if (!name.starts_with(view.name + std::string("."))) continue;
-    check_feature(name, result["values"][row], result["statuses"][row], view, rows,
-                  end - view.offset, where);
+    check_feature(name,
+                  {result["values"][row], result["resolution_us"][row], result["statuses"][row]},
+                  view, rows, end - view.offset, where);
   }
   ++(at_end ? answers_at_end_ : answers_while_running_);
 }
 
-void SimReads::check_feature(const std::string& name, const json& value, const std::string& status,
-                             const SimView& view, const FoldRows& rows, TimeUs end,
-                             const std::string& where) {
-  const std::string feature = name.substr(name.find('.') + 1);
-  const size_t split = feature.rfind('_');
-  const std::string window = feature.substr(split + 1);
-  const FoldRows in_window = rows_of_window(
-      rows, end, window == "lifetime" ? std::nullopt : std::optional(*parse_duration(window)));
-  if (status != "PRESENT" && !in_window.empty()) {
-    fail_(where + name + " is " + status + " though the key has rows");
+void SimReads::check_feature(const std::string& name, const Answer& answer, const SimView& view,
+                             const FoldRows& rows, TimeUs end, const std::string& where) {
+  const FoldedFeature want = fold_feature(view, name.substr(name.find('.') + 1), rows, end);
+  if (answer.status != "PRESENT" && want.rows > 0) {
+    fail_(where + name + " is " + answer.status + " though the key has rows");
   }
-  if (status == "PRESENT" && rows.empty()) fail_(where + name + " is PRESENT without rows");
+  if (answer.status == "PRESENT" && rows.empty()) {
+    fail_(where + name + " is PRESENT without rows");
+  }
   // Bit for bit: JSON carries the shortest decimal that reads back as the same double.
-  const json want = fold_feature(view, feature.substr(0, split), in_window);
-  if (value != want) {
-    fail_(where + name + " is " + value.dump() + ", the fold is " + want.dump());
+  if (answer.value != want.value || answer.resolution_us != want.resolution) {
+    fail_(where + name + " is " + answer.value.dump() + ", off by " + answer.resolution_us.dump() +
+          " us; the fold is " + want.value.dump() + ", off by " + std::to_string(want.resolution));
   }
+  inexact_values_ += want.resolution != 0;
 }
 
 }  // namespace tidemill::test

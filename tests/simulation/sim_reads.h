@@ -41,15 +41,20 @@ class SimReads {
   uint64_t not_ready_answers() const { return not_ready_answers_; }
   uint64_t answers_in_the_past() const { return answers_in_the_past_; }
   uint64_t refused_before_horizon() const { return refused_before_horizon_; }
+  uint64_t inexact_values() const { return inexact_values_; }
 
   // The rows of a key, all that there ever are.
   const std::map<std::string, FoldRows>& rows_by_key(const SimView& view) const {
     return events_.at(view.join_key);
   }
   // One feature of a key, by its full name; `rows` are those of its view.
-  void check_feature(const std::string& name, const nlohmann::json& value,
-                     const std::string& status, const SimView& view, const FoldRows& rows,
-                     TimeUs end, const std::string& where);
+  struct Answer {
+    nlohmann::json value;
+    nlohmann::json resolution_us;
+    std::string status;
+  };
+  void check_feature(const std::string& name, const Answer& answer, const SimView& view,
+                     const FoldRows& rows, TimeUs end, const std::string& where);
 
  private:
   // Of a store's incarnation, and a key partition. One that begins anew may answer from less than
@@ -96,6 +101,7 @@ class SimReads {
   uint64_t not_ready_answers_ = 0;
   uint64_t answers_in_the_past_ = 0;
   uint64_t refused_before_horizon_ = 0;
+  uint64_t inexact_values_ = 0;  // that said so
 };
 
 }  // namespace tidemill::test

@@ -129,13 +129,16 @@ void SimSnapshots::compare(const Registered& registered, const Plan& plan, const
       if (key_partition_of(hash, plan.key_partitions()) != registered.key_partition) continue;
       const FoldRows rows = rows_of_view(view, events, below);
       std::vector<FeatureValue> values;
-      const bool found = state.compute(spec->table, key, hash, features, as_of, &values);
+      std::vector<DurationUs> resolutions;
+      const bool found =
+          state.compute(spec->table, key, hash, features, as_of, &values, &resolutions);
       for (size_t f = 0; f < features.size(); ++f) {
         // A key may have rows of another view of the same entity only.
-        reads->check_feature(
-            view.name + ("." + features[f]->name), to_json(values[f], features[f]->type),
-            found && !rows.empty() ? "PRESENT" : "NOT_FOUND", view, rows, as_of - view.offset,
-            "snapshot " + registered.manifest + " " + key + " ");
+        reads->check_feature(view.name + ("." + features[f]->name),
+                             {to_json(values[f], features[f]->type), resolutions[f],
+                              found && !rows.empty() ? "PRESENT" : "NOT_FOUND"},
+                             view, rows, as_of - view.offset,
+                             "snapshot " + registered.manifest + " " + key + " ");
       }
       ++keys_compared_;
     }

@@ -5,6 +5,7 @@
 #include "shared/plan/source_partitions.h"
 #include "tests/unit/coordinator/test_cluster.h"
 #include "tests/unit/coordinator/test_jobs.h"
+#include "tests/unit/evolution/definitions.h"
 
 namespace tidemill {
 namespace {
@@ -186,6 +187,50 @@ TEST_F(SavepointPlan, ViewsAreLaidOverTheRowsThatThereAre) {
   const auto poor = savepoint_of(testing::small_plan("b", 4, 2));
   auto more = unbound(rich);
   EXPECT_NE(refusal(bind(poor, &more)).find("differ from those of savepoint"), std::string::npos);
+}
+
+// Of events that pass no condition nothing was stored, though the tables are the same.
+TEST_F(SavepointPlan, AFeatureWithoutConditionNeedsRowsOfAllEvents) {
+  const std::string filtered =
+      "  customer: {source: tx, entity: [customer_id], aggregations: "
+      "[{function: sum, column: amount, where: is_fraud, windows: [1d]}";
+  const auto plan_of = [](const std::string& views) {
+    return test::compile(test::with_views(views + "]}\n"));
+  };
+  const std::string all = filtered + ", {function: sum, column: amount, name: a, windows: [1h]}";
+  const std::string mean =
+      filtered + ", {function: mean, column: amount, where: is_fraud, windows: [1h]}";
+  const auto saved = savepoint_of(test::run(plan_of(filtered)));
+  auto plan = plan_of(all);
+  EXPECT_EQ(refusal(bind(saved, &plan)),
+            "views: the rows of entity customer_id in savepoint 's' are those of events that pass "
+            "a condition (where), as every feature had one; give every feature one");
+  plan = plan_of(mean);
+  EXPECT_TRUE(bind(saved, &plan).empty());
+  plan = plan_of(filtered);
+  EXPECT_TRUE(bind(savepoint_of(test::run(plan_of(all))), &plan).empty());
+}
+
+// A job was updated to have no view over them, and got no rows from then on.
+TEST_F(SavepointPlan, RowsThatNoViewWasOverAreNone) {
+  const auto views = [](bool customer) {
+    std::string out =
+        "  terminal: {source: tx, entity: [terminal_id], aggregations: "
+        "[{function: count, windows: [1d]}]}\n";
+    if (!customer) return test::compile(test::with_views(out));
+    return test::compile(test::with_views(
+        "  customer: {source: tx, entity: [customer_id], aggregations: [{function: count, "
+        "windows: [1d]}]}\n" +
+        out));
+  };
+  const auto without = evolve(*test::run(views(true)), views(false)).plan;
+  ASSERT_NE(without, nullptr);
+  auto plan = views(true);
+  EXPECT_EQ(refusal(bind(savepoint_of(without), &plan)),
+            "views: the rows of entity customer_id are not in savepoint 's': no view was over them "
+            "any more when it was made");
+  plan = views(false);
+  EXPECT_TRUE(bind(savepoint_of(without), &plan).empty());
 }
 
 TEST_F(SavepointPlan, SaysWhatDiffers) {

@@ -315,59 +315,114 @@ RC_GTEST_PROP(Bound, DamagedImagesAreRefusedOrSound, ()) {
   }
 }
 
-// A job that was changed has features that its older leaves know nothing of, and says so.
-TEST(Bound, LeavesOfOtherFeaturesSayWhatTheyKnow) {
-  TableSchema schema = one_double_schema(10'000);
-  TileBound bound;
-  bound.max_rows = 64;
-  bound.tile_shift = 10;
-  bound.max_leaves = 4;
-  schema.bound = std::make_shared<const TileBound>(bound);
-  const auto schemas_of = [&](const std::vector<FeatureSpec>& features) {
-    TableSchema out = schema;
+// A job that was changed has features that its older leaves know nothing of, and says so. Features
+// that were there stay exact, also those that look at the same column.
+class ChangedFeatures : public ::testing::Test {
+ protected:
+  ChangedFeatures() {
+    schema_ = one_double_schema(10'000);
+    TileBound bound;
+    bound.max_rows = 64;
+    bound.tile_shift = 10;
+    bound.max_leaves = 4;
+    schema_.bound = std::make_shared<const TileBound>(bound);
+    count_.function = Function::kCount;
+    count_.window = 5'000;
+    max_ = count_;
+    max_.function = Function::kMax;
+    max_.column = 0;
+    max_.type = ColumnType::kDouble;
+    last_ = sum_ = max_;
+    sum_.function = Function::kSum;
+    last_.function = Function::kLast;
+    last_.order = {0};
+    distinct_ = sum_;
+    distinct_.function = Function::kCountDistinct;
+    distinct_.n = 16;
+    for (FeatureSpec* session : {&session_, &session_distinct_}) {
+      *session = session == &session_ ? max_ : distinct_;
+      session->window = 5'000;
+      session->gap = 2'000;
+    }
+  }
+  TableSchemas schemas_of(const std::vector<FeatureSpec>& features) const {
+    TableSchema out = schema_;
     out.features = features;
     return std::make_shared<const std::vector<TableSchema>>(std::vector{out});
-  };
-  FeatureSpec count;
-  count.function = Function::kCount;
-  count.window = 5'000;
-  FeatureSpec sum = count;
-  sum.function = Function::kSum;
-  sum.column = 0;
-  sum.type = ColumnType::kDouble;
-  FeatureSpec last = sum;
-  last.function = Function::kLast;
-  last.order = {0};
-  const std::vector<FeatureSpec> features{count, sum, last};
-  PartitionState before(schemas_of({count})), state(schemas_of(features));
-  const std::vector<Row> rows(100, Row{2'050, {1.0}, {}});
-  append_rows(&before, 0, schema, keyed(rows, "a", schema));
+  }
+  void add(PartitionState* state, TimeUs time, double value, size_t count) const {
+    append_rows(state, 0, schema_,
+                keyed(std::vector<Row>(count, {time, {value}, {}}), "a", schema_));
+  }
+  std::vector<FeatureValue> read(const PartitionState& state,
+                                 const std::vector<FeatureSpec>& features,
+                                 std::vector<DurationUs>* resolutions) const {
+    std::vector<const FeatureSpec*> pointers;
+    for (const FeatureSpec& f : features) pointers.push_back(&f);
+    std::vector<FeatureValue> values;
+    state.compute(0, "a", hash_entity_key("a", schema_.entity_seed), pointers, 4'000, &values,
+                  resolutions);
+    return values;
+  }
+
+  TableSchema schema_;
+  FeatureSpec count_, max_, sum_, last_, distinct_, session_, session_distinct_;
+};
+
+TEST_F(ChangedFeatures, LeavesOfOthersSayWhatTheyKnow) {
+  const std::vector<FeatureSpec> features{count_, max_, sum_, last_};
+  PartitionState before(schemas_of({count_, max_})), state(schemas_of(features));
+  add(&before, 2'050, 9.0, 100);
   const auto image = images(before)[0];
   ByteReader reader(image);
   ASSERT_TRUE(state.apply_image(&reader, 1).ok());
   EXPECT_EQ(images(state)[0], image) << "they go on being what they are";
-  append_rows(&state, 0, schema, keyed({Row{2'051, {2.0}, {}}}, "a", schema));
-  append_rows(&state, 0, schema, keyed(std::vector<Row>(70, {4'000, {3.0}, {}}), "a", schema));
+  before.set_features(schemas_of(features));  // without being made anew
+  for (PartitionState* one : {&state, &before}) {
+    add(one, 2'051, 2.0, 1);
+    add(one, 4'000, 3.0, 70);
+  }
   state = restarted(state, schemas_of(features));
-  std::vector<const FeatureSpec*> pointers;
-  for (const FeatureSpec& f : features) pointers.push_back(&f);
-  std::vector<FeatureValue> values;
-  std::vector<DurationUs> resolutions;
-  const uint64_t hash = hash_entity_key("a", schema.entity_seed);
-  state.compute(0, "a", hash, pointers, 4'000, &values, &resolutions);
-  EXPECT_EQ(values[0], FeatureValue(int64_t{171}));
-  EXPECT_EQ(values[1], FeatureValue(210.0)) << "of the tile that was folded with it";
-  EXPECT_EQ(values[2], FeatureValue(3.0));
-  EXPECT_EQ(resolutions, (std::vector<DurationUs>{0, 1024, 1024}));
+  for (const PartitionState* one : {&state, &before}) {
+    std::vector<DurationUs> resolutions;
+    const auto values = read(*one, features, &resolutions);
+    EXPECT_EQ(values[0], FeatureValue(int64_t{171}));
+    EXPECT_EQ(values[1], FeatureValue(9.0));
+    EXPECT_EQ(values[2], FeatureValue(210.0)) << "of the tile that was folded with it";
+    EXPECT_EQ(values[3], FeatureValue(3.0));
+    EXPECT_EQ(resolutions, (std::vector<DurationUs>{0, 0, 1024, 1024}));
+  }
+}
 
-  // And so does the state itself, without being made anew.
-  before.set_features(schemas_of(features));
-  append_rows(&before, 0, schema, keyed({Row{2'051, {2.0}, {}}}, "a", schema));
-  append_rows(&before, 0, schema, keyed(std::vector<Row>(70, {4'000, {3.0}, {}}), "a", schema));
-  const std::vector<FeatureValue> of_state = values;
-  before.compute(0, "a", hash, pointers, 4'000, &values, &resolutions);
-  EXPECT_EQ(values, of_state);
-  EXPECT_EQ(resolutions, (std::vector<DurationUs>{0, 1024, 1024}));
+// A session over leaves that do not know their rows of its condition: they are left out, also if
+// they lie between others.
+TEST_F(ChangedFeatures, SessionsLeaveOutLeavesThatKnowNoneOf) {
+  const std::vector<FeatureSpec> features{max_, session_, distinct_, session_distinct_};
+  PartitionState state(schemas_of({max_, distinct_}));
+  add(&state, 3'000, 9.0, 100);
+  std::vector<DurationUs> resolutions;
+  EXPECT_EQ(read(state, {max_}, &resolutions)[0], FeatureValue(9.0)) << "and the tile is folded";
+  state.set_features(schemas_of(features));
+  add(&state, 2'040, 1.0, 1);
+  add(&state, 4'000, 2.0, 1);
+  const auto values = read(state, features, &resolutions);
+  EXPECT_EQ(values, (std::vector<FeatureValue>{9.0, 2.0, int64_t{3}, int64_t{2}}));
+  EXPECT_EQ(resolutions, (std::vector<DurationUs>{0, 1024, 0, 1024}));
+}
+
+TEST_F(ByHand, AnEmptyWindowThatEndsWithinALeafTakesNothingFromOthers) {
+  add(2048, 40);
+  add(2060, 40);
+  add(2070, 1);
+  add(2080, 1);
+  add(3071, 1);  // the leaf [2048, 2064) and others
+  FeatureSpec none = sum_;
+  none.gap = 1;
+  none.offset = 1'000;
+  const FeatureSpec* features[] = {&sum_, &none};
+  std::vector<FeatureValue> out;
+  state_->compute(0, "a", hash_entity_key("a", schema_.entity_seed), features, 3'054, &out);
+  EXPECT_EQ(out, (std::vector<FeatureValue>{82.0, FeatureValue()}));
 }
 
 }  // namespace
