@@ -236,7 +236,7 @@ void Coordinator::compile_update(CoordinatorRequest request, const RestRoute& ro
                           auto out = std::make_unique<CompiledUpdate>();
                           out->job = job;
                           out->plan_only = plan_only;
-                          out->compiled = compile_job(yaml, base_dir);
+                          out->compiled = compile_job(yaml, base_dir, InputFiles::kMayBeGone);
                           out->respond = respond;
                           return out;
                         });

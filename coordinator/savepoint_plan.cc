@@ -14,13 +14,15 @@
 namespace tidemill {
 namespace {
 
+using google::protobuf::util::MessageDifferencer;
+
 constexpr size_t kMostDifferenceBytes = 500;
 
 // The messages' first differences, for people; empty: there are none.
 template <typename Message>
 std::string differences(const Message& saved, const Message& now) {
   std::string out;
-  google::protobuf::util::MessageDifferencer differencer;
+  MessageDifferencer differencer;
   differencer.ReportDifferencesToString(&out);
   if (differencer.Compare(saved, now)) return {};
   std::replace(out.begin(), out.end(), '\n', ' ');
@@ -38,6 +40,7 @@ proto::Source essence(proto::Source source) {
     files->clear_paths();
     files->clear_identities();
     files->clear_patterns();
+    files->clear_patterns_hash();
     files->clear_follow();
     files->clear_replay_speed();
   } else if (source.has_kafka()) {
@@ -86,10 +89,13 @@ class Comparison {
     return std::move(errors_);
   }
 
-  std::vector<JobError> run_tables() {
-    errors_.clear();
-    compare_tables();
-    return std::move(errors_);
+  // Whether the job's own tables are those of the savepoint, which has all that is needed of them.
+  bool same_tables() const {
+    if (plan_.tables_size() != saved_.tables_size()) return false;
+    for (int t = 0; t < saved_.tables_size(); ++t) {
+      if (!same_table(t)) return false;
+    }
+    return true;
   }
 
  private:
@@ -111,41 +117,14 @@ class Comparison {
     }
   }
 
-  void compare_tables() {
-    if (plan_.tables_size() != saved_.tables_size()) {
-      add("views", "the views need " + std::to_string(plan_.tables_size()) +
-                       " tables of rows (one per entity and sources, and one for each view that "
-                       "deduplicates or whose expressions can fail); savepoint '" +
-                       name_ + "' holds " + std::to_string(saved_.tables_size()));
-      return;
-    }
-    for (int t = 0; t < saved_.tables_size(); ++t) compare_table(t);
-  }
-
-  void compare_table(int t) {
+  bool same_table(int t) const {
     const proto::Table& saved = saved_.tables(t);
     const proto::Table& now = plan_.tables(t);
-    const std::string where = "the rows of entity " + now.entity();
-    if (const auto what = differences(essence(saved), essence(now)); !what.empty()) {
-      add("views",
-          where + " differ from those of savepoint '" + name_ + "' (saved -> job): " + what);
-    } else if (now.retention_us() > saved.retention_us()) {
-      add("views", where + " are needed for " + format_duration(now.retention_us()) +
-                       "; savepoint '" + name_ + "' holds those of " +
-                       format_duration(saved.retention_us()) +
-                       ", the longest window that was asked for");
-    } else if (lifetime_of(plan_, t) != lifetime_of(saved_, t)) {
-      add("views", where + " must have the features with a lifetime window of savepoint '" + name_ +
-                       "', as they are computed from rows that are not kept");
-    } else if (const RowsKept kept = rows_kept(saved_, static_cast<uint32_t>(t));
-               kept < rows_kept(plan_, static_cast<uint32_t>(t))) {
-      add("views", where + (kept == RowsKept::kNone
-                                ? " are not in savepoint '" + name_ +
-                                      "': no view was over them any more when it was made"
-                                : " in savepoint '" + name_ +
-                                      "' are those of events that pass a condition (where), as "
-                                      "every feature had one; give every feature one"));
-    }
+    const auto number = static_cast<uint32_t>(t);
+    return MessageDifferencer::Equals(essence(saved), essence(now)) &&
+           now.retention_us() <= saved.retention_us() &&
+           lifetime_of(plan_, t) == lifetime_of(saved_, t) &&
+           rows_kept(saved_, number) >= rows_kept(plan_, number);
   }
 
   // Of the features over a table that have a lifetime window, what their summaries depend on.
@@ -167,6 +146,19 @@ class Comparison {
   const std::string& name_;
   std::vector<JobError> errors_;
 };
+
+// What of the views the savepoint's rows cannot answer.
+std::vector<JobError> refusals(const std::vector<Difference>& differences,
+                               const std::string& savepoint) {
+  std::vector<JobError> out;
+  for (const Difference& difference : differences) {
+    if (difference.effect != Effect::kRefused) continue;
+    out.push_back({0, 0, difference.path,
+                   "the state of savepoint '" + savepoint + "' does not give it (" +
+                       difference.change + "): " + difference.reason});
+  }
+  return out;
+}
 
 // Files that a source without `follow` names now and did not before, behind those of the savepoint.
 Status add_named_files(SourceCatalog* catalog, const proto::Source& now, proto::Source* out) {
@@ -221,15 +213,14 @@ Status bind_source(SourceCatalog* catalog, const proto::Source& saved, proto::So
 
 std::vector<JobError> bind_from_savepoint(SourceCatalog* catalog, TimeUs not_after,
                                           const Savepoint& savepoint, proto::JobPlan* plan) {
-  auto errors = Comparison(savepoint, *plan).run();
+  Comparison comparison(savepoint, *plan);
+  auto errors = comparison.run();
   if (!errors.empty()) return errors;
   // With tables of its own, or over those of the savepoint.
-  errors = Comparison(savepoint, *plan).run_tables();
-  if (!errors.empty()) {
+  if (!comparison.same_tables()) {
     const LaidOver laid = lay_over(*savepoint.plan, *plan);
-    if (laid.plan == nullptr) return errors;
+    if (laid.plan == nullptr) return refusals(laid.differences, savepoint.name);
     *plan = *laid.plan;
-    errors.clear();
   }
   const proto::JobPlan& saved = savepoint.plan->proto();
   for (int i = 0; i < plan->sources_size(); ++i) {

@@ -51,8 +51,7 @@ void ReplicaSet::set_view(const ClusterState& view) {
       if (held == nullptr) {
         add(id, in_view.plan->tables());
       } else if (held->tables != in_view.plan->tables()) {
-        held->tables = in_view.plan->tables();
-        held->replica->set_features(held->tables);
+        set_tables(held, in_view.plan->tables());
       }
     }
   }
@@ -69,6 +68,20 @@ void ReplicaSet::add(ReplicaId id, TableSchemas tables) {
   held.tables = tables;
   held.replica = std::make_unique<Replica>(tables, id.key_partition);
   open(&held);
+}
+
+// The job was changed. A disk that is being opened is told once it is.
+void ReplicaSet::set_tables(HeldReplica* held, TableSchemas tables) {
+  held->tables = std::move(tables);
+  held->replica->set_features(held->tables);
+  if (held->disk != nullptr) tell_disk_of_tables(*held);
+}
+
+void ReplicaSet::tell_disk_of_tables(const HeldReplica& held) {
+  on_disk(held, [tables = held.tables](PartitionDisk& disk) {
+    disk.set_schemas(tables);
+    return Then([](HeldReplica*) {});
+  });
 }
 
 void ReplicaSet::drop(Held::iterator it) {
@@ -189,6 +202,7 @@ void ReplicaSet::opened(HeldReplica* held, Result<std::unique_ptr<PartitionDisk>
   }
   held->disk = std::move(*disk);
   held->disk_rows = rows_in(*held->disk);
+  if (held->disk->config().schemas != held->tables) tell_disk_of_tables(*held);
   const int64_t interval_us = config_.snapshot_interval_ms * 1'000;
   held->next_write_us = now_us + interval_us * (held->id.key_partition.value % 64 + 1) / 64;
   if (held->opened) return;

@@ -114,6 +114,8 @@ class ReplicaSet {
   void drop(Held::iterator it);
   void remove(ReplicaId id, std::shared_ptr<PartitionDisk> disk);
   void remove_strangers();
+  void set_tables(HeldReplica* held, TableSchemas tables);
+  void tell_disk_of_tables(const HeldReplica& held);
   void open(HeldReplica* held);
   void opened(HeldReplica* held, Result<std::unique_ptr<PartitionDisk>> disk);
   void run(const HeldReplica& held, std::function<Then()> work);

@@ -131,6 +131,18 @@ void DiskLane::close(bool remove) {
       });
 }
 
+void DiskLane::set_schemas(TableSchemas schemas) {
+  runtime_.run_blocking(
+      self_, lane_, Urgency::kLater,
+      [on_lane = on_lane_,
+       schemas = std::move(schemas)]() mutable -> std::unique_ptr<LocalPayload> {
+        if (on_lane->disk) on_lane->disk->set_schemas(schemas);
+        on_lane->config.schemas = std::move(schemas);
+        on_lane.reset();
+        return nullptr;
+      });
+}
+
 template <typename Answer, typename Work>
 void DiskLane::run(Urgency urgency, Work work) {
   auto answer = std::make_shared<std::unique_ptr<Answer>>(std::make_unique<Answer>());

@@ -1,5 +1,5 @@
 // DiskLane: a key partition's disk as its actor uses it. Every call runs on the key partition's
-// lane of the blocking pool, in order, and is answered by one DiskAnswer.
+// lane of the blocking pool, in order, and is answered by one DiskAnswer unless it says otherwise.
 //
 // shard-affine: part of the PartitionHost actor.
 #pragma once
@@ -62,6 +62,8 @@ class DiskLane {
   // Opens the disk, and makes it hold the newest of these snapshots that verifies. Without any it
   // holds what is in the directory if `keep_local`, else nothing.
   void restore(std::vector<std::string> manifests, bool keep_local);
+  // Other features are asked for over the same tables (PartitionDisk::set_schemas()). No answer.
+  void set_schemas(TableSchemas schemas);
   // What the registry retains, as it answered to the owner under `own`: known from then on.
   void set_retained(Epoch own, std::vector<std::string> retained);
   // Writes the increment, if there is one, then uploads what the disk holds, if asked to: of an

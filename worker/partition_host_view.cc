@@ -46,6 +46,10 @@ void PartitionHost::update_job(const ClusterState& view, const JobInView& in_vie
     job.plan = in_view.plan;
     for (auto& [k, owner] : job.owned) {
       if (owner.partition) owner.partition->grow(job.plan);
+      if (owner.disk) owner.disk->set_schemas(job.plan->tables());
+    }
+    for (auto& [k, standby] : job.standbys) {
+      if (standby.disk) standby.disk->set_schemas(job.plan->tables());
     }
   }
   job.readers = in_view.sources;

@@ -2,6 +2,7 @@
 
 #include "cli/training/csv_fields.h"
 #include "cli/training/row_source.h"
+#include "shared/base/utf8.h"
 #include "shared/source/file_identity.h"
 #include "shared/source/source_cursor.h"
 
@@ -11,6 +12,8 @@ namespace {
 constexpr size_t kBatchRows = 16 << 10;
 constexpr size_t kBatchBytes = 4 << 20;
 constexpr size_t kPieceBytes = 64 << 10;
+constexpr size_t kShownBytes = 60;  // of a field
+constexpr char kWriteUtf8[] = "write the spine in UTF-8, or the training set as CSV";
 
 std::string_view without_line_ends(std::string_view text) {
   while (text.ends_with('\n') || text.ends_with('\r')) text.remove_suffix(1);
@@ -41,8 +44,10 @@ std::vector<std::string> names_in(std::string_view line) {
 
 class CsvSpine : public RowSource {
  public:
-  explicit CsvSpine(proto::Source source)
-      : source_(std::move(source)), asked_(source_.schema().begin(), source_.schema().end()) {}
+  CsvSpine(proto::Source source, SpineText text)
+      : source_(std::move(source)),
+        asked_(source_.schema().begin(), source_.schema().end()),
+        utf8_(text == SpineText::kUtf8) {}
 
   Status open();
   Status read(SpineRows* rows) override;
@@ -57,10 +62,12 @@ class CsvSpine : public RowSource {
   Status read_header();
   Status read_text(uint64_t offset, char* to, size_t bytes);
   void slice(const EventBatch& events, std::vector<std::string_view>* lines) const;
-  Error bad_row(const BadRecord& bad);
+  Status check_text(const SpineRows& rows);
+  Error bad_row(uint64_t offset, const std::string& message);
 
   proto::Source source_;
   std::vector<proto::Field> asked_;
+  const bool utf8_;  // all of it is to be
   std::unique_ptr<SourceCursor> cursor_;
   std::unique_ptr<FileText> text_;
   std::string bytes_;  // of the rows read last
@@ -99,6 +106,9 @@ Status CsvSpine::read_header() {
   }
   header_ = without_line_ends(std::string_view(head).substr(0, end));
   columns_ = names_in(header_);
+  if (utf8_ && !is_valid_utf8(header_)) {
+    return user_error(path() + ":1: the names of its columns are not valid UTF-8; " + kWriteUtf8);
+  }
   return {};
 }
 
@@ -119,7 +129,9 @@ Status CsvSpine::read(SpineRows* rows) {
   rows->lines.clear();
   for (;;) {
     if (Status read = cursor_->read(kBatchRows, kBatchBytes, &events); !read) return read;
-    if (!events.bad.empty()) return bad_row(events.bad.front());
+    if (!events.bad.empty()) {
+      return bad_row(events.bad.front().offset, events.bad.front().message);
+    }
     position_ = events.end_offset;
     if (events.rows() > 0) break;
     if (events.finished || events.end_offset == events.begin_offset) return {};
@@ -129,6 +141,23 @@ Status CsvSpine::read(SpineRows* rows) {
   if (Status read = read_text(begin, bytes_.data(), bytes_.size()); !read) return read;
   text_->release(events.end_offset);
   slice(events, &rows->lines);
+  return check_text(*rows);
+}
+
+// Fields are valid if their line is: what separates and quotes them is ASCII.
+Status CsvSpine::check_text(const SpineRows& rows) {
+  if (!utf8_ || is_valid_utf8(bytes_)) return {};
+  for (size_t i = 0; i < rows.lines.size(); ++i) {
+    if (is_valid_utf8(rows.lines[i])) continue;
+    std::vector<CsvField> fields;
+    split_record(rows.lines[i], &fields);
+    size_t c = 0;
+    while (c + 1 < fields.size() && is_valid_utf8(fields[c].text)) ++c;
+    const std::string name = c < columns_.size() ? columns_[c] : std::to_string(c);
+    return bad_row(rows.events.offsets[i], "column '" + name + "': '" +
+                                               printable(fields[c].text, kShownBytes) +
+                                               "' is not valid UTF-8; " + kWriteUtf8);
+  }
   return {};
 }
 
@@ -143,25 +172,25 @@ void CsvSpine::slice(const EventBatch& events, std::vector<std::string_view>* li
 }
 
 // Lines are counted only now that somebody wants to know.
-Error CsvSpine::bad_row(const BadRecord& bad) {
+Error CsvSpine::bad_row(uint64_t offset, const std::string& message) {
   if (Status opened = open_text(); !opened) return opened.error();
   uint64_t line = 1;
   std::string piece(kPieceBytes, '\0');
-  for (uint64_t at = 0; at < bad.offset;) {
-    const size_t wanted = std::min<uint64_t>(piece.size(), bad.offset - at);
+  for (uint64_t at = 0; at < offset;) {
+    const size_t wanted = std::min<uint64_t>(piece.size(), offset - at);
     if (Status read = read_text(at, piece.data(), wanted); !read) return read.error();
     line += static_cast<uint64_t>(
         std::count(piece.begin(), piece.begin() + static_cast<ptrdiff_t>(wanted), '\n'));
     at += wanted;
     text_->release(at);
   }
-  return user_error(path() + ":" + std::to_string(line) + ": " + bad.message);
+  return user_error(path() + ":" + std::to_string(line) + ": " + message);
 }
 
 }  // namespace
 
-Result<std::unique_ptr<RowSource>> open_csv_spine(proto::Source source) {
-  auto spine = std::make_unique<CsvSpine>(std::move(source));
+Result<std::unique_ptr<RowSource>> open_csv_spine(proto::Source source, SpineText text) {
+  auto spine = std::make_unique<CsvSpine>(std::move(source), text);
   if (Status opened = spine->open(); !opened) return opened.error();
   return std::unique_ptr<RowSource>(std::move(spine));
 }

@@ -45,14 +45,18 @@ inline bool is_parquet(std::string_view path) { return path.ends_with(".parquet"
 // What is read of a spine in Parquet: the columns that are asked for, or all, SpineRows::whole.
 enum class SpineColumns { kAsked, kAll };
 
+// Of a spine in CSV: whether its other columns may be any bytes, or are to be text.
+enum class SpineText { kAny, kUtf8 };
+
 // A Parquet file, or a CSV file (RFC 4180, a header; compressed if its name ends with .gz). `keys`
-// and `time_column` are among its columns; others may be there, and are not looked at.
+// and `time_column` are among its columns; others may be there, and are not looked at but for
+// `text`.
 Result<std::unique_ptr<RowSource>> open_spine(const std::string& path, SpineColumns columns,
-                                              const std::vector<proto::Field>& keys,
+                                              SpineText text, const std::vector<proto::Field>& keys,
                                               const std::string& time_column);
 
 // Of its two kinds, with the one file as its input; its last column is the time.
-Result<std::unique_ptr<RowSource>> open_csv_spine(proto::Source source);
+Result<std::unique_ptr<RowSource>> open_csv_spine(proto::Source source, SpineText text);
 Result<std::unique_ptr<RowSource>> open_parquet_spine(proto::Source source, SpineColumns columns);
 
 }  // namespace tidemill::training

@@ -3,7 +3,7 @@
 namespace tidemill::training {
 
 Result<std::unique_ptr<RowSource>> open_spine(const std::string& path, SpineColumns columns,
-                                              const std::vector<proto::Field>& keys,
+                                              SpineText text, const std::vector<proto::Field>& keys,
                                               const std::string& time_column) {
   proto::Source source;
   source.set_name("spine");
@@ -18,7 +18,7 @@ Result<std::unique_ptr<RowSource>> open_spine(const std::string& path, SpineColu
     return open_parquet_spine(std::move(source), columns);
   }
   source.mutable_files()->set_format(proto::FilesInput::CSV);
-  return open_csv_spine(std::move(source));
+  return open_csv_spine(std::move(source), text);
 }
 
 }  // namespace tidemill::training

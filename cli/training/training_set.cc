@@ -110,7 +110,9 @@ class TrainingSet {
   Status join_partition(size_t number, PhaseProgress* progress);
   Status write();
   Result<std::unique_ptr<RowSource>> open_spine(SpineColumns columns) const {
-    return training::open_spine(options_.spine, columns, choice_.keys, options_.time_column);
+    // What a CSV spine has beside keys and time is of type STRING in Parquet.
+    const SpineText text = is_parquet(options_.out) ? SpineText::kUtf8 : SpineText::kAny;
+    return training::open_spine(options_.spine, columns, text, choice_.keys, options_.time_column);
   }
   std::vector<FeatureColumn> feature_columns() const;
 

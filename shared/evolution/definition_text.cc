@@ -67,7 +67,7 @@ DefinitionText feature_text(const proto::Table& table, const proto::Feature& fea
   out.emplace_back("window", window_text(feature));
   out.emplace_back("offset", format_duration(feature.offset_us()));
   out.emplace_back("closed", closed_text(feature.closed()));
-  out.emplace_back("default", feature.has_default_value() ? default_text(feature) : "null");
+  out.emplace_back(kDefaultKey, feature.has_default_value() ? default_text(feature) : "null");
   return out;
 }
 

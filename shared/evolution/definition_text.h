@@ -9,6 +9,9 @@
 
 namespace tidemill {
 
+// The key of what stands where a value would be null.
+inline constexpr char kDefaultKey[] = "default";
+
 using DefinitionText = std::vector<std::pair<std::string, std::string>>;
 
 // "function", "column", "where", "by", "window", ...: all that decides the feature's value but for

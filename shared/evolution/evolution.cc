@@ -66,9 +66,9 @@ std::unique_ptr<proto::JobPlan> with_views(const Plan& held, const proto::JobPla
   next->clear_tables();
   next->clear_views();
   next->set_revision(held.proto().revision() + 1);
-  for (proto::View& view : changed_views(held, wanted, differences)) {
-    *next->add_views() = std::move(view);
-  }
+  NextViews views = changed_views(held, wanted, differences);
+  for (proto::View& view : views.views) *next->add_views() = std::move(view);
+  next->set_next_view_number(views.next_number);
   for (proto::Table& table : kept_tables(held)) *next->add_tables() = std::move(table);
   return next;
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "shared/base/time.h"
 #include "shared/base/utf8.h"
@@ -13,6 +14,10 @@ namespace tidemill {
 namespace {
 
 constexpr size_t kMostDifferenceBytes = 500;
+
+constexpr char kOtherFiles[] =
+    "a source without `follow: true` is the files that there were when the job was submitted; name "
+    "them as before, or submit the job under another name";
 
 constexpr char kReadAgain[] =
     "records are read again after a failure, and must then be the same events and rows as before; "
@@ -98,16 +103,29 @@ class SourceComparison {
     return source.schema(static_cast<int>(field)).name();
   }
 
-  // A pattern may match more than when the job was submitted.
+  // What the same patterns match by now is not asked: more than when the job was submitted, or
+  // nothing any more.
   void compare_files() {
-    if (!out_.has_files() || !wanted_.has_files() || out_.files().follow()) return;
-    const auto& known = out_.files().paths();
-    for (const std::string& path : wanted_.files().paths()) {
-      if (std::find(known.begin(), known.end(), path) != known.end()) continue;
-      add("stream.files", path + " is not read", Effect::kAtOnce,
-          "a source without `follow: true` is the files that there were when the job was "
-          "submitted");
+    if (!out_.has_files() || !wanted_.has_files()) return;
+    if (out_.files().follow() || wanted_.files().follow()) return;
+    proto::FilesInput* held = out_.mutable_files();
+    if (held->patterns_hash() == wanted_.files().patterns_hash()) return;
+    const std::set<std::string> was(held->paths().begin(), held->paths().end());
+    const std::set<std::string> is(wanted_.files().paths().begin(), wanted_.files().paths().end());
+    std::string what = first_of("without ", was, is);
+    // Of a job that was submitted when no hash was kept, new files may be matches of what it names.
+    if (what.empty() && held->patterns_hash() != 0) what = first_of("with ", is, was);
+    if (!what.empty()) return add("stream.files", what, Effect::kRefused, kOtherFiles);
+    held->set_patterns_hash(wanted_.files().patterns_hash());
+  }
+
+  // The first that `others` do not have.
+  static std::string first_of(const char* word, const std::set<std::string>& paths,
+                              const std::set<std::string>& others) {
+    for (const std::string& path : paths) {
+      if (!others.contains(path)) return word + path;
     }
+    return {};
   }
 
   static std::vector<std::string> csv_fields_of(const proto::Source& source) {
@@ -125,6 +143,7 @@ class SourceComparison {
     if (source.has_files()) {
       source.mutable_files()->clear_paths();
       source.mutable_files()->clear_identities();
+      source.mutable_files()->clear_patterns_hash();
       source.mutable_files()->clear_replay_speed();
     } else if (source.has_kafka()) {
       source.mutable_kafka()->clear_start_offsets();

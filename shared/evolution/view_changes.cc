@@ -113,7 +113,10 @@ struct Lacks {
 class ViewLayout {
  public:
   ViewLayout(const Plan& held, const proto::JobPlan& wanted, std::vector<Difference>* differences)
-      : held_(held.proto()), wanted_(wanted), differences_(differences) {
+      : held_(held.proto()),
+        wanted_(wanted),
+        differences_(differences),
+        next_number_(held_.next_view_number()) {
     for (const proto::Source& source : wanted.sources()) {
       uint32_t index = UINT32_MAX;
       for (int i = 0; i < held_.sources_size(); ++i) {
@@ -130,7 +133,7 @@ class ViewLayout {
     }
   }
 
-  std::vector<View> run() {
+  NextViews run() {
     std::vector<View> out;
     for (const View& was : held_.views()) {
       const View* is = find_view(wanted_, was.name());
@@ -143,7 +146,7 @@ class ViewLayout {
     for (const View& is : wanted_.views()) {
       if (find_view(held_, is.name()) == nullptr) out.push_back(lay_new(is));
     }
-    return out;
+    return {std::move(out), next_number_};
   }
 
  private:
@@ -248,15 +251,24 @@ class ViewLayout {
   }
 
   void compare(const View& view, const Feature& before, const Table& wanted, const Feature& after) {
-    const std::string what =
-        difference_text(feature_text(table_of(held_, view), before), feature_text(wanted, after));
+    const DefinitionText was = feature_text(table_of(held_, view), before);
+    const DefinitionText is = feature_text(wanted, after);
+    const std::string what = difference_text(was, is);
     if (!what.empty()) propose(path_of(view, before), what);
     unchanged_ = what.empty();
+    same_values_ = difference_text(without_default(was), without_default(is)).empty();
+  }
+
+  // What a value is computed from: what stands where it would be null is added at the end.
+  static DefinitionText without_default(DefinitionText text) {
+    std::erase_if(text, [](const auto& entry) { return entry.first == kDefaultKey; });
+    return text;
   }
 
   // Said to be there at once, until something of it turns out to be missing.
   void propose(const std::string& path, const std::string& change) {
     unchanged_ = false;
+    same_values_ = false;
     add(path, change, Effect::kAtOnce, "its rows are kept");
   }
   void refuse(const std::string& path, const std::string& reason) {
@@ -362,7 +374,7 @@ class ViewLayout {
                                          " before as_of, and what is older than " +
                                          format_duration(reach_kept(held)) +
                                          " is in the summaries of keys already");
-    } else if (has_own_bound(held) && !unchanged_) {
+    } else if (has_own_bound(held) && !same_values_) {
       refuse(path_of(view, feature), kFolded);
     }
     *out->add_features() = std::move(laid);
@@ -405,15 +417,16 @@ class ViewLayout {
   std::vector<Difference>* differences_;
   std::vector<uint32_t> sources_;  // of the wanted plan, in the held one; UINT32_MAX: it has none
   std::map<std::string, uint32_t> numbers_;
-  uint32_t next_number_ = 0;
+  uint32_t next_number_;
   std::set<uint32_t> shared_;  // tables that any view may have
-  bool unchanged_ = false;     // of the feature at hand
+  bool unchanged_ = false;     // the feature at hand
+  bool same_values_ = false;   // likewise, but for its default
 };
 
 }  // namespace
 
-std::vector<View> changed_views(const Plan& held, const proto::JobPlan& wanted,
-                                std::vector<Difference>* differences) {
+NextViews changed_views(const Plan& held, const proto::JobPlan& wanted,
+                        std::vector<Difference>* differences) {
   return ViewLayout(held, wanted, differences).run();
 }
 

@@ -1,5 +1,8 @@
 #include "shared/parquet/arrow_reader.h"
 
+#include <arrow/array.h>
+#include <arrow/array/util.h>
+#include <arrow/extension_type.h>
 #include <parquet/arrow/schema.h>
 #include <parquet/file_reader.h>
 #include <parquet/metadata.h>
@@ -39,9 +42,48 @@ std::string offered(const arrow::DataType& type) {
 
 bool has_dictionary(const arrow::DataType& type) {
   if (type.id() == arrow::Type::DICTIONARY) return true;
-  if (type.id() == arrow::Type::EXTENSION) return has_dictionary(stored_type(type));
+  if (type.id() == arrow::Type::EXTENSION) {
+    return has_dictionary(*static_cast<const arrow::ExtensionType&>(type).storage_type());
+  }
   return std::any_of(type.fields().begin(), type.fields().end(),
                      [](const auto& field) { return has_dictionary(*field->type()); });
+}
+
+// That dictionaries, at any depth, have what their indexes say is not checked by whoever decodes
+// them. What is in them is: it may be text that is no UTF-8, which is a fault of its rows alone.
+arrow::Status check_indexes(const arrow::Array& array) {
+  if (!has_dictionary(*array.type())) return arrow::Status::OK();
+  if (array.type_id() == arrow::Type::EXTENSION) {
+    return check_indexes(*static_cast<const arrow::ExtensionArray&>(array).storage());
+  }
+  if (array.type_id() != arrow::Type::DICTIONARY) {
+    for (const auto& child : array.data()->child_data) {
+      ARROW_RETURN_NOT_OK(check_indexes(*arrow::MakeArray(child)));
+    }
+    return arrow::Status::OK();
+  }
+  const auto& coded = static_cast<const arrow::DictionaryArray&>(array);
+  const int64_t size = coded.dictionary()->length();
+  for (int64_t i = 0; i < coded.length(); ++i) {
+    if (coded.IsNull(i)) continue;
+    const int64_t index = coded.GetValueIndex(i);
+    if (index < 0 || index >= size) {
+      return arrow::Status::IOError("a dictionary of ", size, " values has no value ", index);
+    }
+  }
+  return arrow::Status::OK();
+}
+
+// A group without fields has no values to be read, and no place among those that are.
+bool has_values(const parquet::arrow::SchemaField& field) {
+  if (field.is_leaf()) return true;
+  return !field.children.empty() &&
+         std::all_of(field.children.begin(), field.children.end(), has_values);
+}
+
+Error no_values(const std::string& column) {
+  return user_error("column '" + column +
+                    "' is, or has in it, a group without fields; write the file without that");
 }
 
 }  // namespace
@@ -144,15 +186,16 @@ Status ArrowReader::select(const std::vector<ParquetWanted>& wanted, bool all) {
                         column_type_name(each.type) + " is wanted; it can be read as " +
                         offered(type));
     }
-    if (!all) add_leaves(fields[static_cast<size_t>(found[0])]);
+    const auto& field = fields[static_cast<size_t>(found[0])];
+    if (!has_values(field)) return no_values(each.name);
+    if (!all) add_leaves(field);
   }
-  if (all) {
-    for (const auto& field : fields) add_leaves(field);
+  for (size_t i = 0; all && i < fields.size(); ++i) {
+    if (!has_values(fields[i])) return no_values(columns_[i]);
+    add_leaves(fields[i]);
   }
   std::sort(leaves_.begin(), leaves_.end());
   wanted_ = wanted;
-  coded_ = false;
-  for (const auto& field : schema_->fields()) coded_ |= has_dictionary(*field->type());
   stream_.reset();
   held_.reset();
   return {};
@@ -187,8 +230,7 @@ arrow::Status ArrowReader::next_batch() {
   if (held_ == nullptr || held_->num_rows() == 0) {
     return arrow::Status::IOError("its columns have fewer rows than it says");
   }
-  // That a dictionary has what its indexes say is not checked by whoever decodes them.
-  if (coded_) ARROW_RETURN_NOT_OK(held_->ValidateFull());
+  for (const auto& column : held_->columns()) ARROW_RETURN_NOT_OK(check_indexes(*column));
   // What the group says it has is what it has.
   const uint64_t left = group_begin_[stream_group_ + 1] - stream_at_;
   if (static_cast<uint64_t>(held_->num_rows()) > left) {

@@ -64,7 +64,6 @@ class ArrowReader : public ParquetReader {
   std::vector<uint64_t> group_begin_{0};  // and the end of the last one
   std::vector<ParquetWanted> wanted_;
   std::vector<int> leaves_;  // that are read
-  bool coded_ = false;       // some columns are dictionaries
   std::unique_ptr<arrow::RecordBatchReader> stream_;
   size_t stream_group_ = 0;
   uint64_t stream_at_ = 0;  // the row that it gives next

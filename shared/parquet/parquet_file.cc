@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "shared/base/hash.h"
+#include "shared/parquet/parquet_footer.h"
 #include "shared/parquet/parquet_library.h"
 
 namespace tidemill {
@@ -16,7 +17,6 @@ namespace {
 constexpr std::string_view kMagic = "PAR1";
 constexpr std::string_view kEncryptedMagic = "PARE";
 constexpr size_t kTailBytes = 8;  // u32 size of the footer, magic
-constexpr uint32_t kMaxFooterBytes = 256u << 20;
 
 // It lies in ../lib beside the program, and what it needs beside it.
 Result<const ParquetLibrary*> load_library() {
@@ -65,14 +65,20 @@ Result<uint64_t> check_parquet(ParquetInput* file) {
   if (std::string_view(tail.data() + 4, kMagic.size()) != kMagic) return cut_off();
   uint32_t footer = 0;
   std::memcpy(&footer, tail.data(), sizeof footer);
-  if (footer == 0 || footer > kMaxFooterBytes || footer > size - head.size() - tail.size()) {
+  if (footer == 0 || footer > size - head.size() - tail.size()) {
     return corrupt_error("its footer is damaged: it cannot have " + std::to_string(footer) +
                          " bytes");
+  }
+  if (footer > kMaxFooterBytes) {
+    return user_error("its footer has " + std::to_string(footer) + " bytes, and may have " +
+                      std::to_string(kMaxFooterBytes) +
+                      "; write larger row groups, or fewer columns");
   }
   std::string bytes(footer, '\0');
   if (Status read = file->read(size - tail.size() - footer, bytes.data(), footer); !read) {
     return read.error();
   }
+  if (Status checked = check_footer(bytes); !checked) return checked.error();
   return hash_bytes(bytes, size);
 }
 

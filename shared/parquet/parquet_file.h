@@ -115,10 +115,12 @@ class ParquetWriter {
   virtual Status finish() = 0;  // the file is whole then
 };
 
-// Whether all is there that a Parquet file begins and ends with. A hash of its footer, which has
-// the places, sizes and statistics of all that it holds, and so tells it from others.
+// Whether all is there that a Parquet file begins and ends with, and its footer can be decoded
+// within bounds (parquet_footer.h). A hash of its footer, which has the places, sizes and
+// statistics of all that it holds, and so tells it from others.
 Result<uint64_t> check_parquet(ParquetInput* file);
 
+// Of a file that check_parquet() finds nothing wrong with.
 Result<std::unique_ptr<ParquetReader>> open_parquet_reader(std::unique_ptr<ParquetInput> file);
 // Of the columns of `kept`, if it is not null: a reader that reads all columns; and of `fields`.
 // `out` outlives the writer.

@@ -68,9 +68,14 @@ Status check_numbers(const proto::JobPlan& plan) {
   for (const proto::View& view : plan.views()) {
     if (view.has_number()) numbers.insert(view.number());
   }
-  if (numbers.empty()) return {};
-  if (numbers.size() == static_cast<size_t>(plan.views_size()) &&
-      *numbers.rbegin() < limits::kViewNumbers) {
+  if (plan.next_view_number() > limits::kViewNumbers) {
+    return user_error("the job had more views in all than " + std::to_string(limits::kViewNumbers) +
+                      "; submit it anew");
+  }
+  if (numbers.empty() && plan.next_view_number() == 0) return {};
+  const uint32_t end =
+      plan.next_view_number() == 0 ? limits::kViewNumbers : plan.next_view_number();
+  if (numbers.size() == static_cast<size_t>(plan.views_size()) && *numbers.rbegin() < end) {
     return {};
   }
   return user_error("the numbers of its views are not each view's own, or beyond " +

@@ -8,6 +8,7 @@
 #include "shared/expr/parser.h"
 #include "shared/plan/table_bound.h"
 #include "shared/plan/yaml_fields.h"
+#include "shared/plan/yaml_job.h"
 #include "shared/plan/yaml_tree.h"
 
 namespace tidemill {
@@ -22,6 +23,7 @@ struct SourceColumns {
 
 struct JobContext {
   std::string base_dir;
+  InputFiles input_files = InputFiles::kRequired;
   proto::JobPlan* plan = nullptr;
   ErrorList* errors = nullptr;
   std::vector<SourceColumns> sources;  // as plan->sources()

@@ -1,6 +1,7 @@
 #include <array>
 #include <set>
 
+#include "shared/base/hash.h"
 #include "shared/base/utf8.h"
 #include "shared/expr/scalars.h"
 #include "shared/expr/suggest.h"
@@ -35,6 +36,7 @@ class FilesCompiler {
       add_paths(*pattern, key, &paths);
     }
     for (const std::string& path : paths) input_.add_paths(path);
+    if (!input_.follow()) input_.set_patterns_hash(hash_of(patterns));
     compile_format(input_.follow() ? names : paths);
     if (input_.format() == proto::FilesInput::AVRO) check_complete("Avro", "blocks", paths);
     if (input_.format() == proto::FilesInput::PARQUET) check_complete("Parquet", "pages", paths);
@@ -71,10 +73,26 @@ class FilesCompiler {
     return false;
   }
 
+  uint64_t hash_of(const std::vector<const YamlNode*>& patterns) const {
+    std::set<std::string> absolute;
+    for (const YamlNode* pattern : patterns) {
+      absolute.insert(absolute_pattern(pattern->scalar, job_.base_dir));
+    }
+    std::string bytes;
+    for (const std::string& pattern : absolute) bytes.append(pattern).push_back('\0');
+    return hash_bytes(bytes, 0);
+  }
+
+  Result<std::vector<std::string>> files_of(const std::string& pattern) const {
+    const std::string absolute = absolute_pattern(pattern, job_.base_dir);
+    auto found =
+        input_.follow() ? matching_files(absolute) : expand_pattern(pattern, job_.base_dir);
+    if (found.ok() || job_.input_files == InputFiles::kRequired) return found;
+    return input_.follow() ? std::vector<std::string>() : std::vector<std::string>{absolute};
+  }
+
   void add_paths(const YamlNode& node, const std::string& key, std::set<std::string>* paths) {
-    Result<std::vector<std::string>> found =
-        input_.follow() ? matching_files(absolute_pattern(node.scalar, job_.base_dir))
-                        : expand_pattern(node.scalar, job_.base_dir);
+    Result<std::vector<std::string>> found = files_of(node.scalar);
     if (!found.ok()) return fields_.error(node, key, found.error().message());
     for (std::string& path : *found) {
       // What is compressed was rotated away: it is found as others are later, once it is bound.

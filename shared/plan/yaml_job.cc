@@ -86,13 +86,15 @@ bool check_named_entries(const YamlNode& node, const std::string& path, const st
   return true;
 }
 
-CompiledJob compile_job(std::string_view yaml, const std::string& base_dir) {
+CompiledJob compile_job(std::string_view yaml, const std::string& base_dir,
+                        InputFiles input_files) {
   CompiledJob out;
   ErrorList errors;
   YamlNode root;
   JobContext job;
   if (parse_yaml(yaml, &root, &errors)) {
     job.base_dir = base_dir;
+    job.input_files = input_files;
     job.plan = &out.plan;
     job.errors = &errors;
     compile_sections(root, &job);

@@ -25,8 +25,13 @@ struct CompiledJob {
   std::vector<JobError> errors;  // all of them, in order of line
 };
 
+// Of a source that is not followed: whether its patterns must match files. Those of a job that runs
+// already may be gone; a pattern that matches none then stands for itself among the paths.
+enum class InputFiles { kRequired, kMayBeGone };
+
 // `base_dir` is what relative file patterns are relative to. Reads directories (to expand
 // patterns) and files that hold schemas of records, never the files that are sources.
-CompiledJob compile_job(std::string_view yaml, const std::string& base_dir);
+CompiledJob compile_job(std::string_view yaml, const std::string& base_dir,
+                        InputFiles input_files = InputFiles::kRequired);
 
 }  // namespace tidemill

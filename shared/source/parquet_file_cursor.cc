@@ -122,6 +122,13 @@ Status ParquetFileCursor::look() {
                  std::to_string(size_));
 }
 
+Status ParquetFileCursor::look_at_footer() const {
+  const auto now = check_parquet(parquet_input(text_).get());
+  if (!now.ok()) return now.error().within(path_);  // it may be whole again
+  if (*now == fingerprint_) return {};
+  return changed("its footer became another one while it was read");
+}
+
 bool ParquetFileCursor::set_text(std::string_view text, size_t column, BatchWriter* writer) {
   int64_t number = 0;
   switch (writer->type(column)) {
@@ -222,6 +229,9 @@ Status ParquetFileCursor::read(size_t max_records, size_t max_bytes, EventBatch*
     const size_t most = std::min<uint64_t>(max_records, end - offset_);
     if (Status read = reader_->read(offset_, most, max_bytes, &rows_); !read.ok()) {
       return read.error().within(path_);
+    }
+    if (offset_ + rows_.rows == reader_->rows()) {
+      if (Status same = look_at_footer(); !same.ok()) return same;
     }
     add_rows(&writer);
     offset_ += rows_.rows;

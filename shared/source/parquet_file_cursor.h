@@ -48,6 +48,9 @@ class ParquetFileCursor : public SourceCursor {
 
   Status start(FoundFile file, uint64_t offset, const RecordIdentity& last);
   Status look();
+  // Whether the file that was read is still the one that was opened: another one of its size, in
+  // its place, may have been read from some page on.
+  Status look_at_footer() const;
   void add_rows(BatchWriter* writer);
   // Sets the cells of a row; why it is no event, if it is not.
   std::string set_row(size_t row, BatchWriter* writer, BadReason* reason);

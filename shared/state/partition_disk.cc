@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "shared/base/assert.h"
 #include "shared/obs/log.h"
 #include "shared/state/change_cursor.h"
 #include "shared/state/env_files.h"
@@ -72,9 +73,17 @@ class FilesScan final : public StateScan {
 class PartitionDiskImpl final : public PartitionDisk {
  public:
   explicit PartitionDiskImpl(PartitionDiskConfig config)
-      : PartitionDisk(std::move(config)), files_(config_), values_(config_.schemas) {}
+      : PartitionDisk(std::move(config)),
+        files_(config_),
+        values_(std::make_unique<ValueMerger>(config_.schemas)) {}
 
   Status load();
+
+  void set_schemas(TableSchemas schemas) override {
+    ASSERT(schema_hash(*schemas) == schema_hash(*config_.schemas));
+    config_.schemas = std::move(schemas);
+    values_ = std::make_unique<ValueMerger>(config_.schemas);
+  }
 
   const proto::StateManifest* manifest() const override {
     return manifest_ ? &*manifest_ : nullptr;
@@ -114,7 +123,7 @@ class PartitionDiskImpl final : public PartitionDisk {
   Status open_reader();
 
   StateDirectory files_;
-  ValueMerger values_;
+  std::unique_ptr<ValueMerger> values_;
   std::optional<proto::StateManifest> manifest_;
   std::optional<proto::StateManifest> previous_;
   uint32_t refused_ = 0;
@@ -286,7 +295,7 @@ Status PartitionDiskImpl::write_base(TimeUs horizon, Parts parts, SstFileOut* ou
     if (!*more) break;
     StateKeyView key;
     if (!decode_state_key(merge.key(), &key)) return corrupt_error("a state holds no such key");
-    auto body = values_.merge(key.table, horizon, merge.values());
+    auto body = values_->merge(key.table, horizon, merge.values());
     if (!body) return body.error();
     if (body->empty()) continue;
     value.clear();
@@ -462,7 +471,7 @@ Result<std::vector<std::vector<uint8_t>>> PartitionDiskImpl::get(std::span<const
   for (size_t i = 0; i < keys.size(); ++i) {
     if ((*found)[i].empty()) continue;
     const std::string_view value = (*found)[i];
-    auto body = values_.merge(keys[i].table, horizon, {&value, 1});
+    auto body = values_->merge(keys[i].table, horizon, {&value, 1});
     if (!body) return body.error();
     if (body->empty()) continue;
     ByteWriter image;

@@ -37,7 +37,8 @@ enum class PartKind : uint8_t { kRun = 1, kImage = 2 };
 
 void put_part(PartKind kind, std::span<const uint8_t> body, std::string* out);
 
-// How many rows the body of an image holds; 0 if tiles of it are folded, which has most of them.
+// How many rows the body of an image holds, and for one of which tiles are folded how many would be
+// as large: what is in files is weighed by it.
 uint64_t image_rows(std::span<const uint8_t> body);
 
 // Brings the values of one key together; reused from key to key.

@@ -82,7 +82,11 @@ bool FoldedImage::decode_plans(const std::shared_ptr<const LeafPlan>& own,
     }
     std::vector<FeatureSpec> features;
     if (!decode_leaf_features(schema, in, &features)) return false;
-    out->push_back(std::make_shared<const LeafPlan>(schema, std::move(features)));
+    auto plan = std::make_shared<const LeafPlan>(schema, std::move(features));
+    // Leaves are folded into the base once they are old.
+    const auto held = [&](const FeatureSpec& feature) { return plan->holds(feature); };
+    if (!std::all_of(schema.lifetime.begin(), schema.lifetime.end(), held)) return false;
+    out->push_back(std::move(plan));
   }
   return in->ok();
 }

@@ -10,9 +10,15 @@ namespace {
 
 constexpr size_t kLeastFeatureBytes = 1 + 3 * 4 + 5 * 4 + 8 + 1 + 4;
 constexpr uint32_t kMostN = 1u << 20;
+constexpr uint32_t kMostFeatures = 4096;  // of a job
+constexpr uint32_t kMillion = 1'000'000;
 
 bool in_range(int32_t index, size_t size) {
   return index >= -1 && index < static_cast<int32_t>(size);
+}
+
+Storage storage_at(const TableSchema& schema, int32_t column) {
+  return storage_of(schema.columns[static_cast<size_t>(column)]);
 }
 
 // What leaves of such a feature rely on.
@@ -24,12 +30,15 @@ bool is_possible(const TableSchema& schema, const FeatureSpec& f) {
       f.max_groups > kMostN || f.half_life < 0 || (f.by >= 0 && f.max_groups == 0)) {
     return false;
   }
+  // Groups look for a value in it; without groups it is a feature of nothing.
+  if (f.by >= 0 && f.column < 0 && is_collection(f.function)) return false;
   switch (f.function) {
     case Function::kApproxCountDistinct:
       if (f.n < 4 || f.n > 16) return false;
       break;
     case Function::kApproxPercentile:
-      if (f.relative_accuracy == 0 || f.bound == 0) return false;
+      if (f.relative_accuracy == 0 || f.relative_accuracy > kMillion || f.bound == 0) return false;
+      if (f.column < 0 || storage_at(schema, f.column) == Storage::kStrings) return false;
       break;
     case Function::kHistogram:
     case Function::kTopKByFrequency:
@@ -54,20 +63,17 @@ LeafPlan::LeafPlan(const TableSchema& schema, std::vector<FeatureSpec> of)
   ASSERT(bound.leaf_shift >= 0 && bound.leaf_shift <= bound.tile_shift && bound.tile_shift < 63);
   for (const FeatureSpec& feature : features) {
     const int32_t filter = std::max(feature.filter, -1);
-    if (feature.gap == 0) continue;
-    if (std::find(session_filters.begin(), session_filters.end(), filter) ==
-        session_filters.end()) {
-      session_filters.push_back(filter);
-    }
+    if (feature.gap > 0 && !knows_sessions_of(filter)) session_filters.push_back(filter);
   }
 }
 
+bool LeafPlan::knows_sessions_of(int32_t filter) const {
+  return std::find(session_filters.begin(), session_filters.end(), filter) !=
+         session_filters.end();
+}
+
 bool LeafPlan::holds(const FeatureSpec& feature) const {
-  const int32_t filter = std::max(feature.filter, -1);
-  if (feature.gap > 0 &&
-      std::find(session_filters.begin(), session_filters.end(), filter) == session_filters.end()) {
-    return false;
-  }
+  if (feature.gap > 0 && !knows_sessions_of(std::max(feature.filter, -1))) return false;
   if (reads_collection(feature)) return parts.holds(collection_of(feature));
   return parts.holds(summary_input_of(feature), families_of(feature.function));
 }
@@ -90,7 +96,9 @@ void encode_leaf_features(const LeafPlan& plan, ByteWriter* out) {
 bool decode_leaf_features(const TableSchema& schema, ByteReader* in,
                           std::vector<FeatureSpec>* out) {
   const auto count = in->get<uint32_t>();
-  if (!in->ok() || count > in->remaining() / kLeastFeatureBytes) return false;
+  if (!in->ok() || count > kMostFeatures || count > in->remaining() / kLeastFeatureBytes) {
+    return false;
+  }
   for (uint32_t i = 0; i < count; ++i) {
     FeatureSpec& f = out->emplace_back();
     f.function = static_cast<Function>(in->get<uint8_t>());

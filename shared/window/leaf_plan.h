@@ -16,6 +16,7 @@ struct LeafPlan : std::enable_shared_from_this<LeafPlan> {
 
   // Whether a leaf has what the feature needs.
   bool holds(const FeatureSpec& feature) const;
+  bool knows_sessions_of(int32_t filter) const;  // -1: of every row
 
   TileBound bound;
   std::vector<FeatureSpec> features;

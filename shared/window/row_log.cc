@@ -207,7 +207,8 @@ void RowLog::push_sealed(const LogContext& context, Chunk* chunk) {
 
 // A chunk of rows from `first` to `last` is new: forgets what they may change of sealed rows:
 // whether those of their times count, and those up to the deduplication's `within` later. Rows of
-// one time may lie in several chunks, and are always forgotten together.
+// one time may lie in several chunks, and are always forgotten together: so whoever begins at the
+// time at which a forgotten chunk ends is forgotten too.
 void RowLog::forget_counted(const LogContext& context, TimeUs first, TimeUs last) {
   if (context.deduplication == nullptr || !has_groups()) return;
   uint64_t* const bytes = &context.stats->bytes;
@@ -222,6 +223,7 @@ void RowLog::forget_counted(const LogContext& context, TimeUs first, TimeUs last
       if (sealed.last < first || end < sealed.first) continue;
       drop_cache(&sealed.cache, bytes);
       sealed.counted_known = false;
+      end = std::max(end, sealed.last);
     }
   }
 }

@@ -157,12 +157,12 @@ class LeafTimes {
   }
 
  private:
-  // Leaves that know nothing of the filter are left out; WindowReader says so.
+  // Leaves that know nothing of the filter are left out; admit_unknown() says so.
   void enter(const FoldedTile& tile) {
     const auto& filters = tile.plan().session_filters;
-    const auto found = std::find(filters.begin(), filters.end(), filter_);
-    if (found == filters.end()) return;
-    session_ = static_cast<size_t>(found - filters.begin());
+    if (!tile.plan().knows_sessions_of(filter_)) return;
+    session_ = static_cast<size_t>(std::find(filters.begin(), filters.end(), filter_) -
+                                   filters.begin());
     width_ = DurationUs{1} << tile.shift();
     leaves_ = tile.leaves();
   }
@@ -224,6 +224,18 @@ void SessionReader::tail_times(int32_t filter, TimeUs last) {
   std::sort(tail_.begin(), tail_.end(), std::greater<>());
 }
 
+// Says that it is not known of rows from `first` to `last` which of them pass, if that is so.
+void SessionReader::admit_unknown(int32_t filter, Wide first, Wide last,
+                                  WindowReadBounds* out) const {
+  if (log_->folded() == nullptr) return;
+  for (const FoldedTile& tile : log_->folded()->all()) {
+    if (tile.last() < first || last < tile.first() || tile.plan().knows_sessions_of(filter)) {
+      continue;
+    }
+    out->resolution = std::max(out->resolution, DurationUs{1} << leaves_->bound.tile_shift);
+  }
+}
+
 WindowReadBounds SessionReader::find(const Found& wanted) {
   const Wide end = static_cast<Wide>(as_of_) - wanted.offset;
   WindowReadBounds out;
@@ -255,7 +267,10 @@ WindowReadBounds SessionReader::find(const Found& wanted) {
     rows_end = static_cast<Wide>(leaf->times.last) + 1;
     any = true;
   }
-  if (!any) return out;
+  if (!any) {
+    admit_unknown(wanted.filter, since, last, &out);
+    return out;
+  }
   Walk walk{wanted.gap, static_cast<Wide>(latest) - wanted.longest, latest, latest};
   if (leaf != nullptr && leaves.span(*leaf).last == latest) walk.rows_since = leaf->times.first;
   for (bool moved = true; moved && !walk.done();) {
@@ -267,6 +282,7 @@ WindowReadBounds SessionReader::find(const Found& wanted) {
   out.window = {cut ? walk.floor : Wide{walk.edge}, static_cast<Wide>(latest) + 1};
   out.rows = {cut ? walk.floor : Wide{walk.rows_since}, rows_end};
   out.resolution = std::max(out.resolution, walk.resolution);
+  admit_unknown(wanted.filter, cut ? walk.floor : Wide{walk.edge} - wanted.gap, last, &out);
   return out;
 }
 

@@ -8,7 +8,8 @@
 // other features of the read.
 //
 // Of a leaf of a folded tile only the first and the last time are known: its rows are taken to have
-// no gap between them. If they might have one, `resolution` says so. shard-affine
+// no gap between them. If they might have one, `resolution` says so; as it does if rows that it
+// would matter of lie in leaves that know nothing of the filter. shard-affine
 #pragma once
 
 #include <vector>
@@ -35,6 +36,7 @@ class SessionReader {
   };
 
   WindowReadBounds find(const Found& wanted);
+  void admit_unknown(int32_t filter, __int128 first, __int128 last, WindowReadBounds* out) const;
   void tail_times(int32_t filter, TimeUs last);
 
   const ChunkLayout* layout_ = nullptr;

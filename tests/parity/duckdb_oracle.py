@@ -10,7 +10,8 @@ Reads a description of the comparison (JSON) from stdin:
     theirs    the CSV that another database wrote: id and features, lists as JSON
     tolerance relative, of approximate columns
     threads   that DuckDB may use
-Prints {rows, seconds, cpu_seconds, mismatches: {column: count}, examples, worst}.
+Prints {rows, seconds, cpu_seconds, mismatches: {column: count}, examples, worst, deviations}: of
+approximate columns up to 100 mismatches each, as [id, column, value in the training set].
 """
 
 import json
@@ -94,7 +95,7 @@ def compare(database, task):
     rows = {table: database.execute(f"select count(*) from {table}").fetchone()[0]
             for table in ("mine", "theirs")}
     assert counts[0] == rows["mine"] == rows["theirs"], f"{counts[0]} rows are in both of {rows}"
-    mismatches, examples, worst = {}, [], 0.0
+    mismatches, examples, deviations, worst = {}, [], [], 0.0
     for (name, _, _, approximate), wrong in zip(task["columns"], counts[1:]):
         if approximate:
             deviation = database.execute(
@@ -106,7 +107,11 @@ def compare(database, task):
             examples += [[name, *map(str, row)] for row in database.execute(
                 f'select {id_column}, m."{name}", t."{name}" {joined} where {where} limit 3'
             ).fetchall()]
-    return {"rows": counts[0], "mismatches": mismatches, "examples": examples[:10], "worst": worst}
+            if approximate:
+                deviations += [[row, name, value] for row, value in database.execute(
+                    f'select {id_column}, m."{name}" {joined} where {where} limit 100').fetchall()]
+    return {"rows": counts[0], "mismatches": mismatches, "examples": examples[:10], "worst": worst,
+            "deviations": deviations}
 
 
 def main():

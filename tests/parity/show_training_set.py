@@ -3,7 +3,9 @@
 
 Over a month of card transactions, all of them as the spine:
   - every feature of every row equals PostgreSQL's and DuckDB's result of the SQL that `tidemill sql`
-    prints: exactly, and where they add doubles to 1e-12 of the exact value,
+    prints: exactly, and where they add doubles to 1e-12 of the exact value. Where a database's own
+    rounding is farther off, the independent fold in fractions says what is exact: the training set
+    has those bits, and there are few such rows,
   - random (key, as_of) equal what the store serves, bit for bit.
 """
 
@@ -27,6 +29,7 @@ from postgres import Postgres  # noqa: E402
 
 JOB = "card_training"
 TOLERANCE = 1e-12
+MOST_ROUNDED = 50
 # Databases add these as doubles.
 APPROXIMATE = {"mean", "sum", "var_pop", "var_samp", "stddev_pop", "stddev_samp"}
 # The columns of the history, as (PostgreSQL, DuckDB) have them.
@@ -60,10 +63,33 @@ def compare(task):
     return json.loads(run.stdout)
 
 
-def report(name, found):
-    print(f"{name}: {found['rows']:,} rows, {sum(found['mismatches'].values())} mismatches, "
-          f"at most {found['worst']:.1e} apart")
-    assert not found["mismatches"], f"{name}: {found['mismatches']}, as {found['examples']}"
+def report(name, found, history=None):
+    """Fails if anything differs, unless it is the database that is not exact about the history."""
+    wrong = sum(found["mismatches"].values())
+    rounded = 0
+    if history and 0 < wrong == len(found["deviations"]) <= MOST_ROUNDED:
+        exact = exact_values(history, found["deviations"])
+        rounded = sum(same(mine, value)
+                      for (_, _, mine), value in zip(found["deviations"], exact))
+    print(f"{name}: {found['rows']:,} rows, {wrong - rounded} mismatches, "
+          f"at most {found['worst']:.1e} apart; {rounded} values of the training set are exact and "
+          "the database's are not")
+    assert wrong == rounded, f"{name}: {found['mismatches']}, as {found['examples']}"
+
+
+def exact_values(history, deviations):
+    """Of [transaction_id, column of the training set, ...] each, by the fold."""
+    events = cards.read_events([history])
+    at = {number: i for i, number in enumerate(events.columns["transaction_id"])}
+    views = {view.name: view for view in cards.views(events)}
+    values = []
+    for number, column, _ in deviations:
+        view_name, _, feature_name = column.partition("__")
+        view = views[view_name]
+        [feature] = [f for f in view.features if f.name == feature_name]
+        key = events.columns[view.join_key][at[number]]
+        values += view.rows.fold(key, [feature], events.times[at[number]])
+    return values
 
 
 def duckdb_sql(job, spine_table="spine"):
@@ -115,14 +141,14 @@ def show_databases(directory, history, options):
     task = duckdb_task(job, history, out)
     found = compare(task)
     print(f"DuckDB: {found['seconds']:.1f} s")
-    report("DuckDB", found)
+    report("DuckDB", found, history)
     untimed = directory / "untimed.yaml"
     untimed.write_text(without_times(job.read_text()))
     theirs = directory / "postgres.csv"
     print(f"PostgreSQL: {ask_postgres(untimed, history, theirs):.1f} s")
     columns = definitions(untimed)
     report("PostgreSQL", compare({"mine": str(out), "id": "transaction_id", "columns": columns,
-                                  "theirs": str(theirs), "tolerance": TOLERANCE}))
+                                  "theirs": str(theirs), "tolerance": TOLERANCE}), history)
 
 
 def value_of(cell, type_name, is_list):

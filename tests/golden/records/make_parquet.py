@@ -112,6 +112,16 @@ def write_types():
     (HERE / "types.json").write_text("{" + ",".join(out) + "}\n")
 
 
+def write_dictionary():
+    """A dictionary of three values, whose indexes can be found and changed, beside text of which a row is no UTF-8."""
+    time = datetime.datetime(2018, 4, 1, tzinfo=UTC)
+    table = pa.table({"at": pa.array([time] * 3, pa.timestamp("us", "UTC")),
+                      "kind": pa.array(["a", "b", "c"]).dictionary_encode(),
+                      "note": pa.array([b"x", b"\xff", b"z"], pa.binary()).view(pa.string())})
+    pq.write_table(table, HERE / "dictionary.parquet", compression="none", use_dictionary=["kind"])
+
+
 if __name__ == "__main__":
     write_payments()
     write_types()
+    write_dictionary()

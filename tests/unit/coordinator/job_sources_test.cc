@@ -110,6 +110,31 @@ TEST_F(JobSourcesTest, ATopicIsBoundWhenTheJobIsSubmitted) {
   EXPECT_EQ(job()["sources"][1]["input"], "payments 1");
 }
 
+// A job that has read them goes on, and is changed, without its files.
+TEST_F(JobSourcesTest, AJobWhoseFilesAreGoneIsUpdated) {
+  const fs::path files = letters_.string() + "_files";
+  fs::create_directory(files);
+  std::ofstream(files / "a.csv") << "event_time,customer_id\n";
+  const std::string yaml =
+      "job: a\nkey_partitions: 8\nsources:\n  payments:\n"
+      "    schema: {event_time: timestamp, customer_id: string}\n"
+      "    event_time: event_time\n"
+      "    history: {files: \"" +
+      (files / "*.csv").string() + "\"}\n" +
+      std::string(kTopicJob).substr(std::string(kTopicJob).find("views:"));
+  start(yaml);
+  fs::remove_all(files);
+  const auto made = cluster_.call("POST", "/v1/jobs/a/update",
+                                  yaml + "      - {name: half, function: count, windows: [30m]}\n");
+  EXPECT_EQ(made.status, 200) << made.body;
+  EXPECT_EQ(Json::parse(made.body)["differences"].size(), 1u);
+  EXPECT_EQ(entry().job->plan->proto().sources(0).files().paths(0), (files / "a.csv").string());
+  std::string other = yaml;
+  other.replace(other.find("*.csv"), 5, "b.csv");
+  const auto refused = cluster_.call("POST", "/v1/jobs/a/update", other);
+  EXPECT_EQ(refused.status, 409) << refused.body;
+}
+
 TEST_F(JobSourcesTest, AJobWhoseSourcesCannotBeBoundIsRefusedWithEveryError) {
   start();
   std::string yaml = kTopicJob;

@@ -35,6 +35,13 @@ proto::JobPlan unbound(proto::JobPlan plan) {
   return plan;
 }
 
+// All errors, a line each, with their paths.
+std::string refusals(const std::vector<JobError>& errors) {
+  std::string out;
+  for (const JobError& error : errors) out += error.path + ": " + error.message + "\n";
+  return out;
+}
+
 // The one error, with its path.
 std::string refusal(const std::vector<JobError>& errors) {
   EXPECT_EQ(errors.size(), 1u);
@@ -153,10 +160,10 @@ TEST_F(SavepointPlan, DuplicatesMayBeToldApartOverAnotherTime) {
   auto shorter = unbound(within(50'000'000));
   EXPECT_TRUE(bind(saved, &shorter).empty());
   auto longer = unbound(within(70'000'000));
-  EXPECT_NE(refusal(bind(saved, &longer)).find("are needed for 3670s"), std::string::npos);
+  EXPECT_NE(refusal(bind(saved, &longer)).find("another deduplication"), std::string::npos);
   auto none = unbound(within(60'000'000));
   none.mutable_tables(0)->clear_deduplication();
-  EXPECT_NE(refusal(bind(saved, &none)).find("differ from those of savepoint"), std::string::npos);
+  EXPECT_NE(refusal(bind(saved, &none)).find("another deduplication"), std::string::npos);
 }
 
 // Views that need less than the savepoint's rows have.
@@ -186,7 +193,12 @@ TEST_F(SavepointPlan, ViewsAreLaidOverTheRowsThatThereAre) {
   // Not the other way round.
   const auto poor = savepoint_of(testing::small_plan("b", 4, 2));
   auto more = unbound(rich);
-  EXPECT_NE(refusal(bind(poor, &more)).find("differ from those of savepoint"), std::string::npos);
+  EXPECT_EQ(refusals(bind(poor, &more)),
+            "views.customer.last_1h: the state of savepoint 's' does not give it (added): the rows "
+            "of customer_id do not have customer_id; submit it as a job of its own, or this job "
+            "under another name\n"
+            "views.customer.order_by: the state of savepoint 's' does not give it ( -> "
+            "customer_id): the rows of customer_id do not have customer_id\n");
 }
 
 // Of events that pass no condition nothing was stored, though the tables are the same.
@@ -203,8 +215,9 @@ TEST_F(SavepointPlan, AFeatureWithoutConditionNeedsRowsOfAllEvents) {
   const auto saved = savepoint_of(test::run(plan_of(filtered)));
   auto plan = plan_of(all);
   EXPECT_EQ(refusal(bind(saved, &plan)),
-            "views: the rows of entity customer_id in savepoint 's' are those of events that pass "
-            "a condition (where), as every feature had one; give every feature one");
+            "views.customer.a_1h: the state of savepoint 's' does not give it (added): the rows of "
+            "customer_id do not have an entry for events that pass none of the conditions that "
+            "there are; submit it as a job of its own, or this job under another name");
   plan = plan_of(mean);
   EXPECT_TRUE(bind(saved, &plan).empty());
   plan = plan_of(filtered);
@@ -227,8 +240,9 @@ TEST_F(SavepointPlan, RowsThatNoViewWasOverAreNone) {
   ASSERT_NE(without, nullptr);
   auto plan = views(true);
   EXPECT_EQ(refusal(bind(savepoint_of(without), &plan)),
-            "views: the rows of entity customer_id are not in savepoint 's': no view was over them "
-            "any more when it was made");
+            "views.customer: the state of savepoint 's' does not give it (added): no view of that "
+            "entity over the same sources is there, so its rows are not kept yet; submit it as a "
+            "job of its own");
   plan = views(false);
   EXPECT_TRUE(bind(savepoint_of(without), &plan).empty());
 }
@@ -262,22 +276,22 @@ TEST_F(SavepointPlan, SaysWhatDiffers) {
               *p->add_views() = p->views(0);
               p->mutable_views(1)->set_name("terminal");
               p->mutable_views(1)->set_table(1);
-            }).find("views: the views need 2 tables"),
+            }).find("views.terminal: the state of savepoint 's' does not give it (added): no view"),
             std::string::npos);
-  EXPECT_NE(refused([](auto* p) {
-              p->mutable_tables(0)->set_entity("terminal_id");
-            }).find("views: the rows of entity terminal_id differ"),
+  EXPECT_NE(refused([](auto* p) { p->mutable_tables(0)->set_entity("terminal_id"); })
+                .find("views.customer.entity: the state of savepoint 's' does not give it ("
+                      "customer_id -> terminal_id): "),
             std::string::npos);
   EXPECT_NE(refused([](auto* p) {
               p->mutable_tables(0)->set_retention_us(7'200'000'000);
               p->mutable_views(0)->mutable_features(0)->set_window_us(7'200'000'000);
-            }).find("are needed for 2h; savepoint 's' holds those of 1h"),
+            }).find("it looks back 2h, and rows of customer_id are kept for 1h"),
             std::string::npos);
   EXPECT_NE(refused([](auto* p) {
               auto* feature = p->mutable_views(0)->mutable_features(0);
               feature->set_lifetime(true);
               feature->set_window_us(0);
-            }).find("lifetime"),
+            }).find("the summaries of keys do not hold what it needs"),
             std::string::npos);
 }
 

@@ -13,8 +13,9 @@
 namespace tidemill::test {
 
 // As a front end gives it: with nothing bound.
-inline proto::JobPlan compile(const std::string& yaml) {
-  const CompiledJob job = compile_job(yaml, "/");
+inline proto::JobPlan compile(const std::string& yaml,
+                              InputFiles input_files = InputFiles::kRequired) {
+  const CompiledJob job = compile_job(yaml, "/", input_files);
   for (const JobError& error : job.errors) ADD_FAILURE() << to_string(error, "job.yaml");
   return job.plan;
 }

@@ -351,6 +351,37 @@ TEST(Evolution, AViewKeepsItsNumber) {
   ASSERT_NE(next.plan, nullptr);
   EXPECT_EQ(next.plan->view("b")->number, 1u);
   EXPECT_EQ(next.plan->view("e")->number, 4u);
+  // Those of views that are gone are not given out again.
+  const Evolution fewer = evolve(*next.plan, compile(with_views("  b" + view)));
+  ASSERT_NE(fewer.plan, nullptr);
+  const Evolution more = evolve(*fewer.plan, compile(with_views("  b" + view + "  f" + view)));
+  ASSERT_NE(more.plan, nullptr);
+  EXPECT_EQ(more.plan->view("f")->number, 5u);
+  EXPECT_EQ(more.plan->proto().next_view_number(), 6u);
+}
+
+// What is folded does not say what stands where a value is null.
+TEST(Evolution, AViewWithABoundMayHaveOtherDefaults) {
+  const auto bounded = [](const std::string& aggregation) {
+    return with_views("  v: {source: tx, entity: [customer_id], max_rows: 5000, aggregations: [" +
+                      aggregation + "]}\n");
+  };
+  const std::string running = bounded("{function: sum, column: amount, windows: [1d]}");
+  const Evolution out =
+      changed(running, bounded("{function: sum, column: amount, windows: [1d], default: 0}"));
+  EXPECT_EQ(brief(out.differences), "views.v.amount_sum_1d: default: null -> 0.0\n");
+  EXPECT_NE(out.plan, nullptr);
+  for (const char* other :
+       {"{function: sum, column: amount, windows: [1d], default: 0, offset: 1h}",
+        "{function: sum, column: amount, windows: [1d], default: 0}, "
+        "{function: count, windows: [1d]}",
+        "{name: other, function: sum, column: amount, windows: [1d]}"}) {
+    const Evolution refused = changed(running, bounded(other));
+    EXPECT_EQ(refused.plan, nullptr) << other;
+    EXPECT_NE(brief(refused.differences).find("REFUSED: the view's rows are folded for the "),
+              std::string::npos)
+        << brief(refused.differences);
+  }
 }
 
 // Nobody writes its rows any more.

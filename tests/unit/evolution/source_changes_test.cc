@@ -2,6 +2,10 @@
 #include "shared/evolution/source_changes.h"
 
 #include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <fstream>
 
 #include "tests/unit/evolution/definitions.h"
 
@@ -109,6 +113,98 @@ TEST(SourceChanges, SourcesAreThoseItWasSubmittedWith) {
              compile(replaced(replaced(topic(""), "  tx:", "  ty:"), "source: tx", "source: ty")));
   EXPECT_NE(brief(renamed.differences).find("sources.tx: removed REFUSED"), std::string::npos);
   EXPECT_NE(brief(renamed.differences).find("sources.ty: added REFUSED"), std::string::npos);
+}
+
+// A directory with files, and jobs that read some of them.
+class FileChanges : public testing::Test {
+ protected:
+  FileChanges() {
+    std::string name = testing::TempDir() + "tidemill_files_XXXXXX";
+    directory_ = ::mkdtemp(name.data());
+    write("a.csv");
+    write("b.csv");
+  }
+  ~FileChanges() override { std::filesystem::remove_all(directory_); }
+
+  std::string path(const std::string& name) const { return directory_ + "/" + name; }
+  void write(const std::string& name) const { std::ofstream(path(name)) << "at,customer\n"; }
+  void remove(const std::string& name) const { std::filesystem::remove(path(name)); }
+  // Reads what these match, of the directory.
+  std::string job(const std::vector<std::string>& patterns) const {
+    std::string files;
+    for (const std::string& each : patterns) files += (files.empty() ? "" : ", ") + quoted(each);
+    return R"(
+job: pay
+sources:
+  tx:
+    schema: {at: timestamp, customer: string}
+    event_time: at
+    history: {files: [)" +
+           files + R"(]}
+views:
+  v: {source: tx, entity: [customer], aggregations: [{function: count, windows: [1h]}]}
+)";
+  }
+  std::string quoted(const std::string& name) const { return "\"" + path(name) + "\""; }
+  std::string differences(const proto::JobPlan& running, const std::string& wanted) const {
+    const Evolution out = evolve(*test::run(running), compile(wanted, InputFiles::kMayBeGone));
+    if (out.plan != nullptr) {
+      EXPECT_EQ(out.plan->proto().sources(0).files().paths_size(),
+                running.sources(0).files().paths_size());
+    }
+    return brief(out.differences);
+  }
+
+  std::string directory_;
+};
+
+constexpr char kOtherFiles[] =
+    " REFUSED: a source without `follow: true` is the files that there were when the job was "
+    "submitted; name them as before, or submit the job under another name\n";
+
+TEST_F(FileChanges, FilesThatAreGoneOrNewAreNoDifference) {
+  const std::string yaml = job({"*.csv"});
+  const proto::JobPlan running = compile(yaml);
+  write("c.csv");
+  EXPECT_EQ(differences(running, yaml), "");
+  remove("a.csv");
+  EXPECT_EQ(differences(running, yaml), "");
+  remove("b.csv");
+  remove("c.csv");
+  EXPECT_EQ(differences(running, yaml), "");
+  std::filesystem::remove_all(directory_);
+  EXPECT_EQ(differences(running, yaml), "");
+  EXPECT_FALSE(compile_job(yaml, "/").errors.empty());  // of a new job
+}
+
+TEST_F(FileChanges, OtherFilesAreRefused) {
+  const proto::JobPlan running = compile(job({"a.csv"}));
+  EXPECT_EQ(differences(running, job({"b.csv"})),
+            "sources.tx.stream.files: without " + path("a.csv") + kOtherFiles);
+  EXPECT_EQ(differences(running, job({"[ab].csv"})),
+            "sources.tx.stream.files: with " + path("b.csv") + kOtherFiles);
+  EXPECT_EQ(differences(running, job({"none.csv"})),
+            "sources.tx.stream.files: without " + path("a.csv") + kOtherFiles);
+}
+
+TEST_F(FileChanges, TheSameFilesByOtherPatternsAreNoDifference) {
+  const proto::JobPlan running = compile(job({"*.csv"}));
+  const std::string named = job({"b.csv", "a.csv"});
+  const Evolution out = evolve(*test::run(running), compile(named));
+  EXPECT_EQ(brief(out.differences), "");
+  ASSERT_NE(out.plan, nullptr);
+  remove("a.csv");  // it goes by what was said last
+  EXPECT_EQ(differences(out.plan->proto(), named), "");
+}
+
+TEST_F(FileChanges, OfAJobThatKeptNoHashItsFilesCount) {
+  proto::JobPlan running = compile(job({"*.csv"}));
+  running.mutable_sources(0)->mutable_files()->clear_patterns_hash();
+  write("c.csv");
+  EXPECT_EQ(differences(running, job({"*.csv"})), "");
+  remove("b.csv");
+  EXPECT_EQ(differences(running, job({"*.csv"})),
+            "sources.tx.stream.files: without " + path("b.csv") + kOtherFiles);
 }
 
 TEST(SourceChanges, AReplayMayHaveAnotherSpeed) {

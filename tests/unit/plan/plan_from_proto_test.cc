@@ -315,6 +315,13 @@ TEST(PlanFromProto, RefusesWhatIsInconsistent) {
         p->mutable_sources(3)->mutable_files()->add_identities()->set_head_bytes(1025);
         number_source_partitions(p);
       },
+      [](proto::JobPlan* p) { p->set_next_view_number(3); },
+      [](proto::JobPlan* p) {
+        for (int v = 0; v < p->views_size(); ++v) {
+          p->mutable_views(v)->set_number(static_cast<uint32_t>(v));
+        }
+        p->set_next_view_number(static_cast<uint32_t>(p->views_size()) - 1);
+      },
       [](proto::JobPlan* p) { p->mutable_services(0)->set_features(0, "customer.nothing"); },
       [](proto::JobPlan* p) { p->mutable_services(0)->clear_features(); },
       [](proto::JobPlan* p) { *p->add_services() = p->services(0); }};

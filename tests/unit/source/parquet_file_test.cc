@@ -266,6 +266,53 @@ TEST(ParquetFile, AnotherFileStopsTheJob) {
   EXPECT_EQ(behind.error().code(), ErrorCode::kSourceChanged);
 }
 
+// One that was written over with as many bytes, in place: what was read of it last may be of
+// either.
+TEST(ParquetFile, AFileThatBecameAnotherIsNotFinished) {
+  const std::string content = golden_record_file("payments.parquet");
+  const TemporaryFile file(content);
+  auto cursor = SourceCursor::open(file_source(proto::FilesInput::PARQUET, file.path()), 0, 0, {});
+  ASSERT_TRUE(cursor.ok());
+  EventBatch batch;
+  ASSERT_TRUE((*cursor)->read(10, 1 << 20, &batch).ok());
+  std::string other = content;
+  const size_t writer = other.rfind("parquet-cpp");
+  ASSERT_NE(writer, std::string::npos);
+  other[writer] = 'q';
+  file.write(other);
+  Status read;
+  while ((read = (*cursor)->read(10, 1 << 20, &batch)).ok()) ASSERT_FALSE(batch.finished);
+  EXPECT_EQ(read.error().code(), ErrorCode::kSourceChanged);
+  EXPECT_NE(read.error().message().find("its footer became another one while it was read"),
+            std::string::npos);
+  EXPECT_FALSE((*cursor)->read(10, 1 << 20, &batch).ok());
+  file.write(content);  // put back
+  ASSERT_TRUE((*cursor)->read(10, 1 << 20, &batch).ok());
+  EXPECT_TRUE(batch.finished);
+  EXPECT_EQ(batch.end_offset, 60u);
+}
+
+// Text that is no UTF-8 is a fault of its row, also beside dictionaries.
+TEST(ParquetFile, DictionariesAreCheckedAndTextsBesideThemAreNot) {
+  const std::string content = golden_record_file("dictionary.parquet");
+  const std::vector<NamedType> columns{
+      {"kind", proto::STRING}, {"at", proto::TIMESTAMP}, {"note", proto::STRING}};
+  const auto events = read_parquet(content, columns);
+  ASSERT_TRUE(events.ok()) << events.error().message();
+  ASSERT_EQ(events->bad.size(), 1u);
+  EXPECT_NE(events->bad.at(1).find("column 'note'"), std::string::npos) << events->bad.at(1);
+  EXPECT_EQ(events->rows.at(0)[0], "'a'");
+  EXPECT_EQ(events->rows.at(2)[0], "'c'");
+  // Two bits for each index, of which the third becomes 3.
+  std::string damaged = content;
+  const size_t indexes = damaged.find(std::string("\x02\x03\x24\x00", 4));
+  ASSERT_NE(indexes, std::string::npos);
+  damaged[indexes + 2] = '\x34';
+  EXPECT_NE(error_of(damaged, columns).find("row group 0 (rows 0 to 2) is damaged: "),
+            std::string::npos)
+      << error_of(damaged, columns);
+}
+
 // Whatever the bytes are, reading says what is wrong or gives rows.
 RC_GTEST_PROP(ParquetFile, DamageIsNeverWorseThanAnError, ()) {
   static const std::string whole = golden_record_file("payments_v2.parquet");

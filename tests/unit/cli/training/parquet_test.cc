@@ -204,6 +204,26 @@ TEST_F(ParquetTrainingTest, CsvIntoParquetHasTypesForWhatTheJobKnows) {
                                               R"("note":"",)" + kFeaturesOfNobody + "\n");
 }
 
+// Columns that the job does not know are text in Parquet, and any bytes in CSV.
+TEST_F(ParquetTrainingTest, CsvThatIsNoUtf8DoesNotBecomeParquet) {
+  const std::string bad = "a,2018-04-01T00:00:30Z,\"x\xff\"";
+  write("spine.csv", "who,event_time,note\na,2018-04-01T00:00:30Z,\xc3\xa4\n" + bad + "\n");
+  const auto made = make("spine.csv", "out.parquet");
+  ASSERT_FALSE(made.ok());
+  EXPECT_EQ(made.error().message(),
+            path("spine.csv") +
+                ":3: column 'note': 'x?' is not valid UTF-8; write the spine in UTF-8, or the "
+                "training set as CSV");
+  EXPECT_FALSE(fs::exists(path("out.parquet")));
+  expect_made("spine.csv", "out.csv");
+  EXPECT_NE(read_file(path("out.csv")).find("\n" + bad + ","), std::string::npos);
+  write("spine.csv", "who,event_time,no\xff\na,2018-04-01T00:00:30Z,x\n");
+  const auto named = make("spine.csv", "out.parquet");
+  ASSERT_FALSE(named.ok());
+  EXPECT_NE(named.error().message().find(":1: the names of its columns are not valid UTF-8"),
+            std::string::npos);
+}
+
 TEST_F(ParquetTrainingTest, ManyRowsStayInOrder) {
   std::vector<std::string_view> who;
   std::vector<int64_t> seconds;
