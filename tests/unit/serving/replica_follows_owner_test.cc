@@ -169,7 +169,8 @@ class Pair {
   }
   void apply(const SourceBatch& batch) {
     const auto outcome = owner_->apply(batch, batch.parts[0], 0, kStart);
-    RC_ASSERT(outcome.ok() && *outcome == PartOutcome::kApplied);
+    RC_ASSERT(outcome.ok());
+    RC_ASSERT(*outcome == PartOutcome::kApplied);
   }
   // What the blocking pool does for a session that sends images.
   void scan() {
@@ -215,7 +216,8 @@ class Pair {
     const auto images = replica_disk_->get(keys);
     RC_ASSERT(images.ok());
     const auto loaded = replica_->load(replica_->follower().on_disk(), keys, *images);
-    RC_ASSERT(loaded.ok() && *loaded);
+    RC_ASSERT(loaded.ok());
+    RC_ASSERT(*loaded);
   }
 
   std::shared_ptr<const Plan> plan_ = small_plan();
