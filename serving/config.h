@@ -18,7 +18,7 @@ class SstReaders;
 struct StoreConfig {
   ReadLimits limits;
   int64_t snapshot_interval_ms = 10'000;  // between increments of one replica on disk
-  int64_t log_limit_bytes = 16u << 20;    // of one replica on disk, not sorted by key
+  int64_t log_limit_bytes = 64u << 20;    // of one replica on disk, not sorted by key
   int64_t memory_budget_bytes = 0;        // of the whole process; 0: no bound
 };
 

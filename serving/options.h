@@ -17,7 +17,7 @@ struct StoreOptions {
   std::string snapshots = "snapshots";
   int64_t snapshot_interval_ms = 10'000;
   int64_t memory_budget_bytes = 0;
-  int64_t log_limit_bytes = 16u << 20;
+  int64_t log_limit_bytes = 64u << 20;
   int64_t shards = 1;
   int64_t heartbeat_ms = 250;
   int64_t max_connections = 1024;

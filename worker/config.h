@@ -29,7 +29,7 @@ struct WorkerConfig {
   // Snapshots.
   int64_t snapshot_interval_ms = 10'000;     // of one key partition
   int64_t pending_limit_bytes = 256u << 20;  // changes in no increment, per shard; beyond: sooner
-  int64_t log_limit_bytes = 16u << 20;       // of a key partition on disk, not sorted by key
+  int64_t log_limit_bytes = 64u << 20;       // of a key partition on disk, not sorted by key
   // Of the whole process; 0: no bound. Lowers the bounds above (worker/memory_bounds.h).
   int64_t memory_budget_bytes = 0;
   // Links and reports.

@@ -158,7 +158,8 @@ void KeyPartition::note_change(AppliedChange change, int64_t now_us) {
   if (!change.blocks.empty()) {
     pending_.add({now_us, {StateChange::Kind::kRows, change.blocks}});
   }
-  unsent_bytes_ += change.blocks.size() + sizeof(AppliedChange);
+  noted_bytes_ += change.blocks.size() + sizeof(AppliedChange);
+  change.noted_bytes = noted_bytes_;
   unsent_.push_back(std::move(change));
 }
 
@@ -198,9 +199,15 @@ uint64_t KeyPartition::version_covering(const OffsetVector& offsets) const {
   return version();
 }
 
+uint64_t KeyPartition::unsent_bytes_after(uint64_t version) const {
+  if (version >= this->version()) return 0;
+  if (version <= unsent_since_) return noted_bytes_ - dropped_bytes_;
+  return noted_bytes_ - unsent_[version - unsent_.front().version].noted_bytes;
+}
+
 void KeyPartition::drop_unsent(uint64_t version) {
   while (!unsent_.empty() && unsent_.front().version <= version) {
-    unsent_bytes_ -= unsent_.front().blocks.size() + sizeof(AppliedChange);
+    dropped_bytes_ = unsent_.front().noted_bytes;
     unsent_.pop_front();
   }
   unsent_since_ = std::max(unsent_since_, std::min(version, this->version()));

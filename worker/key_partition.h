@@ -48,6 +48,7 @@ struct AppliedChange {
   int64_t read_wall_us = 0;
   TimeUs horizon = kMinTime;  // after it
   uint64_t rows_applied = 0;  // after it, ever
+  uint64_t noted_bytes = 0;   // of this and all changes before it under this grant
   Buffer blocks;
 };
 
@@ -111,7 +112,8 @@ class KeyPartition {
   // Changes kept for replicas, oldest first; those after unsent_since() are complete.
   const std::deque<AppliedChange>& unsent() const { return unsent_; }
   uint64_t unsent_since() const { return unsent_since_; }
-  uint64_t unsent_bytes() const { return unsent_bytes_; }
+  uint64_t unsent_bytes() const { return unsent_bytes_after(0); }
+  uint64_t unsent_bytes_after(uint64_t version) const;
   // Every replica has what is up to `version`.
   void drop_unsent(uint64_t version);
 
@@ -147,7 +149,8 @@ class KeyPartition {
   size_t caught_up_sources_ = 0;
   std::deque<AppliedChange> unsent_;
   uint64_t unsent_since_ = 0;
-  uint64_t unsent_bytes_ = 0;
+  uint64_t noted_bytes_ = 0;    // of all changes under this grant
+  uint64_t dropped_bytes_ = 0;  // of those that are kept no longer
 
   Stamp on_disk_;  // without epoch: nothing
   uint64_t disk_version_ = 0;

@@ -24,7 +24,8 @@ PartitionHost::PartitionHost(Runtime& runtime, uint16_t shards, const WorkerConf
       coordinator_(kCoordinatorNode),
       memory_(runtime, self_, static_cast<uint64_t>(config.memory_budget_bytes), shards,
               resources.memory),
-      acks_(runtime, self_, config.link_stall_ms * 1000 / 2) {
+      batch_acks_(runtime, self_, config.link_stall_ms * 1000 / 2),
+      frame_acks_(runtime, self_, config.link_stall_ms * 1000 / 2) {
   // Key partitions may change shards; a directory belongs to one.
   resources_.data_dir += "/shard-" + std::to_string(runtime.shard());
 }
@@ -98,6 +99,7 @@ void PartitionHost::receive(Message message) {
       if (!ack) return refuse("FrameAck", ack.error());
       Job* job = find(ack->job);
       if (job != nullptr) job->publisher->on_ack(message.from, *ack, job->owned);
+      send_acks();
       break;
     }
     case kRegisterReplicas: {
@@ -114,10 +116,10 @@ void PartitionHost::receive(Message message) {
       if (!frames) return refuse("Frames", frames.error());
       Job* job = find(frames->job);
       if (job == nullptr) break;
-      acks_.add(message.from, frames->job.value, kFrameAck,
-                apply_frames(runtime_, self_, message.from, std::move(*frames), memory_.bounded(),
-                             &job->standbys));
-      acks_.send(short_of_memory_);
+      frame_acks_.add(message.from, frames->job.value, kFrameAck,
+                      apply_frames(runtime_, self_, message.from, std::move(*frames),
+                                   memory_.bounded(), &job->standbys));
+      send_acks();
       break;
     }
     default:
@@ -153,8 +155,8 @@ void PartitionHost::on_batch(Message message) {
   const uint64_t link = uint64_t{job->id.value} << 32 | batch->header.source.value;
   const BatchAck ack{job->id, batch->header.source, batch->header.reader_epoch,
                      batch->header.link_seq};
-  acks_.add(message.from, link, kBatchAck, ack.encode());
-  acks_.send(short_of_memory_);
+  batch_acks_.add(message.from, link, kBatchAck, ack.encode());
+  send_acks();
 }
 
 void PartitionHost::on_sessions_closed(const Message& message) {

@@ -91,6 +91,8 @@ class PartitionHost : public Actor {
   uint64_t accounted_bytes() const;
   // Beyond it what is pending is written before its time.
   uint64_t pending_limit(uint64_t pending) const;
+  bool ahead_of_stores() const;
+  void send_acks();
 
   void report();  // partition_host_report.cc
   void report_owned(Job* job, proto::JobReport* out);
@@ -109,7 +111,8 @@ class PartitionHost : public Actor {
   uint64_t view_version_ = 0;
   int64_t look_at_directories_us_ = 0;  // 0: not before the first view; INT64_MAX: done
   MemoryWatch memory_;
-  HeldAcks acks_;
+  HeldAcks batch_acks_;
+  HeldAcks frame_acks_;
   bool short_of_memory_ = false;  // so much is pending that senders get no more credit
   bool refusing_ = false;         // so much is pending that nothing more is taken in
 };

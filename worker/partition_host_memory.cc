@@ -10,6 +10,8 @@ constexpr size_t kWritesAtOnce = 2;
 constexpr uint64_t kHoldBeyond = 2;
 // ...and to this many before nothing more is taken in: what is on its way then still comes.
 constexpr uint64_t kRefuseBeyond = 3;
+// Stores may be behind by one in so many parts of what is kept for them before readers wait.
+constexpr uint64_t kAheadPerLimit = 2;
 
 }  // namespace
 
@@ -70,7 +72,21 @@ void PartitionHost::write_snapshots() {
                                             pending > limit, budget);
     job.snapshotter->tell_registry(coordinator_, &job.owned);
   }
-  acks_.send(short_of_memory_);
+  send_acks();
+}
+
+// So far that images would soon be cheaper for a store than all the rows that it has not applied
+// yet. It has no chance of catching up by them either if readers go on as fast as they can.
+bool PartitionHost::ahead_of_stores() const {
+  uint64_t bytes = 0;
+  for (const auto& [id, job] : jobs_) bytes += job.publisher->behind_bytes();
+  return bytes > static_cast<uint64_t>(config_.unsent_limit_bytes) / kAheadPerLimit;
+}
+
+// Readers wait for stores; what a standby has applied does not.
+void PartitionHost::send_acks() {
+  batch_acks_.send(short_of_memory_ || ahead_of_stores());
+  frame_acks_.send(short_of_memory_);
 }
 
 }  // namespace tidemill

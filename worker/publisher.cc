@@ -1,6 +1,7 @@
 #include "worker/publisher.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "shared/member/member_agent.h"
 #include "shared/obs/log.h"
@@ -196,8 +197,10 @@ bool Publisher::send_message(const ActorAddress& to, Link* link, const Owned& ow
 // What is on disk already may be forgotten if all replicas have it; or if there is too much of it.
 void Publisher::forget_what_all_have(Owned& owned) {
   uint64_t unsent_bytes = 0;
+  behind_bytes_ = 0;
   for (auto& [k, owner] : owned) {
     if (!owner.partition) continue;
+    behind_bytes_ += behind_bytes_of(k, *owner.partition);
     uint64_t all_have = owner.partition->disk_version();
     for (const auto& [address, link] : links_) {
       const auto session = link.sessions.find(k);
@@ -214,6 +217,17 @@ void Publisher::forget_what_all_have(Owned& owned) {
   for (auto& [k, owner] : owned) {
     if (owner.partition) owner.partition->drop_unsent(owner.partition->disk_version());
   }
+}
+
+// Of the store's replica that is ahead of the others: those that are slower than it hold up nobody.
+uint64_t Publisher::behind_bytes_of(KeyPartitionId k, const KeyPartition& owner) const {
+  std::optional<uint64_t> has;
+  for (const auto& [address, link] : links_) {
+    const auto session = link.sessions.find(k);
+    if (!link.store || session == link.sessions.end() || !session->second.follows()) continue;
+    has = std::max(has.value_or(0), session->second.acked_version());
+  }
+  return has ? owner.unsent_bytes_after(*has) : 0;
 }
 
 bool Publisher::all_answered(KeyPartitionId k) const {

@@ -48,6 +48,8 @@ class Publisher {
 
   // V acknowledged by every store, component by component; empty if one has none yet.
   OffsetVector published(const KeyPartition& owner) const;
+  // Of rows that are to go to stores and that no store that takes them has acknowledged yet.
+  uint64_t behind_bytes() const { return behind_bytes_; }
   uint64_t image_bytes() const { return image_bytes_; }
   ReplicaSession::Counts counts() const;
   const StageCost& cost() const { return cost_; }
@@ -70,6 +72,7 @@ class Publisher {
   void send_parts(const ActorAddress& to, Link* link, const Owned& owned);
   bool send_message(const ActorAddress& to, Link* link, const Owned& owned);
   void forget_what_all_have(Owned& owned);
+  uint64_t behind_bytes_of(KeyPartitionId k, const KeyPartition& owner) const;
 
   Runtime& runtime_;
   ActorId self_;
@@ -77,6 +80,7 @@ class Publisher {
   JobId job_;
   std::map<ActorAddress, Link> links_;
   uint64_t next_session_ = 1;
+  uint64_t behind_bytes_ = 0;
   uint64_t image_bytes_ = 0;            // of sessions that are over
   ReplicaSession::Counts past_counts_;  // likewise
   StageCost cost_;

@@ -46,6 +46,8 @@ class ReplicaSession {
   void on_replica_state(Epoch own, const ReplicaState& state);
   // What the replica holds, once it has answered; null before.
   const ReplicaState* registered_state() const { return replica_ ? &*replica_ : nullptr; }
+  // It gets rows one behind the other, and acknowledges them.
+  bool follows() const { return mode_ == Mode::kRows && !resuming_; }
   // Nobody is missing whose V the readers should know of.
   bool answered() const { return mode_ != Mode::kUnregistered; }
   void on_ack(uint64_t version);

@@ -118,4 +118,34 @@ Result<RowBlockView> RowBlockView::parse(std::span<const uint8_t> bytes) {
   return view;
 }
 
+void RowBlockView::fetch_fixed(uint32_t row) const {
+  __builtin_prefetch(event_times_ + row);
+  __builtin_prefetch(key_ends_ + row);
+  for (const RowBlockColumn& column : columns_) {
+    switch (storage_of(column.type)) {
+      case Storage::kInts:
+        __builtin_prefetch(column.ints + row);
+        break;
+      case Storage::kDoubles:
+        __builtin_prefetch(column.doubles + row);
+        break;
+      case Storage::kStrings:
+        __builtin_prefetch(column.string_ends + row);
+        break;
+      case Storage::kBits:
+      case Storage::kIntervals:
+        break;  // bits of 64 rows are one word; intervals are in no block
+    }
+  }
+}
+
+void RowBlockView::fetch_strings(uint32_t row) const {
+  __builtin_prefetch(key(row).data());
+  for (const RowBlockColumn& column : columns_) {
+    if (storage_of(column.type) == Storage::kStrings) {
+      __builtin_prefetch(column.string_at(row).data());
+    }
+  }
+}
+
 }  // namespace tidemill

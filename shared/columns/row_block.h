@@ -105,6 +105,10 @@ class RowBlockView {
     const uint32_t begin = row == 0 ? 0 : key_ends_[row - 1];
     return {key_bytes_ + begin, key_ends_[row] - begin};
   }
+  // Rows that are read soon, but not one behind the other: begins to bring what has a fixed place
+  // into the cache, and, once that is there, the key and the strings.
+  void fetch_fixed(uint32_t row) const;
+  void fetch_strings(uint32_t row) const;
   const std::vector<RowBlockColumn>& columns() const { return columns_; }
   size_t filter_count() const { return filters_.size(); }
   bool passes(size_t filter, uint32_t row) const {

@@ -6,8 +6,8 @@ namespace tidemill {
 namespace {
 
 // The rest of the budget is for what comes in bursts and is gone at once, as logs that are sorted.
-constexpr double kHigh = 0.85;   // of the budget: the limit falls
-constexpr double kLow = 0.80;    // of the budget: the limit rises
+constexpr double kHigh = 0.82;   // of the budget: the limit falls
+constexpr double kLow = 0.77;    // of the budget: the limit rises
 constexpr double kRise = 0.01;   // of the share, at each look
 constexpr double kFall = 0.10;   // of what is accounted for, at most at each look
 constexpr double kLeast = 0.05;  // of the share: even if something else takes the memory

@@ -29,13 +29,14 @@ inline std::string percent_decode(std::string_view text) {
   return out;
 }
 
-inline std::string percent_encode(std::string_view text) {
+// All but RFC 3986's unreserved characters, and those of `kept`: "/", of a whole path.
+inline std::string percent_encode(std::string_view text, std::string_view kept = {}) {
   constexpr std::string_view kPlain =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
   constexpr std::string_view kHex = "0123456789ABCDEF";
   std::string out;
   for (const char c : text) {
-    if (kPlain.find(c) != std::string_view::npos) {
+    if (kPlain.find(c) != std::string_view::npos || kept.find(c) != std::string_view::npos) {
       out += c;
       continue;
     }

@@ -1,22 +1,11 @@
 #include "shared/registry/registry_http.h"
 
-#include <curl/curl.h>
-
-#include <memory>
 #include <utility>
+
+#include "shared/curl/curl_handles.h"
 
 namespace tidemill {
 namespace {
-
-struct EasyDeleter {
-  void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
-};
-using Easy = std::unique_ptr<CURL, EasyDeleter>;
-
-struct HeadersDeleter {
-  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
-};
-using Headers = std::unique_ptr<curl_slist, HeadersDeleter>;
 
 size_t on_body(char* bytes, size_t one, size_t count, void* context) {
   auto* const answer = static_cast<RegistryAnswer*>(context);
@@ -25,10 +14,6 @@ size_t on_body(char* bytes, size_t one, size_t count, void* context) {
   if (answer->cut) return 0;
   answer->body.append(bytes, length);
   return length;
-}
-
-bool is_certificate_error(CURLcode code) {
-  return code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE;
 }
 
 void set_login(CURL* handle, const RegistryLogin& login) {
@@ -41,8 +26,8 @@ void set_login(CURL* handle, const RegistryLogin& login) {
 }  // namespace
 
 struct RegistryConnection::Handle {
-  Easy easy;
-  Headers headers;
+  CurlEasy easy;
+  CurlHeaders headers;
 };
 
 RegistryConnection::RegistryConnection(RegistryLogin login, int64_t connect_ms, int64_t answer_ms)
@@ -51,15 +36,13 @@ RegistryConnection::RegistryConnection(RegistryLogin login, int64_t connect_ms, 
 RegistryConnection::~RegistryConnection() = default;
 
 Result<RegistryAnswer> RegistryConnection::get(const std::string& path) {
-  static const CURLcode initialised = curl_global_init(CURL_GLOBAL_DEFAULT);
-  ASSERT(initialised == CURLE_OK);
-  if (handle_ == nullptr) handle_ = std::make_unique<Handle>();
-  if (!handle_->easy) handle_->easy.reset(curl_easy_init());
-  if (!handle_->headers) {
-    handle_->headers.reset(
-        curl_slist_append(nullptr, "Accept: application/vnd.schemaregistry.v1+json"));
+  if (handle_ == nullptr) {
+    auto easy = make_curl_easy();
+    if (!easy) return easy.error();
+    handle_ = std::make_unique<Handle>();
+    handle_->easy = std::move(*easy);
+    add_curl_header(&handle_->headers, "Accept: application/vnd.schemaregistry.v1+json");
   }
-  if (!handle_->easy || !handle_->headers) return retryable_error("libcurl could not be started");
   const std::string url = login_.url + path;
   RegistryAnswer answer;
   CURL* const curl = handle_->easy.get();
@@ -74,32 +57,12 @@ Result<RegistryAnswer> RegistryConnection::get(const std::string& path) {
   curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, static_cast<long>(answer_ms_));
   set_login(curl, login_);
   const CURLcode code = curl_easy_perform(curl);
-  if (is_certificate_error(code)) {
-    return user_error(std::string("the server's certificate is not trusted: ") +
-                      curl_easy_strerror(code));
-  }
+  if (Status trusted = check_certificate(code); !trusted) return trusted.error();
   if (code != CURLE_OK && !answer.cut) return retryable_error(curl_easy_strerror(code));
   long status = 0;
   curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
   answer.status = static_cast<int>(status);
   return answer;
-}
-
-std::string path_segment(const std::string& name) {
-  constexpr char kHex[] = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : name) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '-' || c == '_' || c == '.' || c == '~';
-    if (plain) {
-      out += c;
-    } else {
-      out += '%';
-      out += kHex[static_cast<uint8_t>(c) >> 4];
-      out += kHex[static_cast<uint8_t>(c) & 15];
-    }
-  }
-  return out;
 }
 
 }  // namespace tidemill

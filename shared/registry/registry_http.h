@@ -43,7 +43,4 @@ class RegistryConnection {
   std::unique_ptr<Handle> handle_;  // null until it is needed
 };
 
-// A name as part of a path.
-std::string path_segment(const std::string& name);
-
 }  // namespace tidemill

@@ -13,6 +13,7 @@
 
 #include "shared/base/utf8.h"
 #include "shared/kafka/client_settings.h"
+#include "shared/net/query_string.h"
 #include "shared/registry/registry_http.h"
 #include "shared/schema/schema_limits.h"
 
@@ -248,7 +249,7 @@ class Client : public SchemaRegistry {
         to->schema.fault = too_many_references();
         return {};
       }
-      const auto answer = ask("/subjects/" + path_segment(reference.subject) + "/versions/" +
+      const auto answer = ask("/subjects/" + percent_encode(reference.subject) + "/versions/" +
                                   std::to_string(reference.version) + "?deleted=true",
                               false);
       if (!answer.ok()) return answer.error();

@@ -1,6 +1,5 @@
 #include "shared/snapshot/s3_client.h"
 
-#include <curl/curl.h>
 #include <openssl/evp.h>
 
 #include <chrono>
@@ -8,6 +7,8 @@
 #include <thread>
 
 #include "shared/base/hash.h"
+#include "shared/curl/curl_handles.h"
+#include "shared/net/query_string.h"
 
 namespace tidemill {
 namespace {
@@ -19,23 +20,6 @@ constexpr int64_t kRequestMs = 60'000;        // of a request without a body
 constexpr int64_t kUploadBytesPerMs = 64;     // the slowest link that snapshots are kept over
 constexpr int64_t kDownloadMs = 3600 * 1000;  // of any length, if it does not stall
 constexpr int64_t kCompletionStalls = 6;      // a server may be minutes at putting parts together
-
-struct EasyDeleter {
-  void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
-};
-using Easy = std::unique_ptr<CURL, EasyDeleter>;
-
-struct HeadersDeleter {
-  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
-};
-using Headers = std::unique_ptr<curl_slist, HeadersDeleter>;
-
-void add_header(Headers* headers, const std::string& line) {
-  curl_slist* const longer = curl_slist_append(headers->get(), line.c_str());
-  ASSERT(longer != nullptr);
-  static_cast<void>(headers->release());
-  headers->reset(longer);
-}
 
 std::string sha256_hex(std::span<const uint8_t> bytes) {
   uint8_t digest[EVP_MAX_MD_SIZE];
@@ -182,10 +166,6 @@ bool is_worth_another_try(const S3Answer& answer) {
   }
 }
 
-bool is_certificate_error(CURLcode code) {
-  return code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE;
-}
-
 std::string status_text(const S3Answer& answer) {
   std::string out = "status " + std::to_string(answer.status);
   if (!answer.fault.code.empty()) out += " " + answer.fault.code;
@@ -212,10 +192,7 @@ Result<std::string> try_once(Exchange* exchange) {
   set_method(handle, exchange);
   const CURLcode code = curl_easy_perform(handle);
   if (!exchange->taken) return exchange->taken.error();
-  if (is_certificate_error(code)) {
-    return user_error(std::string("the server's certificate is not trusted: ") +
-                      curl_easy_strerror(code));
-  }
+  if (Status trusted = check_certificate(code); !trusted) return trusted.error();
   if (code != CURLE_OK) return std::string(curl_easy_strerror(code));
   long status = 0;
   curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &status);
@@ -232,14 +209,14 @@ Result<std::string> try_once(Exchange* exchange) {
 // Handles that are not in use, each with its open connections.
 class S3Client::Pool {
  public:
-  Easy take() {
+  Result<CurlEasy> take() {
     const std::lock_guard lock(mutex_);
-    if (idle_.empty()) return Easy(curl_easy_init());
-    Easy handle = std::move(idle_.back());
+    if (idle_.empty()) return make_curl_easy();
+    CurlEasy handle = std::move(idle_.back());
     idle_.pop_back();
     return handle;
   }
-  void give_back(Easy handle) {
+  void give_back(CurlEasy handle) {
     curl_easy_reset(handle.get());
     const std::lock_guard lock(mutex_);
     if (idle_.size() < kMaxIdleHandles) idle_.push_back(std::move(handle));
@@ -247,17 +224,14 @@ class S3Client::Pool {
 
  private:
   std::mutex mutex_;
-  std::vector<Easy> idle_;
+  std::vector<CurlEasy> idle_;
 };
 
 S3Client::S3Client(S3Location location, S3Credentials credentials, S3Patience patience)
     : location_(std::move(location)),
       credentials_(std::move(credentials)),
       patience_(patience),
-      pool_(std::make_unique<Pool>()) {
-  static const CURLcode initialised = curl_global_init(CURL_GLOBAL_DEFAULT);
-  ASSERT(initialised == CURLE_OK);
-}
+      pool_(std::make_unique<Pool>()) {}
 
 S3Client::~S3Client() = default;
 
@@ -269,26 +243,27 @@ std::string S3Client::describe(const S3Request& request) const {
 
 std::string S3Client::url_of(const S3Request& request) const {
   ASSERT(std::is_sorted(request.query.begin(), request.query.end()));
-  std::string url = location_.base + "/" + url_encoded(request.object, true);
+  std::string url = location_.base + "/" + percent_encode(request.object, "/");
   char separator = '?';
   for (const auto& [name, value] : request.query) {
-    url += separator + url_encoded(name, false) + "=" + url_encoded(value, false);
+    url += separator + percent_encode(name) + "=" + percent_encode(value);
     separator = '&';
   }
   return url;
 }
 
 Result<S3Answer> S3Client::call(const S3Request& request) {
-  Easy handle = pool_->take();
-  if (!handle) return retryable_error("libcurl could not be started");
+  auto taken = pool_->take();
+  if (!taken) return taken.error();
+  CurlEasy handle = std::move(*taken);
   const std::string url = url_of(request);
-  Headers headers;
-  add_header(&headers, "x-amz-content-sha256: " + sha256_hex(request.body));
+  CurlHeaders headers;
+  add_curl_header(&headers, "x-amz-content-sha256: " + sha256_hex(request.body));
   if (!credentials_.session_token.empty()) {
-    add_header(&headers, "x-amz-security-token: " + credentials_.session_token);
+    add_curl_header(&headers, "x-amz-security-token: " + credentials_.session_token);
   }
   if (request.content_type != nullptr) {
-    add_header(&headers, std::string("Content-Type: ") + request.content_type);
+    add_curl_header(&headers, std::string("Content-Type: ") + request.content_type);
   }
   std::string failure;
   for (int i = 0; i < patience_.tries; ++i) {

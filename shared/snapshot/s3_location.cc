@@ -101,22 +101,4 @@ Result<S3Credentials> s3_credentials(const Environment& environment) {
   return out;
 }
 
-std::string url_encoded(std::string_view text, bool is_path) {
-  constexpr char kHex[] = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : text) {
-    const bool plain = is_lower_or_digit(c) || (c >= 'A' && c <= 'Z') || c == '-' || c == '.' ||
-                       c == '_' || c == '~' || (is_path && c == '/');
-    if (plain) {
-      out += c;
-      continue;
-    }
-    const auto byte = static_cast<uint8_t>(c);
-    out += '%';
-    out += kHex[byte >> 4];
-    out += kHex[byte & 15];
-  }
-  return out;
-}
-
 }  // namespace tidemill

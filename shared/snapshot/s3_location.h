@@ -35,7 +35,4 @@ Result<S3Location> parse_s3_location(const std::string& location);
 using Environment = std::function<std::optional<std::string>(const char*)>;
 Result<S3Credentials> s3_credentials(const Environment& environment);
 
-// RFC 3986, with "/" as it is in a path.
-std::string url_encoded(std::string_view text, bool is_path);
-
 }  // namespace tidemill

@@ -10,6 +10,7 @@ namespace tidemill {
 namespace {
 
 constexpr size_t kSmallBucket = 16;
+constexpr size_t kFetchAhead = 16;  // rows, for each of the two steps
 
 // Sorts by hash, and equal hashes by order of arrival, which they are in. Hashes are spread evenly
 // between the least and the greatest, unless a few keys have most of the rows: one pass puts each
@@ -117,6 +118,20 @@ std::string_view ChangeCursor::key_of(const Entry& entry) const {
   return source.block != nullptr ? source.block->key(entry.row) : images_[source.image].key;
 }
 
+// The rows of a key lie all over the blocks. `at`: the entry that is looked at now.
+void ChangeCursor::fetch_ahead(size_t at) {
+  const std::vector<Entry>& entries = entries_[table_];
+  const auto block_of = [&](const Entry& entry) { return sources_[entry.source].block; };
+  const size_t end = std::min(entries.size(), at + 2 * kFetchAhead);
+  for (fetched_ = std::max(fetched_, at); fetched_ < end; ++fetched_) {
+    const Entry& far = entries[fetched_];
+    if (const RowBlockView* block = block_of(far)) block->fetch_fixed(far.row);
+    if (fetched_ < at + kFetchAhead) continue;
+    const Entry& near = entries[fetched_ - kFetchAhead];
+    if (const RowBlockView* block = block_of(near)) block->fetch_strings(near.row);
+  }
+}
+
 // The end of the entries of the key at `begin`.
 size_t ChangeCursor::group_end(size_t begin) {
   std::vector<Entry>& entries = entries_[table_];
@@ -124,6 +139,7 @@ size_t ChangeCursor::group_end(size_t begin) {
     hash_end_ = begin + 1;
     bool one_key = true;
     while (hash_end_ < entries.size() && entries[hash_end_].hash == entries[begin].hash) {
+      fetch_ahead(hash_end_);
       one_key = one_key && key_of(entries[hash_end_]) == key_of(entries[begin]);
       ++hash_end_;
     }
@@ -140,11 +156,11 @@ size_t ChangeCursor::group_end(size_t begin) {
 void ChangeCursor::next() {
   while (table_ < entries_.size() && at_ == entries_[table_].size()) {
     ++table_;
-    at_ = 0;
-    hash_end_ = 0;
+    at_ = hash_end_ = fetched_ = 0;
   }
   valid_ = table_ < entries_.size();
   if (!valid_) return;
+  fetch_ahead(at_);
   const size_t end = group_end(at_);
   build(at_, end);
   at_ = end;
@@ -155,8 +171,7 @@ void ChangeCursor::advance_to(std::string_view key) {
   if (!valid_ || key_ >= key || !decode_state_key(key, &wanted)) return;
   if (wanted.table > table_) {
     table_ = std::min<size_t>(wanted.table, entries_.size());
-    at_ = 0;
-    hash_end_ = 0;
+    at_ = hash_end_ = fetched_ = 0;
   }
   if (wanted.table == table_ && table_ < entries_.size()) {
     const std::vector<Entry>& entries = entries_[table_];

@@ -55,6 +55,7 @@ class ChangeCursor final : public StateCursor {
   Status gather_images(const Buffer& bytes, const std::vector<BasePlan>& plans);
   void index_sources();
   std::string_view key_of(const Entry& entry) const;
+  void fetch_ahead(size_t at);
   size_t group_end(size_t begin);
   void build(size_t begin, size_t end);
 
@@ -68,6 +69,7 @@ class ChangeCursor final : public StateCursor {
   size_t table_ = 0;
   size_t at_ = 0;        // the next group in entries_[table_]
   size_t hash_end_ = 0;  // entries before it have the same hash and are sorted by key
+  size_t fetched_ = 0;   // entries before it are on their way into the cache
   bool valid_ = false;
   bool replaces_ = false;
   uint64_t rows_ = 0;

@@ -7,6 +7,7 @@
 
 #include "shared/base/assert.h"
 #include "shared/source/message_decoder.h"
+#include "tests/fuzz/sources.h"
 
 namespace tidemill::fuzz {
 
@@ -16,28 +17,8 @@ inline std::pair<std::string_view, std::string_view> schema_and_record(std::stri
   return {input.substr(0, zero), input.substr(std::min(zero + 1, input.size()))};
 }
 
-// Columns of every type, by names that records may have.
-inline proto::Source message_source() {
-  proto::Source source;
-  source.set_name("records");
-  const auto add = [&](const char* name, proto::ColumnType type) {
-    proto::Field* field = source.add_schema();
-    field->set_name(name);
-    field->set_type(type);
-  };
-  add("id", proto::INT64);
-  add("at", proto::TIMESTAMP);
-  add("name", proto::STRING);
-  add("amount", proto::DOUBLE);
-  add("ok", proto::BOOL);
-  add("n", proto::INT32);
-  add("day", proto::DATE);
-  add("raw", proto::BYTES);
-  add("items", proto::JSON);
-  add("extra", proto::JSON);
-  source.set_event_time_field(1);
-  return source;
-}
+// Columns for the fields that the schemas of the corpora have.
+inline proto::Source message_source() { return every_type_source({"items", "extra"}); }
 
 // The record is an event or a bad record, and the same ones each time.
 inline void decode_twice(MessageDecoder* decoder, const proto::Source& source,

@@ -9,6 +9,7 @@
 
 #include "shared/source/source_cursor.h"
 #include "tests/fuzz/input.h"
+#include "tests/fuzz/sources.h"
 
 namespace tidemill::fuzz {
 namespace {
@@ -30,23 +31,7 @@ class MemoryFile {
 };
 
 proto::Source source_of(proto::FilesInput::Format format, const std::string& path) {
-  proto::Source source;
-  source.set_name("samples");
-  const auto add = [&](const char* name, proto::ColumnType type) {
-    proto::Field* field = source.add_schema();
-    field->set_name(name);
-    field->set_type(type);
-  };
-  add("id", proto::INT64);
-  add("at", proto::TIMESTAMP);
-  add("name", proto::STRING);
-  add("amount", proto::DOUBLE);
-  add("ok", proto::BOOL);
-  add("n", proto::INT32);
-  add("day", proto::DATE);
-  add("raw", proto::BYTES);
-  add("p", proto::JSON);
-  source.set_event_time_field(1);
+  proto::Source source = every_type_source({"p"});
   source.mutable_files()->set_format(format);
   source.mutable_files()->add_paths(path);
   return source;

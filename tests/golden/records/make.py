@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Writes the files beside it anew: records in Avro and Protobuf by other implementations than ours, and
-the same records as NDJSON. Needs protoc, and from PyPI fastavro, cramjam and backports.zstd (its codecs) and protobuf:
+"""Writes the files beside it anew, but for order.proto: records in Avro and Protobuf by other
+implementations than ours, and the same records as NDJSON. Needs protoc, and from PyPI fastavro,
+cramjam and backports.zstd (its codecs) and protobuf:
 
     python3 -m venv VENV && VENV/bin/pip install fastavro==1.13.1 cramjam==2.14.0 backports.zstd protobuf==4.21.12
     VENV/bin/python make.py
@@ -145,52 +146,6 @@ def write_avro():
             out.write(data.getvalue().hex() + "\n")
 
 
-PROTO = '''syntax = "proto3";
-package shop;
-import "google/protobuf/timestamp.proto";
-import "google/protobuf/wrappers.proto";
-import "google/protobuf/struct.proto";
-
-message Order {
-  int64 id = 1;
-  google.protobuf.Timestamp at = 2;
-  string name = 3;
-  optional string note = 4;
-  double amount = 5;
-  float ratio = 6;
-  bool ok = 7;
-  sint32 n = 8;
-  uint64 big = 9;
-  fixed64 fixed = 10;
-  Kind kind = 11;
-  bytes raw = 12;
-  google.protobuf.Int32Value maybe = 13;
-  repeated Item items = 14;
-  map<string, int64> counts = 15;
-  Item first_item = 16;
-  google.protobuf.Struct extra = 17;
-  string day = 18;
-  repeated int64 numbers = 19;
-  oneof choice {
-    string left = 20;
-    int32 right = 21;
-  }
-  bytes skipped = 22;
-
-  message Item {
-    string sku = 1;
-    int32 unit_count = 2;
-    google.protobuf.Timestamp since = 3;
-    Kind kind = 4;
-  }
-  enum Kind {
-    CARD = 0;
-    CASH = 1;
-  }
-}
-
-message Other { int32 a = 1; }
-'''
 # Columns that Protobuf's canonical JSON has in another form than NDJSON has them: by their names.
 JSON_COLUMNS = {"items": "[]", "counts": "{}", "firstItem": None, "extra": None, "numbers": "[]"}
 
@@ -258,7 +213,6 @@ def order_json(message):
 
 
 def write_protobuf():
-    (HERE / "order.proto").write_text(PROTO)
     subprocess.run(["protoc", f"-I{HERE}", f"--descriptor_set_out={HERE}/order.desc", "--include_imports",
                     "order.proto"], check=True)
     with tempfile.TemporaryDirectory() as directory:

@@ -187,11 +187,13 @@ RC_GTEST_PROP(LetterScan, SeeksBehindAnyKey, ()) {
   for (const DeadLetter& letter : letters) {
     if (LetterKey{letter.offset, letter.view} <= key) continue;
     const auto found = scan.next();
-    RC_ASSERT(found.ok() && *found);
+    RC_ASSERT(found.ok());
+    RC_ASSERT(*found);
     RC_ASSERT(scan.head().key.offset == letter.offset);
   }
   const auto more = scan.next();
-  RC_ASSERT(more.ok() && !*more);
+  RC_ASSERT(more.ok());
+  RC_ASSERT(!*more);
 }
 
 }  // namespace

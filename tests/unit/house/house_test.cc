@@ -185,7 +185,9 @@ TEST(House, TheNetworkAndTheLogAreFenced) {
   expect_no_include("^boost/", all, {"shared/runtime/real/", "shared/net/", "cli/"},
                     "Boost is for the edges");
   expect_no_include("^librdkafka/", all, {"shared/kafka/"}, "librdkafka is for shared/kafka");
-  expect_no_include("^curl/", all, {"shared/snapshot/s3_", "shared/registry/"},
+  expect_no_include("^curl/", all, {"shared/curl/"}, "libcurl is for shared/curl");
+  expect_no_include("^shared/curl/", all,
+                    {"shared/curl/", "shared/snapshot/s3_", "shared/registry/"},
                     "S3 is for shared/snapshot, schemas of records for shared/registry");
   expect_no_include("^pugixml", all, {"shared/snapshot/s3_"}, "S3 is for shared/snapshot");
   expect_no_include("^(spdlog|fmt)/", all, {"shared/obs/"}, "log with shared/obs/log.h");

@@ -8,24 +8,8 @@ namespace {
 
 using test::eventually;
 using test::MockBrokers;
+using test::payments_source;
 using test::TestRecord;
-
-proto::Source source_of(const proto::KafkaInput& input) {
-  proto::Source source;
-  source.set_name("payments");
-  const auto add = [&](const char* name, proto::ColumnType type) {
-    proto::Field* field = source.add_schema();
-    field->set_name(name);
-    field->set_type(type);
-  };
-  add("id", proto::INT64);
-  add("at", proto::TIMESTAMP);
-  add("name", proto::STRING);
-  source.set_event_time_field(1);
-  source.set_max_future_us(60 * kMicrosPerSecond);
-  *source.mutable_kafka() = input;
-  return source;
-}
 
 struct Row {
   uint64_t offset = 0;
@@ -89,7 +73,7 @@ TEST(KafkaCursor, JsonMessagesAreEvents) {
   brokers.write(
       "t", 0, {{"k", event(1), kRecordMs}, {"", escaped, kRecordMs + 5}, {"k", pretty, kRecordMs}});
   Events events;
-  ASSERT_TRUE(read_to_end(source_of(brokers.input("t", 1)), &events));
+  ASSERT_TRUE(read_to_end(payments_source(brokers.input("t", 1)), &events));
   EXPECT_EQ(events.rows, (std::vector<Row>{{0, 1, "n", kRecordMs * 1000, event(1)},
                                            {1, 2, "a\nb\"c", (kRecordMs + 5) * 1000, escaped},
                                            {2, 3, "p", kRecordMs * 1000, pretty}}));
@@ -109,7 +93,7 @@ TEST(KafkaCursor, CsvMessagesAreOneRecordEach) {
       {"plain,1,2023-11-14T22:13:20Z", "\"two\nlines, \"\"quoted\"\"\",2,2023-11-14T22:13:20Z\r\n",
        "a,3,2023-11-14T22:13:20Z\nb,4,2023-11-14T22:13:20Z\n", "few", ""});
   Events events;
-  ASSERT_TRUE(read_to_end(source_of(input), &events));
+  ASSERT_TRUE(read_to_end(payments_source(input), &events));
   ASSERT_EQ(events.rows.size(), 2U);
   EXPECT_EQ(events.rows[0].name, "plain");
   EXPECT_EQ(events.rows[1].name, "two\nlines, \"quoted\"");
@@ -129,7 +113,7 @@ TEST(KafkaCursor, FieldsOfCsvMessagesMustBeTheSchemas) {
   input.set_format(proto::KafkaInput::CSV);
   input.add_start_offsets(0);
   input.add_csv_fields(0);
-  const auto cursor = SourceCursor::open(source_of(input), 0, 0, {});
+  const auto cursor = SourceCursor::open(payments_source(input), 0, 0, {});
   ASSERT_FALSE(cursor.ok());
   EXPECT_NE(cursor.error().message().find("does not name column 'at'"), std::string::npos);
 }
@@ -148,7 +132,7 @@ TEST(KafkaCursor, TombstonesAndBadRecordsKeepTheirPlace) {
                  {"k", event(2)}});
   for (const size_t records : {size_t{1}, size_t{2}, size_t{1} << 16}) {
     Events events;
-    ASSERT_TRUE(read_to_end(source_of(brokers.input("t", 1)), &events, 0, records));
+    ASSERT_TRUE(read_to_end(payments_source(brokers.input("t", 1)), &events, 0, records));
     EXPECT_EQ(events.tombstones, 2U);
     ASSERT_EQ(events.rows.size(), 2U);
     EXPECT_EQ(events.rows[0].offset, 1U);
@@ -171,7 +155,7 @@ TEST(KafkaCursor, TheRecordsTimestampBoundsTheFuture) {
   // Events of one time, in records of 60 s, and a millisecond more, before it.
   brokers.write("t", 0, {{"k", event(1), kRecordMs - 60'000}, {"k", event(2), kRecordMs - 60'001}});
   Events events;
-  ASSERT_TRUE(read_to_end(source_of(brokers.input("t", 1)), &events));
+  ASSERT_TRUE(read_to_end(payments_source(brokers.input("t", 1)), &events));
   ASSERT_EQ(events.rows.size(), 1U);
   EXPECT_EQ(events.rows[0].id, 1);
   ASSERT_EQ(events.bad.size(), 1U);
@@ -189,7 +173,7 @@ TEST(KafkaCursor, AnyReadSizeGivesTheSameEvents) {
     if (i % 13 == 0) records.push_back({"k", std::nullopt});
   }
   brokers.write("t", 0, records);
-  const proto::Source source = source_of(brokers.input("t", 1));
+  const proto::Source source = payments_source(brokers.input("t", 1));
   Events whole;
   ASSERT_TRUE(read_to_end(source, &whole));
   EXPECT_EQ(whole.rows.size(), 300U);
@@ -211,13 +195,13 @@ TEST(KafkaCursor, OffsetZeroIsWhereTheJobStarts) {
   proto::KafkaInput input = brokers.input("t", 1);
   input.set_start_offsets(0, 2);
   Events events;
-  ASSERT_TRUE(read_to_end(source_of(input), &events));
+  ASSERT_TRUE(read_to_end(payments_source(input), &events));
   ASSERT_EQ(events.rows.size(), 1U);
   EXPECT_EQ(events.rows[0].offset, 2U);
   // At an end behind which nothing was read, the end is the position too.
   input.set_start_offsets(0, 3);
   Events none;
-  ASSERT_TRUE(read_to_end(source_of(input), &none));
+  ASSERT_TRUE(read_to_end(payments_source(input), &none));
   EXPECT_EQ(none.batch.end_offset, 3U);
 }
 
@@ -231,8 +215,8 @@ TEST(KafkaCursor, AReadEndsWhereItIsTold) {
   proto::KafkaInput input = brokers.input("t", 1);
   input.set_start_offsets(0, 5);
   Events whole;
-  ASSERT_TRUE(read_to_end(source_of(input), &whole));
-  auto cursor = SourceCursor::open(source_of(input), 0, 0, {});
+  ASSERT_TRUE(read_to_end(payments_source(input), &whole));
+  auto cursor = SourceCursor::open(payments_source(input), 0, 0, {});
   ASSERT_TRUE(cursor.ok()) << cursor.error().message();
   size_t rows = 0;
   EventBatch batch;
@@ -254,7 +238,7 @@ TEST(KafkaCursor, TheLogIsKnownBesideItsRecords) {
   MockBrokers brokers;
   brokers.create_topic("t", 3);
   brokers.write_values("t", 0, {event(0), event(1)});
-  auto cursor = SourceCursor::open(source_of(brokers.input("t", 3)), 0, 0, {});
+  auto cursor = SourceCursor::open(payments_source(brokers.input("t", 3)), 0, 0, {});
   ASSERT_TRUE(cursor.ok()) << cursor.error().message();
   EventBatch batch;
   ASSERT_TRUE(eventually([&] { return (*cursor)->read(1, 1, &batch).ok() && batch.rows() == 1; }));
@@ -265,7 +249,7 @@ TEST(KafkaCursor, TheLogIsKnownBesideItsRecords) {
 TEST(KafkaCursor, ErrorsNameThePartition) {
   MockBrokers brokers;
   brokers.create_topic("t", 1);
-  const auto cursor = SourceCursor::open(source_of(brokers.input("t", 1)), 0, 7, {});
+  const auto cursor = SourceCursor::open(payments_source(brokers.input("t", 1)), 0, 7, {});
   ASSERT_FALSE(cursor.ok());
   EXPECT_EQ(cursor.error().code(), ErrorCode::kSourceChanged);
   EXPECT_EQ(cursor.error().message().find("partition 0 of topic 't'"), 0U)

@@ -3,6 +3,8 @@
 #include <array>
 #include <thread>
 
+#include "shared/base/time.h"
+
 namespace tidemill::test {
 
 MockBrokers::MockBrokers(int brokers) : brokers_(brokers) {
@@ -63,6 +65,22 @@ void MockBrokers::set_up(bool up) {
   for (int32_t id = 1; id <= brokers_; ++id) {
     up ? rd_kafka_mock_broker_set_up(cluster_, id) : rd_kafka_mock_broker_set_down(cluster_, id);
   }
+}
+
+proto::Source payments_source(const proto::KafkaInput& input) {
+  proto::Source source;
+  source.set_name("payments");
+  const std::pair<const char*, proto::ColumnType> columns[] = {
+      {"id", proto::INT64}, {"at", proto::TIMESTAMP}, {"name", proto::STRING}};
+  for (const auto& [name, type] : columns) {
+    proto::Field* field = source.add_schema();
+    field->set_name(name);
+    field->set_type(type);
+  }
+  source.set_event_time_field(1);
+  source.set_max_future_us(60 * kMicrosPerSecond);
+  *source.mutable_kafka() = input;
+  return source;
 }
 
 bool eventually(const std::function<bool()>& condition, std::chrono::seconds patience) {

@@ -48,6 +48,9 @@ class MockBrokers {
   rd_kafka_mock_cluster_t* cluster_ = nullptr;
 };
 
+// A source of payments: columns id int64, at timestamp (the event time), name string.
+proto::Source payments_source(const proto::KafkaInput& input);
+
 // Until `condition` holds; false if it does not within `patience`.
 bool eventually(const std::function<bool()>& condition,
                 std::chrono::seconds patience = std::chrono::seconds(60));

@@ -34,19 +34,7 @@ std::string framed(uint32_t id, const std::string& payload) {
 
 proto::Source source_of(const MockBrokers& brokers, const FakeRegistry& registry,
                         proto::KafkaInput::Format format) {
-  proto::Source source;
-  source.set_name("payments");
-  const auto add = [&](const char* name, proto::ColumnType type) {
-    proto::Field* field = source.add_schema();
-    field->set_name(name);
-    field->set_type(type);
-  };
-  add("id", proto::INT64);
-  add("at", proto::TIMESTAMP);
-  add("name", proto::STRING);
-  source.set_event_time_field(1);
-  source.set_max_future_us(60 * kMicrosPerSecond);
-  *source.mutable_kafka() = brokers.input("t", 1);
+  proto::Source source = test::payments_source(brokers.input("t", 1));
   source.mutable_kafka()->set_format(format);
   *source.mutable_kafka()->mutable_registry() = registry.settings();
   return source;

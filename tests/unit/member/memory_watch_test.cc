@@ -34,7 +34,7 @@ TEST(MemoryLimit, FallsBelowWhatIsAccountedForWhenTheProcessNearsTheBudget) {
   EXPECT_TRUE(limit.observe(kBudget * 88 / 100, kBudget / 2));
   EXPECT_LT(limit.bytes(), kBudget / 2) << "what was allowed beyond that is not the cause";
   uint64_t before = limit.bytes();
-  EXPECT_TRUE(limit.observe(kBudget * 83 / 100, kBudget / 4)) << "little room";
+  EXPECT_TRUE(limit.observe(kBudget * 80 / 100, kBudget / 4)) << "little room";
   EXPECT_EQ(limit.bytes(), before);
   for (int i = 0; i < 200; ++i) limit.observe(2 * kBudget, kBudget / 2);
   EXPECT_GT(limit.bytes(), 0u);

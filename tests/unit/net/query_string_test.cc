@@ -33,6 +33,8 @@ TEST(PercentEncode, KeepsUnreservedCharactersOnly) {
   EXPECT_EQ(percent_encode("/a b?c=d&e+%"), "%2Fa%20b%3Fc%3Dd%26e%2B%25");
   EXPECT_EQ(percent_encode("\xff"), "%FF");
   EXPECT_EQ(percent_encode(std::string_view("\0", 1)), "%00");
+  EXPECT_EQ(percent_encode("a/b c+d=%\xc3\xa4"), "a%2Fb%20c%2Bd%3D%25%C3%A4");
+  EXPECT_EQ(percent_encode("aZ0-._~/", "/"), "aZ0-._~/") << "a path keeps its slashes";
 }
 
 RC_GTEST_PROP(PercentEncode, DecodesToTheSameBytes, ()) {

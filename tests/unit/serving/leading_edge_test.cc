@@ -8,24 +8,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* kJob = R"(
-job: cards
-key_partitions: 4
-allowed_lateness: 1h
-leading_edge: event
-sources:
-  transactions:
-    max_out_of_orderness: 10s
-    stream:
-      generator: {partitions: 2, events: 10, seed: 1, customers: 5, terminals: 5, events_per_second: 1}
-views:
-  customer:
-    source: transactions
-    entity: [customer_id]
-    aggregations:
-      - {function: count, windows: [1h]}
-)";
-
 // A shard whose replicas become ready between the gateway's asking for the edge and its reading.
 class ShardThatBecomesReady : public Actor {
  public:
@@ -73,7 +55,7 @@ TEST(LeadingEdge, IsAskedForAgainWhenReplicasBecameReady) {
   auto view = std::make_shared<ClusterState>();
   view->version = 1;
   view->jobs[JobId(1)].id = JobId(1);
-  view->jobs[JobId(1)].plan = plan_of(kJob);
+  view->jobs[JobId(1)].plan = small_plan();
   auto changed = std::make_unique<ViewChanged>();
   changed->view = view;
   sim.post_from_outside(store, kReadGateway, std::move(changed));
@@ -81,7 +63,7 @@ TEST(LeadingEdge, IsAskedForAgainWhenReplicasBecameReady) {
   auto call = std::make_unique<StoreHttpCall>();
   call->request = {
       "POST", "/v1/features", "application/json",
-      R"({"job":"cards","features":["customer.count_1h"],"entities":{"customer_id":["a"]}})"};
+      R"({"job":"small","features":["customer.count_1h"],"entities":{"customer_id":["a"]}})"};
   call->respond = [&](HttpResponse response) { answer = std::move(response); };
   sim.post_from_outside(store, kReadGateway, std::move(call));
   sim.run_until([&] { return answer.has_value(); }, 1'000'000);

@@ -79,11 +79,6 @@ TEST(S3Location, CredentialsComeFromTheEnvironment) {
   EXPECT_EQ(s3_credentials(environment)->session_token, "token");
 }
 
-TEST(S3Location, UrlEncoding) {
-  EXPECT_EQ(url_encoded("aZ0-._~/", true), "aZ0-._~/");
-  EXPECT_EQ(url_encoded("a/b c+d=%\xc3\xa4", false), "a%2Fb%20c%2Bd%3D%25%C3%A4");
-}
-
 TEST(OpenSnapshotStorage, TakesADirectoryOrABucket) {
   EXPECT_TRUE(open_snapshot_storage("snapshots").ok());
   EXPECT_TRUE(open_snapshot_storage("/var/lib/x").ok());

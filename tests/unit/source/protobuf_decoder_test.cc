@@ -212,16 +212,7 @@ TEST(ProtobufDecoder, DescriptorSetsAreChecked) {
 RC_GTEST_PROP(ProtobufDecoder, AnyBytesAreAnEventOrADeadLetter, ()) {
   static const proto::Source source = order_source(kOrders);
   static const std::vector<std::string> records = golden_records("orders.hex");
-  std::string record = records[*rc::gen::inRange<size_t>(0, records.size())];
-  for (int i = *rc::gen::inRange(0, 4); i > 0; --i) {
-    record[*rc::gen::inRange<size_t>(0, record.size())] = *rc::gen::arbitrary<char>();
-  }
-  record.resize(*rc::gen::inRange<size_t>(0, record.size() + 1));
-  if (*rc::gen::inRange(0, 4) == 0) record = *rc::gen::string<std::string>();
-  const auto events = read_messages(source, {record, records[0]});
-  RC_ASSERT(events.ok());
-  RC_ASSERT(events->rows.size() + events->bad.size() == 2);
-  RC_ASSERT(events->rows.count(1) == 1);
+  any_bytes_are_an_event_or_a_dead_letter(source, records);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "tests/unit/source/source_fixture.h"
 
+#include <rapidcheck.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -254,6 +255,20 @@ std::vector<std::string> golden_records(const std::string& name) {
   std::istringstream lines(golden_record_file(name));
   for (std::string line; std::getline(lines, line);) out.push_back(from_hex(line));
   return out;
+}
+
+void any_bytes_are_an_event_or_a_dead_letter(const proto::Source& source,
+                                             const std::vector<std::string>& records) {
+  std::string record = records[*rc::gen::inRange<size_t>(0, records.size())];
+  for (int i = *rc::gen::inRange(0, 4); i > 0; --i) {
+    record[*rc::gen::inRange<size_t>(0, record.size())] = *rc::gen::arbitrary<char>();
+  }
+  record.resize(*rc::gen::inRange<size_t>(0, record.size() + 1));
+  if (*rc::gen::inRange(0, 4) == 0) record = *rc::gen::string<std::string>();
+  const auto events = read_messages(source, {record, records[0]});
+  RC_ASSERT(events.ok());
+  RC_ASSERT(events->rows.size() + events->bad.size() == 2);
+  RC_ASSERT(events->rows.count(1) == 1);
 }
 
 Events tail(Events events, uint64_t offset) {

@@ -93,6 +93,11 @@ std::string from_hex(std::string_view hex);
 // Of a file with a record in hexadecimal on each line.
 std::vector<std::string> golden_records(const std::string& name);
 
+// A RapidCheck property of any of these records: cut off anywhere, or with any byte changed, it is
+// an event or a dead letter, and the next one is as it was.
+void any_bytes_are_an_event_or_a_dead_letter(const proto::Source& source,
+                                             const std::vector<std::string>& records);
+
 // The events of `events` whose offsets are at least `offset`.
 Events tail(Events events, uint64_t offset);
 

@@ -245,6 +245,30 @@ TEST(PartitionDisk, ReadingKeysSortsLogs) {
   EXPECT_EQ(suffixes(*disk), (Suffixes{"sst", "sst", "sst"}));
 }
 
+// As many logs as there may be make a base. It is a third of their bytes, and yet no further base
+// is due before there are twice its rows again.
+TEST(PartitionDisk, ABaseIsDueByRows) {
+  const TableSchemas schemas = state_schemas();
+  auto config = state_config(Disk::in_memory(), schemas);
+  config.max_increments = 64;
+  config.log_limit_bytes = UINT64_MAX;
+  ChangingState state(schemas, 5);
+  const auto change = [&] { return state.change_rows(1'000, 20); };
+  auto disk = open(config);
+  ASSERT_TRUE(good(disk->write(change())));
+  config.directory = "/by-rows";
+  config.log_limit_bytes = disk->manifest()->files(0).bytes() * 5 / 4;
+  disk = open(config);
+  state = ChangingState(schemas, 5);
+  std::vector<std::string> last;
+  for (int i = 0; i < 10; ++i) {
+    ASSERT_TRUE(good(disk->write(change())));
+    last.push_back(suffixes(*disk).back());
+  }
+  EXPECT_EQ(last,
+            (Suffixes{"log", "sst", "log", "base", "log", "sst", "log", "sst", "log", "sst"}));
+}
+
 // The increments of a sixteenth of a state's rows are not more than their share of it.
 TEST(PartitionDisk, IncrementsAreAsLargeAsWhatChanged) {
   const TableSchemas schemas = state_schemas();

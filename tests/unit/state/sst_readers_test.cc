@@ -18,7 +18,8 @@ class SstReadersTest : public ::testing::Test {
     config.log_limit_bytes = 0;  // each increment is sorted
     config.readers = readers;
     auto disk = open(config);
-    for (int i = 0; i < 12; ++i) EXPECT_TRUE(good(disk->write(state_.change())));
+    EXPECT_TRUE(good(disk->write(state_.change_rows(5'000, 500))));
+    for (int i = 0; i < 8; ++i) EXPECT_TRUE(good(disk->write(state_.change_rows(50, 500))));
     EXPECT_GT(disk->manifest()->files_size(), 4);
     return disk;
   }

@@ -12,6 +12,7 @@
 
 #include "shared/base/hash.h"
 #include "shared/window/distinct_hashes.h"
+#include "tests/unit/window/cache_property.h"
 #include "tests/unit/window/window_fixture.h"
 
 namespace tidemill::testing {
@@ -178,43 +179,13 @@ TEST(DistinctHashes, EstimateStaysInRange) {
   EXPECT_EQ(hashes.count(), 1);
 }
 
-// Keys of several groups of chunks, read again and again while late rows change chunks under the
-// caches.
 RC_GTEST_PROP(CollectionCaches, ChangeNothing, ()) {
-  Random random(*rc::gen::arbitrary<uint64_t>());
-  if (random() % 4 != 0) return;
-  const TableSchema schema = every_type_schema(kMaxTime);
-  RowShape shape{static_cast<int>(random() % 3), 0, static_cast<int>(random() % 2 * 20), 0};
-  auto rows = random_rows(2000 + random() % 9000, shape, schema, &random);
-  const auto few = static_cast<int64_t>(1 + random() % 500);
-  for (Row& row : rows) {
-    for (Cell& cell : row.cells) {
-      if (auto* x = std::get_if<int64_t>(&cell)) *x %= few;
-    }
-  }
-  std::vector<Row> late;
-  for (int i = 0; i < 300; ++i) late.push_back(rows[random() % rows.size()]);
-  const DurationUs longest = rows.back().time - kStart + 1;
-  std::vector<FeatureSpec> features = random_features(30, schema, longest, &random);
-  std::erase_if(features, [](const FeatureSpec& f) { return !is_collection(f.function); });
-  for (FeatureSpec& f : features) {
-    if (random() % 2 == 0) f.window = longest + 1;
-  }
-  PartitionState state(test_schemas(kMaxTime));
-  const uint64_t hash = hash_entity_key("a", schema.entity_seed);
-  append_rows(&state, 0, schema, keyed(rows, "a", schema));
-  for (size_t at = 0;; at += 100) {
-    const TimeUs as_of = rows[random() % 2 == 0 ? rows.size() - 1 : random() % rows.size()].time;
-    const auto values = compute(state, 0, "a", hash, features, as_of);
-    RC_ASSERT(difference(features, values, compute(state, 0, "a", hash, features, as_of)) == "");
-    if (at % 300 == 0) {
-      RC_ASSERT(difference(features, reference_all(rows, schema, features, as_of), values) == "");
-    }
-    if (at == late.size()) break;
-    const auto part = std::span(late).subspan(at, 100);
-    append_rows(&state, 0, schema, keyed({part.begin(), part.end()}, "a", schema));
-    rows.insert(rows.begin() + 500, part.begin(), part.end());
-  }
+  caches_change_nothing({.more_rows = 9000,
+                         .values = 500,
+                         .late = 300,
+                         .features = 30,
+                         .reference_every = 300,
+                         .takes = [](const FeatureSpec& f) { return is_collection(f.function); }});
 }
 
 }  // namespace

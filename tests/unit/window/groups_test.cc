@@ -8,6 +8,7 @@
 
 #include "shared/base/hash.h"
 #include "shared/window/distinct_hashes.h"
+#include "tests/unit/window/cache_property.h"
 #include "tests/unit/window/window_fixture.h"
 
 namespace tidemill::testing {
@@ -214,41 +215,13 @@ TEST_F(Groups, AreKeptOfOldRows) {
   check(restarted(state, schemas));
 }
 
-// Keys of several groups of chunks, read again and again while late rows change chunks under the
-// caches.
 RC_GTEST_PROP(GroupCaches, ChangeNothing, ()) {
-  Random random(*rc::gen::arbitrary<uint64_t>());
-  if (random() % 4 != 0) return;
-  const TableSchema schema = every_type_schema(kMaxTime);
-  const RowShape shape{static_cast<int>(random() % 3), 0, static_cast<int>(random() % 2 * 20), 0};
-  auto rows = random_rows(2000 + random() % 6000, shape, schema, &random);
-  const auto few = static_cast<int64_t>(1 + random() % 100);
-  for (Row& row : rows) {
-    for (Cell& cell : row.cells) {
-      if (auto* x = std::get_if<int64_t>(&cell)) *x %= few;
-    }
-  }
-  std::vector<Row> late;
-  for (int i = 0; i < 200; ++i) late.push_back(rows[random() % rows.size()]);
-  const DurationUs longest = rows.back().time - kStart + 1;
-  std::vector<FeatureSpec> features = random_features(60, schema, longest, &random);
-  std::erase_if(features, [](const FeatureSpec& f) { return f.by < 0; });
-  for (FeatureSpec& f : features) {
-    if (random() % 2 == 0) f.window = longest + 1;
-  }
-  PartitionState state(test_schemas(kMaxTime));
-  const uint64_t hash = hash_entity_key("a", schema.entity_seed);
-  append_rows(&state, 0, schema, keyed(rows, "a", schema));
-  for (size_t at = 0;; at += 100) {
-    const TimeUs as_of = rows[random() % 2 == 0 ? rows.size() - 1 : random() % rows.size()].time;
-    const auto values = compute(state, 0, "a", hash, features, as_of);
-    RC_ASSERT(difference(features, values, compute(state, 0, "a", hash, features, as_of)) == "");
-    RC_ASSERT(difference(features, reference_all(rows, schema, features, as_of), values) == "");
-    if (at == late.size()) break;
-    const auto part = std::span(late).subspan(at, 100);
-    append_rows(&state, 0, schema, keyed({part.begin(), part.end()}, "a", schema));
-    rows.insert(rows.begin() + 500, part.begin(), part.end());
-  }
+  caches_change_nothing({.more_rows = 6000,
+                         .values = 100,
+                         .late = 200,
+                         .features = 60,
+                         .reference_every = 100,
+                         .takes = [](const FeatureSpec& f) { return f.by >= 0; }});
 }
 
 }  // namespace

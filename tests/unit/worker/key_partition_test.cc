@@ -200,6 +200,9 @@ TEST_F(KeyPartitionTest, UnsentIsDroppedUpToAVersionAndItsBytesCounted) {
   partition_.drop_unsent(2);
   EXPECT_EQ(partition_.unsent_since(), 2u);
   EXPECT_EQ(partition_.unsent_bytes(), bytes / 4 * 3);
+  EXPECT_EQ(partition_.unsent_bytes_after(1), bytes / 4 * 3) << "the rest is gone";
+  EXPECT_EQ(partition_.unsent_bytes_after(3), bytes / 4 * 2);
+  EXPECT_EQ(partition_.unsent_bytes_after(5), 0u);
   EXPECT_EQ(partition_.unsent().front().version, 3u);
   partition_.drop_unsent(0);  // nothing comes back
   EXPECT_EQ(partition_.unsent_since(), 2u);

@@ -113,6 +113,14 @@ class FakeStore : public Actor {
                                   {{40, kStart}, {}}});
       }
       runtime_.send(kStore, message.from, kReplicaStates, states.encode());
+    } else if (message.type == kFrames) {
+      const auto frames = Frames::decode(std::move(message.body));
+      FrameAck ack{frames->job, frames->link_seq, {}};
+      for (const FramePart& part : frames->parts) {
+        ack.entries.push_back({part.key_partition, part.session, part.to_version});
+      }
+      waiting.emplace_back(message.from, ack.encode());
+      if (applying) acknowledge();
     } else if (message.type == kStateWanted) {
       wanted.push_back(*StateWanted::decode(message.body));
       if (!answering) return;
@@ -132,11 +140,17 @@ class FakeStore : public Actor {
     }
   }
   void on_timer(uint64_t) override {}
+  void acknowledge() {
+    for (const auto& [to, ack] : waiting) runtime_.send(kStore, to, kFrameAck, ack);
+    waiting.clear();
+  }
 
   static constexpr Stamp kHeld{Epoch(2), 9};
   bool holds_state = true;
   bool answering = true;
   bool damaged = false;
+  bool applying = true;
+  std::vector<std::pair<ActorAddress, Buffer>> waiting;  // acknowledgements of frames
   Epoch registered;
   std::vector<StateWanted> wanted;
 
@@ -148,8 +162,7 @@ class FakeStore : public Actor {
 
 class PartitionHostTest : public testing::Test {
  protected:
-  PartitionHostTest() {
-    WorkerConfig config;
+  explicit PartitionHostTest(WorkerConfig config = {}) {
     config.session_retry_ms = 300;
     config.session_silence_ms = 2'000;
     config.snapshot_interval_ms = 1'000;
@@ -442,6 +455,36 @@ TEST_F(PartitionHostTest, WithoutASnapshotItGoesOnFromAStoresState) {
   EXPECT_EQ(registry().taken.back().offsets(0), 40u);
   EXPECT_EQ(registry().taken.back().rows(), 1u);
   EXPECT_GT(registry().taken.back().version(), FakeStore::kHeld.version);
+}
+
+class SlowStoreTest : public PartitionHostTest {
+ protected:
+  SlowStoreTest() : PartitionHostTest(small()) {}
+  static WorkerConfig small() {
+    WorkerConfig config;
+    config.unsent_limit_bytes = 8'000;
+    config.link_stall_ms = 60'000;
+    return config;
+  }
+};
+
+// Its rows are on disk here and could be dropped: it would have to catch up by images.
+TEST_F(SlowStoreTest, ReadersWaitForIt) {
+  with_store_ = true;
+  damage_snapshots();
+  show(3, 6);
+  sim_.run_for(400'000);
+  ASSERT_EQ(last().from.offset, 40u);
+  store().applying = false;
+  for (uint64_t i = 0; i < 40; ++i) send_rows(last().session, i, 41 + i);
+  sim_.run_for(1'500'000);
+  EXPECT_EQ(offset_at(host_), std::optional<uint64_t>(80)) << "what came is taken all the same";
+  EXPECT_GT(reader().acks.size(), 4u);
+  EXPECT_LT(reader().acks.size(), 30u);
+  store().applying = true;
+  store().acknowledge();
+  sim_.run_for(300'000);
+  EXPECT_EQ(reader().acks.size(), 40u);
 }
 
 TEST_F(PartitionHostTest, AStoreIsAskedForItsStateUntilItAnswers) {
