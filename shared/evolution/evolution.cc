@@ -70,6 +70,7 @@ std::unique_ptr<proto::JobPlan> with_views(const Plan& held, const proto::JobPla
   for (proto::View& view : views.views) *next->add_views() = std::move(view);
   next->set_next_view_number(views.next_number);
   for (proto::Table& table : kept_tables(held)) *next->add_tables() = std::move(table);
+  next->set_format_version(plan_format_of(*next));
   return next;
 }
 

@@ -23,9 +23,11 @@ Status check_size(const List& list, size_t least, size_t most, const char* what)
 }
 
 Status check_head(const proto::JobPlan& plan) {
-  if (plan.format_version() != kPlanFormatVersion) {
+  const uint32_t least = plan_format_of(plan);
+  if (plan.format_version() < least || plan.format_version() > kPlanFormat) {
     return user_error("the plan has format version " + std::to_string(plan.format_version()) +
-                      "; this version reads " + std::to_string(kPlanFormatVersion));
+                      "; what it says has one from " + std::to_string(least) + " to " +
+                      std::to_string(kPlanFormat));
   }
   if (!is_name(plan.job())) return user_error("the job's name is not valid");
   if (plan.key_partitions() < 1 || plan.key_partitions() > limits::kKeyPartitions) {
@@ -287,6 +289,14 @@ void add_bound(const proto::Table& from, TableSchema* table) {
 }
 
 }  // namespace
+
+uint32_t plan_format_of(const proto::JobPlan& plan) {
+  const bool counts_not_every_row =
+      std::any_of(plan.tables().begin(), plan.tables().end(), [](const proto::Table& table) {
+        return table.has_deduplication() || table.has_bound();
+      });
+  return counts_not_every_row ? kPlanFormat : kLeastPlanFormat;
+}
 
 Result<std::shared_ptr<const Plan>> Plan::from_proto(proto::JobPlan message) {
   auto plan = std::make_shared<Plan>();

@@ -13,7 +13,12 @@
 
 namespace tidemill {
 
-inline constexpr uint32_t kPlanFormatVersion = 3;
+inline constexpr uint32_t kLeastPlanFormat = 3;
+inline constexpr uint32_t kPlanFormat = 4;
+
+// The lowest format version whose readers know all that the plan says: 4 with tables that
+// deduplicate or have a bound.
+uint32_t plan_format_of(const proto::JobPlan& plan);
 
 struct ViewSpec {
   std::string name;

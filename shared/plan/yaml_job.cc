@@ -17,7 +17,6 @@ constexpr DurationUs kDefaultLateness = 3600 * kMicrosPerSecond;
 
 void compile_head(YamlFields* fields, JobContext* job) {
   proto::JobPlan* plan = job->plan;
-  plan->set_format_version(kPlanFormatVersion);
   if (fields->require("job", "the name of the job") != nullptr) {
     const std::optional<std::string> name = fields->text("job");
     if (name.has_value() && check_name(*name, fields->find("job")->place, "job", job->errors)) {
@@ -103,6 +102,7 @@ CompiledJob compile_job(std::string_view yaml, const std::string& base_dir,
     separate_views_that_can_fail(&out.plan);
     bound_tables(job.bounds, &out.plan);
     out.plan.set_yaml(std::string(yaml));
+    out.plan.set_format_version(plan_format_of(out.plan));
     const auto checked = Plan::from_proto(out.plan);
     if (!checked.ok()) errors.add({1, 1}, kWholeDocument, checked.error().message());
   }

@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "shared/base/assert.h"
+#include "shared/window/decay.h"
 #include "shared/window/distinct_hashes.h"
 #include "shared/window/grouped_rows.h"
 #include "shared/window/leaf_plan.h"
@@ -246,17 +247,34 @@ uint64_t BaseSummary::bytes() const {
   return out;
 }
 
+void BaseSummary::spread(const BasePlan& plan, DurationUs apart, uint64_t* bytes) {
+  const auto is_lost = [&](DurationUs half_life) {
+    return !decay_apart(half_life, apart_) && decay_apart(half_life, apart);
+  };
+  *bytes -= this->bytes();
+  for (size_t i = 0; i < numbers_.size(); ++i) {
+    if (is_lost(plan.numbers[i].input.half_life)) numbers_[i] = Summary();
+  }
+  for (size_t i = 0; i < sketches_.size(); ++i) {
+    if (is_lost(plan.sketches[i].half_life)) sketches_[i] = Sketch(plan.sketches[i]);
+  }
+  *bytes += this->bytes();
+  apart_ = apart;
+}
+
 void BaseSummary::fold(const BasePlan& plan, const ChunkLayout& layout, const ChunkRows& rows,
                        uint64_t* bytes) {
   *bytes -= this->bytes();
   for (size_t i = 0; i < numbers_.size(); ++i) {
     const BasePlan::Numbers& numbers = plan.numbers[i];
+    if (decay_apart(numbers.input.half_life, apart_)) continue;
     accumulate(layout, *rows.chunk, rows.mask, numbers.input, numbers.families, &numbers_[i]);
   }
   for (size_t i = 0; i < hashes_.size(); ++i) {
     fold_hashes(layout, plan.hashes[i], rows, &hashes_[i]);
   }
   for (size_t i = 0; i < sketches_.size(); ++i) {
+    if (decay_apart(plan.sketches[i].half_life, apart_)) continue;
     fold_sketch(layout, plan.sketches[i], rows, &sketches_[i]);
   }
   *bytes += this->bytes();
@@ -277,6 +295,7 @@ void BaseSummary::merge(const BasePlan& plan, const ChunkLayout& layout, const B
   *bytes -= this->bytes();
   for (size_t i = 0; i < numbers_.size(); ++i) {
     const BasePlan::Numbers& numbers = plan.numbers[i];
+    if (decay_apart(numbers.input.half_life, apart_)) continue;
     numbers_[i].merge(other.numbers_[from.numbers_of(numbers.input)], numbers.families);
   }
   for (size_t i = 0; i < hashes_.size(); ++i) {
@@ -284,6 +303,7 @@ void BaseSummary::merge(const BasePlan& plan, const ChunkLayout& layout, const B
     add_hashes(other.hashes_[from.hashes_of(hashes.input)], hashes.n, &hashes_[i]);
   }
   for (size_t i = 0; i < sketches_.size(); ++i) {
+    if (decay_apart(plan.sketches[i].half_life, apart_)) continue;
     sketches_[i].merge(other.sketches_[from.sketch_of(plan.sketches[i])]);
   }
   *bytes += this->bytes();
@@ -392,6 +412,15 @@ bool BaseImage::decode(const BasePlan& plan, const TableSchema& schema, ByteRead
     if (!sketches.back().decode(type, in)) return false;
   }
   return plan.lists.empty() ? in->ok() : rows.decode(schema, in).ok();
+}
+
+bool BaseImage::decays_between(const BasePlan& plan, TimeUs first, TimeUs last) const {
+  for (size_t i = 0; i < numbers.size(); ++i) {
+    const DurationUs half_life = plan.numbers[i].input.half_life;
+    if (!tidemill::decays_between(numbers[i], half_life, first, last)) return false;
+  }
+  return std::all_of(sketches.begin(), sketches.end(),
+                     [&](const Sketch& sketch) { return sketch.decays_between(first, last); });
 }
 
 BaseSummary BaseImage::restore(const BasePlan& plan, const ChunkLayout& layout, uint64_t* bytes) {

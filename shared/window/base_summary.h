@@ -60,6 +60,9 @@ class BaseSummary {
   BaseSummary(BaseSummary&&) = default;  // clear() before it is dropped
   BaseSummary& operator=(BaseSummary&&) = default;
 
+  // Before rows are added: that then the first and the last of all lie so far apart. From then on
+  // nothing is known of what decays faster (decay_apart), as no window has all the rows.
+  void spread(const BasePlan& plan, DurationUs apart, uint64_t* bytes);
   // Adds the numbers and hashes of rows that leave the key.
   void fold(const BasePlan& plan, const ChunkLayout& layout, const ChunkRows& rows,
             uint64_t* bytes);
@@ -90,6 +93,7 @@ class BaseSummary {
   std::vector<Chunk*> kept_;
   uint32_t kept_rows_ = 0;
   uint32_t needed_rows_ = 0;  // that the last trim() left
+  DurationUs apart_ = 0;
 };
 
 // The rows of `rows` that some list needs, in canonical order.
@@ -117,6 +121,8 @@ struct BaseImage {
 
   // False if the bytes are not what encode_base() writes.
   bool decode(const BasePlan& plan, const TableSchema& schema, ByteReader* in);
+  // Whether rows with times from `first` to `last` may have it, as far as it decays.
+  bool decays_between(const BasePlan& plan, TimeUs first, TimeUs last) const;
   // Leaves nothing in the image. `bytes` is raised by the chunks alone.
   BaseSummary restore(const BasePlan& plan, const ChunkLayout& layout, uint64_t* bytes);
 };

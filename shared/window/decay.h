@@ -12,6 +12,11 @@ namespace tidemill {
 // A row whose age is more than so many half-lives counts nothing, as if it were not in the window.
 inline constexpr int64_t kMostHalfLives = 64;
 
+// Whether no window has two rows that lie so far apart, in microseconds.
+inline bool decay_apart(DurationUs half_life, DurationUs apart) {
+  return half_life > 0 && apart > static_cast<__int128>(half_life) * kMostHalfLives;
+}
+
 // factor × 2^exponent; the factor has its highest bit set.
 struct Growth {
   uint64_t factor = 0;

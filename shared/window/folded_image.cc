@@ -105,7 +105,8 @@ bool FoldedImage::decode_leaf(const LeafPlan& plan, const TableSchema& schema, i
   for (TimeSpan& span : out->sessions) {
     if (!take_span(in, out->times, &span)) return false;
   }
-  return out->summary.decode(plan.parts, schema, in) && out->summary.any;
+  return out->summary.decode(plan.parts, schema, in) && out->summary.any &&
+         out->summary.decays_between(plan.parts, out->times.first, out->times.last);
 }
 
 bool FoldedImage::decode_tile(const Plans& plans, const TableSchema& schema, ByteReader* in,
@@ -163,6 +164,7 @@ FoldedTiles FoldedImage::restore(const FoldContext& context) {
       leaf->rows = from.rows;
       leaf->sessions = std::move(from.sessions);
       leaf->summary = from.summary.restore(image.plan->parts, context.layout, context.bytes);
+      leaf->summary.spread(image.plan->parts, leaf->times.apart(), context.bytes);
       tile->restore(context, std::move(leaf));
     }
     tile->keep_bound(context);

@@ -118,6 +118,7 @@ void FoldedTile::add(const FoldContext& context, const ChunkRows& rows) {
           mask & input_rows(context.layout, chunk, -1, plan_->session_filters[s]);
       each_row(passing, [&](uint32_t i) { leaf->sessions[s].add(chunk.time(i)); });
     }
+    leaf->summary.spread(plan_->parts, leaf->times.apart(), context.bytes);
     leaf->summary.fold(plan_->parts, context.layout, {&chunk, mask}, context.bytes);
     if (plan_->parts.lists.empty()) continue;
     std::sort(refs.begin(), refs.end(),
@@ -157,6 +158,7 @@ void FoldedTile::widen(const FoldContext& context, int shift) {
     into.times.add(leaf->times);
     into.rows += leaf->rows;
     for (size_t s = 0; s < into.sessions.size(); ++s) into.sessions[s].add(leaf->sessions[s]);
+    into.summary.spread(plan_->parts, into.times.apart(), context.bytes);
     into.summary.merge(plan_->parts, context.layout, leaf->summary, plan_->parts, context.bytes);
     drop_leaf(context, leaf.get());
   }
@@ -177,6 +179,8 @@ const BaseSummary& FoldedTile::block(const FoldContext& context, size_t number) 
   if (out != nullptr) return *out;
   out = new_summary(context, *plan_);
   const size_t end = std::min(leaves_.size(), (number + 1) * kBlockLeaves);
+  const TimeUs first = leaves_[number * kBlockLeaves]->times.first;
+  out->spread(plan_->parts, leaves_[end - 1]->times.last - first, context.bytes);
   for (size_t i = number * kBlockLeaves; i < end; ++i) {
     out->merge(plan_->parts, context.layout, leaves_[i]->summary, plan_->parts, context.bytes);
   }
@@ -187,6 +191,7 @@ const BaseSummary& FoldedTile::total(const FoldContext& context) const {
   if (leaves_.size() <= kBlockLeaves) return block(context, 0);
   if (total_ != nullptr) return *total_;
   total_ = new_summary(context, *plan_);
+  total_->spread(plan_->parts, last() - first(), context.bytes);
   for (size_t b = 0; b * kBlockLeaves < leaves_.size(); ++b) {
     total_->merge(plan_->parts, context.layout, block(context, b), plan_->parts, context.bytes);
   }

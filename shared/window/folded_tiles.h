@@ -30,6 +30,7 @@ struct TimeSpan {
   TimeUs last = kMinTime;
 
   bool empty() const { return first > last; }
+  DurationUs apart() const { return last - first; }  // of times within a tile, of which some are
   void add(TimeUs time) {
     first = std::min(first, time);
     last = std::max(last, time);

@@ -31,7 +31,7 @@ LateRows::LateRows(TableSchemas schemas) : schemas_(std::move(schemas)) {
 void LateRows::count(const RowBlockView& block, TimeUs horizon) {
   if (horizon == kMinTime) return;
   const TableSchema& schema = (*schemas_)[block.table()];
-  const TimeUs drop_before = schema.lifetime.empty() ? before(horizon, schema.retention) : kMinTime;
+  const TimeUs drop_before = schema.lifetime.empty() ? kept_since(schema, horizon) : kMinTime;
   TimeUs late_before = drop_before;
   for (const TableView& view : schema.views) {
     if (!view.lifetime) late_before = std::max(late_before, before(horizon, view.retention));

@@ -68,8 +68,7 @@ LeafPlan::LeafPlan(const TableSchema& schema, std::vector<FeatureSpec> of)
 }
 
 bool LeafPlan::knows_sessions_of(int32_t filter) const {
-  return std::find(session_filters.begin(), session_filters.end(), filter) !=
-         session_filters.end();
+  return std::find(session_filters.begin(), session_filters.end(), filter) != session_filters.end();
 }
 
 bool LeafPlan::holds(const FeatureSpec& feature) const {

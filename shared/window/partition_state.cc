@@ -89,7 +89,7 @@ struct PartitionState::Impl {
   uint32_t loading_slot(uint16_t table, std::string_view key, uint64_t hash, Load which);
   bool present(const RowLog& log, uint16_t table) const {
     if (!bases[table].empty()) return !log.empty();
-    return log.has_row_since(before_horizon((*schemas)[table].retention));
+    return log.has_row_since(before_horizon(features_reach((*schemas)[table])));
   }
   void encode(uint32_t slot, ByteWriter* out);
 

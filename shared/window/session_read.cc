@@ -161,8 +161,8 @@ class LeafTimes {
   void enter(const FoldedTile& tile) {
     const auto& filters = tile.plan().session_filters;
     if (!tile.plan().knows_sessions_of(filter_)) return;
-    session_ = static_cast<size_t>(std::find(filters.begin(), filters.end(), filter_) -
-                                   filters.begin());
+    session_ =
+        static_cast<size_t>(std::find(filters.begin(), filters.end(), filter_) - filters.begin());
     width_ = DurationUs{1} << tile.shift();
     leaves_ = tile.leaves();
   }

@@ -72,6 +72,11 @@ void Sketch::finish() {
   std::visit([](auto& sketch) { sketch.finish(); }, of_);
 }
 
+bool Sketch::decays_between(TimeUs first, TimeUs last) const {
+  const auto* groups = std::get_if<ValueGroups>(&of_);
+  return groups == nullptr || groups->decays_between(first, last);
+}
+
 FeatureValue Sketch::value(const FeatureSpec& feature, const ChunkLayout& layout,
                            __int128 end) const {
   const ColumnType type =

@@ -23,6 +23,8 @@ class Sketch {
   void merge(const Sketch& other);  // of the same collection
   void finish();                    // before anything below
 
+  // Whether rows with times from `first` to `last` may have it, as far as it decays.
+  bool decays_between(TimeUs first, TimeUs last) const;
   // The value of a feature whose collection this is of, in a window that ends at `end`.
   FeatureValue value(const FeatureSpec& feature, const ChunkLayout& layout, __int128 end) const;
   size_t size() const;  // entries, for comparison with a number of rows

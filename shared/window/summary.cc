@@ -215,6 +215,18 @@ bool decode_summary(ByteReader* in, Families families, Summary* out) {
   return (families & kSquares) == 0 || ExactSum::possible(out->sum, out->squares, out->count);
 }
 
+bool decays_between(const Summary& summary, DurationUs half_life, TimeUs first, TimeUs last) {
+  if (half_life <= 0) return true;
+  if (decay_apart(half_life, last - first)) {
+    return summary.count == 0 && wide_of(summary).decayed.lies_within(0, -128);
+  }
+  // From the least bit of the smallest double to 2^62 of the greatest, and the growth's 64 bits.
+  constexpr int64_t kLowest = -1074 - 64;
+  constexpr int64_t kHighest = 1024 + 64 + 62;
+  return wide_of(summary).decayed.lies_within(growth_at(first, half_life).exponent + kLowest,
+                                              growth_at(last, half_life).exponent + kHighest);
+}
+
 Families families_of(Function function) {
   switch (function) {
     case Function::kCount:

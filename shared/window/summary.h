@@ -65,6 +65,10 @@ struct Summary {
 void encode_summary(const Summary& summary, Families families, ByteWriter* out);
 bool decode_summary(ByteReader* in, Families families, Summary* out);
 
+// Whether rows with times from `first` to `last` may have the decayed sum; of rows that decay_apart
+// there is no summary at all.
+bool decays_between(const Summary& summary, DurationUs half_life, TimeUs first, TimeUs last);
+
 Families families_of(Function function);
 
 // Adds the rows of `chunk` in `mask` to the asked families of `out`. Columns without arithmetic

@@ -16,6 +16,10 @@ TimeUs kept_since(const TableSchema& schema, TimeUs horizon) {
   return schema.bound == nullptr ? out : schema.bound->first_time(schema.bound->tile_of(out));
 }
 
+DurationUs features_reach(const TableSchema& schema) {
+  return schema.retention - (schema.deduplication == nullptr ? 0 : schema.deduplication->within);
+}
+
 uint64_t schema_hash(const std::vector<TableSchema>& schemas) {
   ByteWriter out;
   for (const TableSchema& schema : schemas) {

@@ -149,6 +149,9 @@ struct TableSchema {
 // The earliest time of which rows are kept at a horizon; with a bound, whole tiles.
 TimeUs kept_since(const TableSchema& schema, TimeUs horizon);
 
+// How far before as_of its features look, at most.
+DurationUs features_reach(const TableSchema& schema);
+
 using TableSchemas = std::shared_ptr<const std::vector<TableSchema>>;
 
 // What a stored state and a job that reads it must have in common: entities, columns, filters,

@@ -1,8 +1,10 @@
 #include "shared/window/value_groups.h"
 
+#include <algorithm>
 #include <bit>
 
 #include "shared/base/assert.h"
+#include "shared/window/decay.h"
 #include "shared/window/scalar_values.h"
 
 namespace tidemill {
@@ -126,6 +128,14 @@ size_t ValueGroups::size() const {
     if (const auto* buckets = std::get_if<PercentileSketch>(&group.kept)) out += buckets->size();
   }
   return out;
+}
+
+bool ValueGroups::decays_between(TimeUs first, TimeUs last) const {
+  if (spec_.half_life <= 0) return true;
+  if (decay_apart(spec_.half_life, last - first)) return groups_.entries().empty();
+  return std::all_of(groups_.entries().begin(), groups_.entries().end(), [&](const Entry& group) {
+    return tidemill::decays_between(std::get<Summary>(group.kept), spec_.half_life, first, last);
+  });
 }
 
 FeatureValue ValueGroups::state_value(const FeatureSpec& feature, ColumnType type,

@@ -26,6 +26,8 @@ class ValueGroups {
   // Of the same collection, or one that has more families of numbers.
   void merge(const ValueGroups& other);
   void finish();  // before anything below
+  // Whether rows with times from `first` to `last` may have the groups, as far as these decay.
+  bool decays_between(TimeUs first, TimeUs last) const;
 
   // A map in the order of the bucket column's values; null if it is empty. `type` is that of the
   // feature's column, `key_type` that of the bucket column; the window ends at `end`.

@@ -156,6 +156,11 @@ bool WideSum::decode(ByteReader* in, int power, WideSum* out) {
   return word != 0;
 }
 
+bool WideSum::lies_within(int64_t low, int64_t high) const {
+  return limbs_.empty() ||
+         ((low >> 6) <= first_ && first_ + static_cast<int64_t>(limbs_.size()) <= (high >> 6) + 2);
+}
+
 // Without limbs that say nothing: those of value 0 at the low end, repeated signs at the high end.
 void WideSum::encode_limbs(ByteWriter* out) const {
   size_t low = 0, high = limbs_.size();

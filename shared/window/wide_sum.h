@@ -32,6 +32,8 @@ class WideSum {
   Magnitude magnitude() const;  // at most BigUnsigned's limbs
   // The sum × factor × 2^-exponent, rounded once; what IEEE 754 says of NaN and infinities.
   double scaled(uint64_t factor, int64_t exponent) const;
+  // Whether it is 0, or no bit of it lies beyond 2^low and 2^high, but for a limb or two.
+  bool lies_within(int64_t low, int64_t high) const;
   size_t heap_bytes() const { return limbs_.capacity() * sizeof(uint64_t); }
 
   // A finite sum of `power`-th powers of doubles as bytes, and back (docs/formats/image.md); false

@@ -10,7 +10,7 @@ namespace {
 // Without an input.
 proto::JobPlan plan_message(const std::string& name, uint32_t key_partitions) {
   proto::JobPlan plan;
-  plan.set_format_version(kPlanFormatVersion);
+  plan.set_format_version(kLeastPlanFormat);
   plan.set_job(name);
   plan.set_key_partitions(key_partitions);
   plan.set_leading_edge(proto::JobPlan::EVENT);

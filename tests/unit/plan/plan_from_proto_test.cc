@@ -159,6 +159,7 @@ proto::TableInput* input(proto::JobPlan* plan) {
 TEST(PlanFromProto, RefusesWhatIsInconsistent) {
   const std::vector<Break> breaks = {
       [](proto::JobPlan* p) { p->set_format_version(2); },
+      [](proto::JobPlan* p) { p->set_format_version(5); },
       [](proto::JobPlan* p) { p->set_job("a b"); },
       [](proto::JobPlan* p) { p->set_key_partitions(0); },
       [](proto::JobPlan* p) { p->set_key_partitions(4097); },

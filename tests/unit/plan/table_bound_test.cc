@@ -37,6 +37,10 @@ TEST(TableBound, IsThereByDefault) {
 )");
   const proto::Bound& bound = plan.tables(0).bound();
   EXPECT_TRUE(bound.by_default());
+  EXPECT_EQ(plan.format_version(), kPlanFormat);
+  proto::JobPlan older = plan;
+  older.set_format_version(kLeastPlanFormat);
+  EXPECT_FALSE(Plan::from_proto(older).ok()) << "its readers would not know of the bound";
   EXPECT_EQ(bound.max_rows(), limits::kMaxRowsDefault);
   EXPECT_EQ(bound.resolution_us(), 0);
   // An eighth of 30 h + 1 h + 1 h is 4 h; 2^33 us are 2.4 h.

@@ -5,6 +5,7 @@
 
 #include <set>
 
+#include "shared/window/block_list.h"
 #include "tests/unit/state/state_fixture.h"
 
 namespace tidemill::testing {
@@ -267,6 +268,79 @@ TEST(PartitionDisk, ABaseIsDueByRows) {
   }
   EXPECT_EQ(last,
             (Suffixes{"log", "sst", "log", "base", "log", "sst", "log", "sst", "log", "sst"}));
+}
+
+// Table 1 with a bound that a key of some hundred rows is over.
+TableSchemas bounded_schemas(const std::vector<FeatureSpec>& features) {
+  auto tables = *state_schemas();
+  TileBound bound;
+  bound.max_rows = 64;
+  bound.tile_shift = 30;
+  bound.max_leaves = 64;
+  tables[1].bound = std::make_shared<const TileBound>(bound);
+  tables[1].features = features;
+  return std::make_shared<const std::vector<TableSchema>>(tables);
+}
+
+FeatureSpec feature_of(Function function) {
+  FeatureSpec out;
+  out.function = function;
+  out.column = 0;
+  out.type = ColumnType::kDouble;
+  out.window = 1'000 * kMicrosPerSecond;
+  return out;
+}
+
+// Keys of which tiles are folded have few rows, or none, and yet their weight.
+TEST(PartitionDisk, FoldedTilesCountWhenABaseIsDue) {
+  const TableSchemas schemas = bounded_schemas({feature_of(Function::kStddevPop)});
+  auto config = state_config(Disk::in_memory(), schemas);
+  config.max_increments = 64;
+  config.log_limit_bytes = 0;
+  auto disk = open(config);
+  ChangingState state(schemas, 5);
+  while (!disk->manifest() || !disk->manifest()->files(0).base()) {
+    ASSERT_TRUE(good(disk->write(state.change_rows(20'000, 2))));
+  }
+  EXPECT_LT(disk->manifest()->files(0).rows(), 20'000u);
+  EXPECT_GT(disk->manifest()->files(0).rows(), 100u);
+  int bases = 0;
+  for (int i = 0; i < 10; ++i) {
+    ASSERT_TRUE(good(disk->write(state.change_rows(10, 2))));
+    bases += disk->manifest()->files_size() == 1 ? 1 : 0;
+  }
+  EXPECT_EQ(bases, 0);
+}
+
+// Tiles that are folded once other features are asked for have what these need.
+TEST(PartitionDisk, FoldsForTheFeaturesThatAreAskedForNow) {
+  const std::vector<FeatureSpec> features{feature_of(Function::kStddevPop),
+                                          feature_of(Function::kMax)};
+  const TableSchemas before = bounded_schemas({features[0]});
+  const TableSchemas after = bounded_schemas(features);
+  auto config = state_config(Disk::in_memory(), before);
+  config.max_increments = 1;
+  config.log_limit_bytes = 0;
+  auto disk = open(config);
+  disk->set_schemas(after);
+  ChangingState changes(before, 5);
+  const Increment increment = changes.change_rows(600, 1);
+  ASSERT_TRUE(good(disk->write(increment)));
+  ASSERT_TRUE(good(disk->write(changes.change_rows(0, 1))));
+  ASSERT_EQ(suffixes(*disk), Suffixes{"base"});
+  PartitionState direct(after), restored(after);
+  std::vector<RowBlockView> blocks;
+  ASSERT_TRUE(parse_blocks(increment.changes.front().bytes, *after, &blocks).ok());
+  for (const RowBlockView& block : blocks) direct.append(block, 1);
+  ASSERT_LT(direct.stats().rows, 600u) << "tiles are folded";
+  auto scan = disk->scan(std::nullopt);
+  ASSERT_TRUE(scan.ok());
+  ByteWriter bytes;
+  while (*(*scan)->next(1'000, &bytes)) {
+  }
+  ByteReader in(bytes.bytes());
+  while (in.remaining() > 0) ASSERT_TRUE(restored.apply_image(&in, 1).ok());
+  EXPECT_EQ(images(restored), images(direct));
 }
 
 // The increments of a sixteenth of a state's rows are not more than their share of it.

@@ -294,6 +294,68 @@ TEST_F(ByHand, MemoryIsBounded) {
   EXPECT_LE(most, 12u * (5 * 3'000 + 64 * 24) + 30'000u);
 }
 
+// Sums that decay have a bit for every half-life between two rows: they are not kept of leaves that
+// no window holds.
+TEST_F(ByHand, WhatDecaysTakesNoMoreOfWideLeaves) {
+  sum_.function = Function::kDecayedSum;
+  sum_.half_life = 1;
+  sum_.window = 64;
+  FeatureSpec by = sum_;
+  by.by = 0;
+  by.max_groups = 10;
+  TileBound bound = *schema_.bound;
+  bound.tile_shift = 40;
+  schema_.bound = std::make_shared<const TileBound>(bound);
+  schema_.retention = int64_t{1} << 41;
+  schema_.features = {sum_, by};
+  const auto schemas = std::make_shared<const std::vector<TableSchema>>(std::vector{schema_});
+  state_ = std::make_unique<PartitionState>(schemas);
+  constexpr TimeUs kLast = (int64_t{1} << 40) - 1;
+  for (int i = 0; i < 100; ++i) add((kLast / 99) * i, 1);
+  add(kLast - 10, 1);
+  add(kLast, 3);
+  EXPECT_LT(state_->stats().bytes, 20'000u);
+  *state_ = restarted(*state_, schemas);
+  EXPECT_LT(state_->stats().bytes, 20'000u);
+  const FeatureSpec* features[] = {&sum_, &by};
+  std::vector<FeatureValue> out;
+  std::vector<DurationUs> resolutions;
+  const uint64_t hash = hash_entity_key("a", schema_.entity_seed);
+  state_->compute(0, "a", hash, features, kLast, &out, &resolutions);
+  EXPECT_GT(resolutions[0], 0);
+  EXPECT_GT(resolutions[1], 0);
+  add(3 * kLast / 2, 2);  // in a tile with few rows
+  add(3 * kLast / 2 - 1, 2);
+  state_->compute(0, "a", hash, features, 3 * kLast / 2, &out, &resolutions);
+  EXPECT_EQ(out[0], FeatureValue(3.0));
+  EXPECT_EQ(resolutions, (std::vector<DurationUs>{0, 0}));
+}
+
+// An image may not say that two rows of a leaf lie 2^60 half-lives apart.
+TEST_F(ByHand, DecayedSumsThatNoRowsOfTheirTimesHaveAreRefused) {
+  sum_.function = Function::kDecayedSum;
+  sum_.half_life = 1'000'000;
+  schema_.features = {sum_};
+  const auto schemas = std::make_shared<const std::vector<TableSchema>>(std::vector{schema_});
+  state_ = std::make_unique<PartitionState>(schemas);
+  add(2'048, 100);
+  const std::vector<uint8_t> image = images(*state_)[0];
+  int refused = 0;
+  for (size_t at = 0; at + 8 <= image.size(); ++at) {
+    std::vector<uint8_t> bytes = image;
+    bytes[at + 6] ^= 0x10;
+    PartitionState other(schemas);
+    ByteReader reader(bytes);
+    if (!other.apply_image(&reader, 1).ok()) {
+      ++refused;
+      continue;
+    }
+    append_rows(&other, 0, schema_, keyed({Row{2'050, {1.0}, {}}}, "a", schema_));
+    EXPECT_LT(other.stats().bytes, 100'000u) << at;
+  }
+  EXPECT_GT(refused, 0);
+}
+
 // Bytes of a folded tile that nobody wrote are refused, or say what they say.
 RC_GTEST_PROP(Bound, DamagedImagesAreRefusedOrSound, ()) {
   Story story(*rc::gen::arbitrary<uint64_t>(), 500);
@@ -304,8 +366,8 @@ RC_GTEST_PROP(Bound, DamagedImagesAreRefusedOrSound, ()) {
       std::vector<uint8_t> bytes = image;
       if (story.random() % 4 == 0) bytes.resize(story.random() % bytes.size());
       if (!bytes.empty() && story.random() % 4 != 0) {
-        // Not the exponents of sums: bytes travel with a checksum, and these ask for memory.
-        bytes[story.random() % std::min<size_t>(bytes.size(), 60)] ^=
+        const size_t reach = story.random() % 2 == 0 ? 60 : bytes.size();
+        bytes[story.random() % std::min(bytes.size(), reach)] ^=
             static_cast<uint8_t>(1 + story.random() % 255);
       }
       PartitionState other = story.empty();

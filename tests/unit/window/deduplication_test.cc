@@ -346,6 +346,54 @@ TEST_F(DeduplicatedRows, OfOneTimeTheFirstInTheViewsOrderCounts) {
 // Two rows of one time at the ends of two chunks, of which the later one in the table's order comes
 // first in the view's; then the first chunk is cut anew, for rows that have nothing to do with
 // them.
+// The same where late rows only reach the first of the two chunks: what is known of the second one
+// is of their time too.
+TEST_F(DeduplicatedRows, LateRowsMayConcernTheBeginningOfTheNextChunk) {
+  by_.order = {kCount32};
+  by_.within = 10 * kSecond;
+  const auto block = [&](int64_t from, int at, double amount, int64_t place) {
+    std::vector<Row> rows;
+    for (int64_t i = 0; i < 64; ++i) {
+      const TimeUs time = kStart + from * kSecond + i;
+      rows.push_back({time, {0.0, {}, int64_t{1}, true, std::string("x"), time}, {true, false}});
+    }
+    Row& row = rows[static_cast<size_t>(at)];
+    row.time = kStart + 40 * kSecond;
+    row.cells = {amount, int64_t{7}, place, true, std::string("x"), int64_t{0}};
+    append_rows(&state(), 0, schema_, keyed(rows, "596", schema_));
+  };
+  block(35, 63, 1, 2);
+  block(41, 0, 2, 1);
+  EXPECT_EQ(sum(90), FeatureValue(2.0));
+  // The last of them at the first one's time less `within`, so that they reach no further.
+  block(29, 5, 0, 5);
+  std::vector<Row> late(64, Row{kStart + 30 * kSecond,
+                                {0.0, {}, int64_t{1}, true, std::string("x"), int64_t{0}},
+                                {true, false}});
+  append_rows(&state(), 0, schema_, keyed(late, "596", schema_));
+  EXPECT_EQ(sum(90), FeatureValue(2.0));
+}
+
+// What is kept for the rows that repeat others only is in no window.
+TEST_F(DeduplicatedRows, AKeyOfWhichOnlyOlderRowsAreKeptIsNotFound) {
+  by_.within = 60 * kSecond;
+  schema_.retention = 160 * kSecond;
+  add(0, int64_t{7}, 1);
+  FeatureSpec f;
+  f.function = Function::kCount;
+  f.window = 100 * kSecond;
+  const auto found = [&](int64_t horizon) {
+    state().raise_horizon(kStart + horizon * kSecond);
+    bool out = false;
+    compute(state(), 0, "596", hash_entity_key("596", schema_.entity_seed), {f},
+            kStart + horizon * kSecond, &out);
+    return out;
+  };
+  EXPECT_TRUE(found(100));
+  EXPECT_FALSE(found(130));
+  EXPECT_EQ(state().stats().rows, 1u);
+}
+
 TEST_F(DeduplicatedRows, AreTheSameAcrossChunksThatAreCutAnew) {
   by_.order = {kCount32};
   by_.within = 1;

@@ -34,6 +34,23 @@ TEST(LateRows, AreCountedByView) {
   EXPECT_EQ(late.dropped(), 1u);
 }
 
+// Tiles are kept as a whole: a row that comes too late for a view may still be added to one.
+TEST(LateRows, OfATileThatIsKeptAreNotDropped) {
+  TableSchema schema = every_type_schema(1000);
+  TileBound bound;
+  bound.max_rows = 64;
+  bound.tile_shift = 9;  // [3584, 4096)
+  bound.max_leaves = 4;
+  schema.bound = std::make_shared<const TileBound>(bound);
+  schema.views = {{0, 1000, false, {}}};
+  LateRows late(std::make_shared<const std::vector<TableSchema>>(std::vector{schema}));
+  count(&late, schema, 3584, true, true);
+  EXPECT_EQ(late.by_view(), (Counts{1}));
+  EXPECT_EQ(late.dropped(), 0u);
+  count(&late, schema, 3583, true, true);
+  EXPECT_EQ(late.dropped(), 1u);
+}
+
 TEST(LateRows, NothingIsForAViewWithALifetimeWindow) {
   TableSchema schema = every_type_schema(1000);
   Random random(1);
