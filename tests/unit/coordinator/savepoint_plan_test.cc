@@ -152,6 +152,7 @@ TEST_F(SavepointPlan, DuplicatesMayBeToldApartOverAnotherTime) {
   const auto within = [&](DurationUs time) {
     table->mutable_deduplication()->set_within_us(time);
     table->set_retention_us(3'600'000'000 + time);
+    plan.set_format_version(plan_format_of(plan));
     return plan;
   };
   const auto checked = Plan::from_proto(within(60'000'000));

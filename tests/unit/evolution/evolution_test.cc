@@ -372,7 +372,7 @@ TEST(Evolution, AViewWithABoundMayHaveOtherDefaults) {
   EXPECT_EQ(brief(out.differences), "views.v.amount_sum_1d: default: null -> 0.0\n");
   EXPECT_NE(out.plan, nullptr);
   for (const char* other :
-       {"{function: sum, column: amount, windows: [1d], default: 0, offset: 1h}",
+       {"{function: sum, column: amount, windows: [1d], default: 0, closed: left}",
         "{function: sum, column: amount, windows: [1d], default: 0}, "
         "{function: count, windows: [1d]}",
         "{name: other, function: sum, column: amount, windows: [1d]}"}) {

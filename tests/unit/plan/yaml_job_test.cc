@@ -38,7 +38,7 @@ sources:
 views: {v: {source: tx, entity: k, aggregations: [{function: count, windows: 1h}]}}
 )";
   const proto::JobPlan plan = compiled(yaml, base.path());
-  EXPECT_EQ(plan.format_version(), 3u);
+  EXPECT_EQ(plan.format_version(), 4u) << "the table has a bound";
   EXPECT_EQ(plan.key_partitions(), 128u);
   EXPECT_EQ(plan.standby_replicas(), 0u);
   EXPECT_EQ(plan.allowed_lateness_us(), 3600 * kMicrosPerSecond);
