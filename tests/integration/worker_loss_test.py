@@ -13,7 +13,7 @@ from watch import Watch
 
 
 class WorkerLossTest(unittest.TestCase):
-    def watched(self, cluster, directory, job, seconds=15):
+    def watched(self, cluster, directory, job, seconds=30):
         watch = Watch.of_cards(cluster, job, Path(directory), rows=100_000, seconds=seconds)
         watch.read_until_answered(deadline_s=30)
         watch.read_for(2)
@@ -34,7 +34,7 @@ class WorkerLossTest(unittest.TestCase):
     def test_frozen_until_replaced_then_woken(self):
         with tempfile.TemporaryDirectory(prefix="tidemill-zombie-") as directory, \
                 Cluster(workers=3) as cluster:
-            watch = self.watched(cluster, directory, "zombie", seconds=25)
+            watch = self.watched(cluster, directory, "zombie")
             frozen = cluster.members("worker")[0]
             os.kill(frozen["pid"], signal.SIGSTOP)
             tidemill.wait_until(
@@ -54,7 +54,7 @@ class CoordinatorLossTest(unittest.TestCase):
     def test_killed_in_the_middle(self):
         with tempfile.TemporaryDirectory(prefix="tidemill-coordinator-") as directory, \
                 Cluster(workers=2) as cluster:
-            watch = Watch.of_cards(cluster, "headless", Path(directory), rows=100_000, seconds=15)
+            watch = Watch.of_cards(cluster, "headless", Path(directory), rows=100_000, seconds=30)
             watch.read_until_answered(deadline_s=30)
             before = watch.offsets_read()
             os.kill(cluster.pid_of("tidemill-coordinator"), signal.SIGKILL)
