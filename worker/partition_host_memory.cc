@@ -64,7 +64,6 @@ void PartitionHost::write_snapshots() {
   }
   // Waiting for a disk that does not work gains nothing: others go on without this worker.
   refusing_ = pending > kRefuseBeyond * limit || (failing && pending > kHoldBeyond * limit);
-  fprintf(stderr, "DBG %p t=%ld pending=%lu limit=%lu refusing=%d failing=%d owned=%zu inflight=%zu\n", (void*)this, (long)runtime_.monotonic_us(), (unsigned long)pending, (unsigned long)limit, (int)refusing_, (int)failing, jobs_.empty()?0:jobs_.begin()->second.owned.size(), in_flight);
   short_of_memory_ = !failing && pending > kHoldBeyond * limit;
   for (auto& [id, job] : jobs_) {
     const size_t budget = kWritesAtOnce - std::min(kWritesAtOnce, in_flight);
