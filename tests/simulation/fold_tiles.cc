@@ -1,39 +1,71 @@
 #include "tests/simulation/fold_tiles.h"
 
 #include <algorithm>
-#include <map>
+#include <span>
 
 namespace tidemill::test {
 namespace {
 
-// By the number of the aligned interval that they lie in. No event is before 1970.
-std::map<int64_t, FoldRows> cut(const FoldRows& rows, DurationUs width) {
-  std::map<int64_t, FoldRows> out;
-  for (const FoldEvent* row : rows) out[row->time / width].push_back(row);
-  return out;
+using Rows = std::span<const FoldEvent* const>;
+
+// Of rows by time, those at the front that lie in one aligned interval. No event is before 1970.
+Rows first_interval(Rows rows, DurationUs width) {
+  size_t count = 0;
+  while (count < rows.size() && rows[count]->time / width == rows.front()->time / width) ++count;
+  return rows.first(count);
+}
+
+size_t intervals(Rows rows, DurationUs width) {
+  size_t count = 0;
+  for (; !rows.empty(); ++count) rows = rows.subspan(first_interval(rows, width).size());
+  return count;
+}
+
+struct Window {
+  TimeUs end;
+  std::optional<DurationUs> length;
+
+  bool has_begun(TimeUs time) const { return !length || time > end - *length; }
+  bool misses(Rows rows) const { return rows.front()->time > end || !has_begun(rows.back()->time); }
+  bool holds(Rows rows) const { return has_begun(rows.front()->time) && rows.back()->time <= end; }
+};
+
+void add(Rows rows, CountedRows* out) {
+  out->rows.insert(out->rows.end(), rows.begin(), rows.end());
+}
+
+void add_leaves(Rows tile, const FoldBound& bound, const Window& window, CountedRows* out) {
+  DurationUs width = bound.least_width;
+  while (intervals(tile, width) > bound.most_leaves) width *= 2;
+  while (!tile.empty()) {
+    const Rows leaf = first_interval(tile, width);
+    tile = tile.subspan(leaf.size());
+    if (window.misses(leaf)) continue;
+    if (window.holds(leaf)) {
+      add(leaf, out);
+    } else {
+      out->resolution = std::max(out->resolution, width);
+    }
+  }
 }
 
 }  // namespace
 
 CountedRows counted_of_window(const FoldRows& rows, const FoldBound& bound, TimeUs end,
-                              std::optional<DurationUs> window) {
+                              std::optional<DurationUs> length) {
+  const Window window{end, length};
   CountedRows out;
-  for (const auto& [number, of_tile] : cut(rows, bound.tile)) {
-    if (of_tile.size() <= bound.most_rows) {
-      const FoldRows inside = rows_of_window(of_tile, end, window);
-      out.rows.insert(out.rows.end(), inside.begin(), inside.end());
-      continue;
-    }
-    DurationUs width = bound.least_width;
-    while (cut(of_tile, width).size() > bound.most_leaves) width *= 2;
-    for (const auto& [leaf_number, leaf] : cut(of_tile, width)) {
-      const TimeUs first = leaf.front()->time;
-      const TimeUs last = leaf.back()->time;
-      if (first > end || (window && last <= end - *window)) continue;
-      if (last <= end && (!window || first > end - *window)) {
-        out.rows.insert(out.rows.end(), leaf.begin(), leaf.end());
-      } else {
-        out.resolution = std::max(out.resolution, width);
+  for (Rows rest(rows); !rest.empty();) {
+    const Rows tile = first_interval(rest, bound.tile);
+    rest = rest.subspan(tile.size());
+    if (window.misses(tile)) continue;
+    if (window.holds(tile)) {
+      add(tile, &out);
+    } else if (tile.size() > bound.most_rows) {
+      add_leaves(tile, bound, window, &out);
+    } else {
+      for (const FoldEvent* row : rows_of_window({tile.begin(), tile.end()}, end, length)) {
+        out.rows.push_back(row);
       }
     }
   }

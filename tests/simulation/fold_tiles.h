@@ -20,8 +20,8 @@ struct CountedRows {
   DurationUs resolution = 0;  // the width of the widest leaf that is in the window in part; 0: none
 };
 
-// Those of a key's rows, by time, that count in (end - window, end]; without a window (..., end].
+// Those of a key's rows, by time, that count in (end - length, end]; without a length (..., end].
 CountedRows counted_of_window(const FoldRows& rows, const FoldBound& bound, TimeUs end,
-                              std::optional<DurationUs> window);
+                              std::optional<DurationUs> length);
 
 }  // namespace tidemill::test

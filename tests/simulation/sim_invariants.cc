@@ -5,6 +5,7 @@
 #include "proto/control.pb.h"
 #include "shared/wire/actors.h"
 #include "shared/wire/messages.h"
+#include "tests/simulation/sim_plan.h"
 
 namespace tidemill::test {
 namespace {
@@ -255,8 +256,10 @@ void SimInvariants::on_heartbeat(const SimSent& message) {
 }
 
 void SimInvariants::on_report(uint64_t node, uint32_t shards, const proto::JobReport& report) {
+  // Each worker's readers have a credit of their own.
   const uint64_t bound =
-      shards * (3 * limits_.pending_limit_bytes + limits_.batch_credit_bytes + kSlackBytes);
+      shards * (3 * limits_.pending_limit_bytes + kWorkerMachines * limits_.batch_credit_bytes +
+                kSlackBytes);
   if (report.pending_bytes() > bound) {
     fail_(std::to_string(report.pending_bytes()) + " bytes are in no increment, the bound is " +
           std::to_string(bound));

@@ -6,6 +6,7 @@
 #include "serving/wiring.h"
 #include "shared/snapshot/snapshot_name.h"
 #include "shared/snapshot/snapshots.h"
+#include "shared/state/sst_readers.h"
 #include "worker/wiring.h"
 
 namespace tidemill::test {
@@ -126,6 +127,10 @@ void SimMachines::add_store(size_t machine) {
     resources.disk = machines_[machine].disk->mount();
     resources.data_dir = kDataDir;
     resources.snapshots = storage_.storage_of(process(machine));
+    // Open files take a small part of the budget, as serving/options.cc has it.
+    if (plan_.store_memory_bytes > 0) {
+      resources.readers = std::make_shared<SstReaders>(plan_.store_memory_bytes / 16);
+    }
     spawn_store(host, member, config, resources);
   });
 }

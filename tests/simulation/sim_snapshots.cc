@@ -67,6 +67,12 @@ std::vector<SimSnapshots::Registered> SimSnapshots::list_registered(uint32_t key
   return out;
 }
 
+bool SimSnapshots::is_registered(const Registered& one, uint32_t key_partitions) {
+  const auto now = list_registered(key_partitions);
+  return std::any_of(now.begin(), now.end(),
+                     [&](const Registered& r) { return r.manifest == one.manifest; });
+}
+
 // By the fault plan, so that it must not verify.
 bool SimSnapshots::is_damaged(const std::string& manifest) {
   if (machines_->is_damaged(manifest)) return true;
@@ -82,6 +88,8 @@ void SimSnapshots::check(const Registered& registered, const Plan& plan, SimRead
   const auto problems = verify_snapshot(storage, registered.manifest);
   const bool bad = !problems || !problems->empty();
   if (bad != is_damaged(registered.manifest)) {
+    // Others took its place while answers were awaited, and it was removed.
+    if (bad && !is_registered(registered, plan.key_partitions())) return;
     return fail_(what + (bad ? " is damaged: " : " verifies although a bit of it has flipped") +
                  (!problems ? problems.error().message()
                   : bad     ? problems->front()

@@ -33,6 +33,7 @@ class SimSnapshots {
   };
 
   std::vector<Registered> list_registered(uint32_t key_partitions);
+  bool is_registered(const Registered& one, uint32_t key_partitions);
   bool is_damaged(const std::string& manifest);
   void check(const Registered& registered, const Plan& plan, SimReads* reads);
   void compare(const Registered& registered, const Plan& plan, const StateHead& head,
