@@ -62,7 +62,7 @@ class ClusterSim {
     if (plan.small_queues) {
       c.mailbox_bytes_max = 16 << 10;
       c.link_messages_max = 300;
-      c.link_bytes_max = 64 << 10;
+      c.link_bytes_max = 256 << 10;  // some of the largest key's images
       c.frozen_messages_max = 50;
     }
     return c;
