@@ -92,12 +92,12 @@ ExitCode GetCommand::run(const GlobalOptions& global) const {
     if (global.json) {
       std::puts(reply.body.c_str());
     } else {
-      std::fputs(feature_table(reply.json, rows, before).c_str(), stdout);
+      std::fputs(feature_table(answer_with_digits(reply.body), rows, before).c_str(), stdout);
       if (watch && !redraw) std::puts("");
     }
     std::fflush(stdout);
     if (!watch || shown == count) return ExitCode::kOk;
-    before = reply.json;
+    before = answer_with_digits(reply.body);
     sleep_ms(static_cast<int64_t>(watch_seconds * 1000));
   }
 }

@@ -67,6 +67,20 @@ void print_left_out(const json& job) {
   if (any) std::printf("\n%s", table.render().c_str());
 }
 
+// Features that are not complete yet, after the job was updated; nothing if all are.
+void print_filling(const json& job) {
+  Table table({"FILLS", "COMPLETE FROM"});
+  bool any = false;
+  for (const json& view : list_of(job, "views")) {
+    for (const json& feature : list_of(view, "filling")) {
+      table.add({text_of(view, "name") + "." + text_of(feature, "feature"),
+                 text_of(feature, "complete_since")});
+      any = true;
+    }
+  }
+  if (any) std::printf("\n%s", table.render().c_str());
+}
+
 void add_snapshots(const json& job, Table* table) {
   const json none = json::object();
   const json& standbys = job.contains("standbys") ? job["standbys"] : none;
@@ -126,6 +140,7 @@ ExitCode JobShowCommand::run(const GlobalOptions& global) const {
   }
   print_sources(reply.json);
   print_left_out(reply.json);
+  print_filling(reply.json);
   print_totals(reply.json);
   return ExitCode::kOk;
 }

@@ -10,6 +10,7 @@
 #include "cli/table.h"
 #include "shared/base/time.h"
 #include "shared/base/time_zone.h"
+#include "shared/expr/types.h"
 #include "shared/kafka/client_settings.h"
 #include "shared/plan/features.h"
 #include "shared/plan/source_partitions.h"
@@ -73,9 +74,19 @@ ordered_json describe(const proto::Source& source) {
   return out;
 }
 
+// "DOUBLE", "decimal(12, 2)"
+std::string value_type(const proto::Feature& feature) {
+  return feature.has_details() ? type_name(feature.details())
+                               : proto::ColumnType_Name(feature.type());
+}
+std::string key_type(const proto::Feature& feature) {
+  return feature.has_key_details() ? type_name(feature.key_details())
+                                   : proto::ColumnType_Name(feature.key_type());
+}
+
 std::string type_of(const proto::Feature& feature) {
-  const std::string type = proto::ColumnType_Name(feature.type());
-  if (feature.map()) return "map of " + proto::ColumnType_Name(feature.key_type()) + " to " + type;
+  const std::string type = value_type(feature);
+  if (feature.map()) return "map of " + key_type(feature) + " to " + type;
   return feature.list() ? "list of " + type : type;
 }
 
@@ -116,12 +127,12 @@ ordered_json describe(const proto::Feature& feature, const proto::Table& table) 
   ordered_json out = {
       {"feature", feature.name()},      {"function", function_name(feature.function())},
       {"window", window_text(feature)}, {"offset", format_duration(feature.offset_us())},
-      {"closed", closed_of(feature)},   {"type", proto::ColumnType_Name(feature.type())},
+      {"closed", closed_of(feature)},   {"type", value_type(feature)},
       {"list", feature.list()}};
   if (feature.has_default_value()) {
     out["default"] = ordered_json::parse(default_text(feature));
   }
-  if (feature.map()) out["map_key"] = proto::ColumnType_Name(feature.key_type());
+  if (feature.map()) out["map_key"] = key_type(feature);
   if (feature.by() > 0) {
     out["by"] = column_text(table, static_cast<int32_t>(feature.by()) - 1);
     out["max_groups"] = feature.max_groups();

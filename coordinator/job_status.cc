@@ -73,6 +73,14 @@ void take_least(const proto::JobReport* report, bool first, std::vector<SourceSt
   }
 }
 
+void add_floors(const proto::JobReport& report, JobStatus* out) {
+  for (int t = 0; t < report.floors_us_size(); ++t) {
+    const auto table = static_cast<size_t>(t);
+    if (table >= out->floors.size()) return;
+    out->floors[table] = std::max<TimeUs>(out->floors[table], report.floors_us(t));
+  }
+}
+
 void add_stages(const proto::JobReport& report, JobStatus* out) {
   for (const proto::StageCost& cost : report.stages()) {
     StageSum& sum = out->stages[cost.stage()];
@@ -120,6 +128,7 @@ void add_counts(const proto::JobReport& report, JobStatus* out) {
     out->too_late_by_view[v] += report.too_late_by_view(static_cast<int>(v));
   }
   add_stages(report, out);
+  add_floors(report, out);
 }
 
 void read_sources(const JobEntry& entry, const MembershipTable& members,
@@ -157,6 +166,7 @@ void read_stores(JobId job, const MembershipTable& members, JobStatus* out, bool
     const uint32_t ready = report ? report->key_partitions() : 0;
     if (report) {
       add_stages(*report, out);
+      add_floors(*report, out);
       take_store_figures(*report, out);
     }
     out->store_ready = *any_store ? std::min(out->store_ready, ready) : ready;
@@ -210,6 +220,7 @@ JobStatus job_status(const JobEntry& entry, const MembershipTable& members, uint
     ++out.owned_by[grant.node];
   }
   out.too_late_by_view.resize(entry.job->plan->view_numbers());
+  out.floors.resize(entry.job->plan->tables()->size(), kMinTime);
   read_sources(entry, members, before, &out);
   bool settled = out.owned == out.key_partitions && out.owned > 0;
   bool first = true;

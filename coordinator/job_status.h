@@ -76,6 +76,7 @@ struct JobStatus {
   uint64_t session_gaps = 0;
   std::vector<uint64_t> too_late_by_view;  // by number of the view
   TimeUs horizon = kMinTime;               // least over the workers
+  std::vector<TimeUs> floors;              // by table, greatest over workers and stores
   // CPU time by stage, over workers and stores.
   std::map<std::string, StageSum> stages;
 

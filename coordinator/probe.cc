@@ -47,6 +47,21 @@ void add_members(const MembershipTable& members, const char* name, const char* h
   }
 }
 
+// Beside the role the consumer; the sum of all is what the process takes.
+void add_memory(const MembershipTable& members, GaugeText* out) {
+  out->family("tidemill_memory_bytes", "Memory of a member's process, by what takes it");
+  for (const auto& [node, member] : members.entries()) {
+    if (!member.alive) continue;
+    const bool store = member.info.role == MemberRole::kStore;
+    for (const proto::MemoryUse& use : member.report.memory()) {
+      out->sample({{"node", node_text(node)},
+                   {"role", store ? "store" : "worker"},
+                   {"consumer", use.consumer()}},
+                  static_cast<double>(use.bytes()));
+    }
+  }
+}
+
 void add_views(const std::vector<Shown>& jobs, GaugeText* out) {
   out->family("tidemill_coordinator_view_too_late_rows",
               "Rows that came too late for the view's features");
@@ -161,6 +176,7 @@ std::string CoordinatorProbe::render(const CoordinatorState& state, const Member
       members, "tidemill_coordinator_member_memory_budget_bytes",
       "Memory that a member's process keeps to; 0: no bound",
       [](const proto::Heartbeat& h) -> uint64_t { return h.memory_budget_bytes(); }, &more);
+  add_memory(members, &more);
   return registry_->render() + more.text() + snapshot_metrics(state, now);
 }
 
@@ -177,6 +193,12 @@ void CoordinatorProbe::set_job(const JobRecord& job, const JobStatus& status) {
   set("tidemill_coordinator_job_keys", "Entity keys in the store", status.keys);
   set("tidemill_coordinator_job_state_bytes", "Bytes of rows and keys in the store",
       status.state_bytes);
+  const auto per = [](uint64_t bytes, uint64_t n) { return n == 0 ? 0 : bytes / n; };
+  set("tidemill_coordinator_job_bytes_per_key", "Bytes of state in the store for each key",
+      per(status.state_bytes, status.keys));
+  set("tidemill_coordinator_job_bytes_per_row",
+      "Bytes of state in the store for each row, its part of keys and summaries included",
+      per(status.state_bytes, status.rows));
   set("tidemill_coordinator_job_restoring_partitions",
       "Key partitions whose owner does not have their state yet", status.restoring);
   set("tidemill_coordinator_job_pending_bytes", "Changes that no file of a worker holds yet",

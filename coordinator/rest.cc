@@ -311,6 +311,13 @@ const char* member_state(const CoordinatorState& state, const MembershipTable::E
   return has.nothing() ? "drained" : "draining";
 }
 
+// By consumer; empty until it is known.
+Json memory_json(const proto::Heartbeat& report) {
+  Json out = Json::object();
+  for (const proto::MemoryUse& use : report.memory()) out[use.consumer()] = use.bytes();
+  return out;
+}
+
 }  // namespace
 
 std::variant<RestRoute, HttpResponse> route_request(const HttpRequest& request) {
@@ -365,6 +372,7 @@ HttpResponse cluster_response(const CoordinatorState& state, const MembershipTab
                     {"pid", member.pid},
                     {"resident_bytes", member.report.resident_bytes()},
                     {"memory_budget_bytes", member.report.memory_budget_bytes()},
+                    {"memory", memory_json(member.report)},
                     {"last_heartbeat_ms", (now_us - member.last_heartbeat_us) / 1000},
                     {"key_partitions", has.key_partitions},
                     {"source_partitions", has.source_partitions},
@@ -378,6 +386,26 @@ HttpResponse jobs_response(const CoordinatorState& state) {
   for (const auto& [id, entry] : state.jobs) list.push_back(job_json(*entry.job));
   return json_response(200, {{"jobs", std::move(list)}});
 }
+
+namespace {
+
+// Features that are not complete yet at every as_of that may be asked for, with the time from which
+// on they are: of the copy that has begun last to keep what they need.
+Json filling_features(const Plan& plan, const ViewSpec& view, const JobStatus& status) {
+  Json out = Json::array();
+  for (const FeatureSpec& feature : view.features) {
+    if (feature.lifetime || feature.table >= status.floors.size()) continue;
+    const TableSchema& table = (*plan.tables())[feature.table];
+    const DurationUs within = table.deduplication == nullptr ? 0 : table.deduplication->within;
+    const TimeUs since =
+        saturating_add(saturating_add(status.floors[feature.table], within), feature.reach);
+    if (since == kMinTime || since <= status.horizon) continue;
+    out.push_back({{"feature", feature.name}, {"complete_since", format_timestamp(since)}});
+  }
+  return out;
+}
+
+}  // namespace
 
 HttpResponse job_response(const JobEntry& entry, const JobStatus& status, TimeUs now,
                           const std::string& discovery_error) {
@@ -415,6 +443,8 @@ HttpResponse job_response(const JobEntry& entry, const JobStatus& status, TimeUs
     const bool known = view.number < status.too_late_by_view.size();
     json["views"].push_back(
         {{"name", view.name}, {"too_late_rows", known ? status.too_late_by_view[view.number] : 0}});
+    const Json filling = filling_features(*job.plan, view, status);
+    if (!filling.empty()) json["views"].back()["filling"] = filling;
   }
   json["full_chunks"] = status.full_chunks;
   json["recut_chunks"] = status.recut_chunks;
@@ -438,6 +468,22 @@ HttpResponse submitted_response(const JobRecord& job) {
 
 HttpResponse stopped_response(JobId job) { return json_response(202, {{"id", job.value}}); }
 
+namespace {
+
+const char* effect_name(Effect effect) {
+  switch (effect) {
+    case Effect::kAtOnce:
+      return "at once";
+    case Effect::kFills:
+      return "fills";
+    case Effect::kRefused:
+      break;
+  }
+  return "refused";
+}
+
+}  // namespace
+
 HttpResponse updated_response(const JobRecord& job, const Evolution& evolution, bool plan_only) {
   Json differences = Json::array();
   size_t refused = 0;
@@ -446,7 +492,7 @@ HttpResponse updated_response(const JobRecord& job, const Evolution& evolution, 
     refused += is_refused ? 1 : 0;
     differences.push_back({{"path", difference.path},
                            {"change", difference.change},
-                           {"effect", is_refused ? "refused" : "at once"},
+                           {"effect", effect_name(difference.effect)},
                            {"reason", difference.reason}});
   }
   Json json = {{"id", job.id.value},

@@ -238,7 +238,7 @@ std::vector<JobError> bind_from_savepoint(SourceCatalog* catalog, TimeUs not_aft
 }
 
 bool reads_state_of(const Plan& plan, const Savepoint& savepoint) {
-  return schema_hash(*plan.tables()) == schema_hash(*savepoint.plan->tables());
+  return reads_states_of(*plan.tables(), schema_hash(*savepoint.plan->tables()));
 }
 
 }  // namespace tidemill

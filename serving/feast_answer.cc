@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "serving/feast_json.h"
+#include "shared/base/decimal.h"
 #include "shared/net/json_text.h"
 #include "shared/window/feature_value_json.h"
 
@@ -32,7 +33,12 @@ struct ScalarWriter {
     }
   }
   void operator()(bool v) const { out->append(v ? "true" : "false"); }
-  void operator()(const std::string& v) const { append_json_string(v, out); }
+  void operator()(const std::string& v) const {
+    if (type != ColumnType::kDecimal) return append_json_string(v, out);
+    Decimal number;  // a double to the SDK
+    parse_decimal(v, &number);
+    (*this)(decimal_to_double(number));
+  }
   void operator()(const ListValue& list) const {
     const auto unspeakable = [](const ScalarValue& v) {
       const auto* number = std::get_if<double>(&v);
@@ -96,6 +102,12 @@ void append_feature_column(const FeatureColumn& column, const std::string& as_of
                            std::string* out) {
   const size_t rows = column.values.size();
   const auto present = [&](size_t row) { return column.statuses[row] == FeatureStatus::kPresent; };
+  // The SDK takes no value of another status than PRESENT: a feature that fills is null to it.
+  const auto status = [&](size_t row) {
+    const bool fills =
+        row < column.complete_since_us.size() && column.complete_since_us[row].has_value();
+    return !present(row) ? "\"NOT_FOUND\"" : fills ? "\"OUTSIDE_MAX_AGE\"" : "\"PRESENT\"";
+  };
   const ScalarWriter writer{column.type, out};
   out->push_back('{');
   append_rows("values", rows, out, [&](size_t row) {
@@ -107,7 +119,7 @@ void append_feature_column(const FeatureColumn& column, const std::string& as_of
   });
   out->push_back(',');
   append_rows("statuses", rows, out,
-              [&](size_t row) { out->append(present(row) ? "\"PRESENT\"" : "\"NOT_FOUND\""); });
+              [&](size_t row) { out->append(status(row)); });
   out->push_back(',');
   append_rows("event_timestamps", rows, out,
               [&](size_t row) { out->append(present(row) ? std::string_view(as_of) : kEpoch); });

@@ -82,6 +82,7 @@ Status FeatureRead::add_feature(const ViewSpec& view, const FeatureSpec& spec, s
   column.statuses.resize(rows, FeatureStatus::kNotReady);
   column.freshness_ms.resize(rows);
   column.resolution_us.resize(rows);
+  column.complete_since_us.resize(rows);
   return {};
 }
 
@@ -111,6 +112,12 @@ FeatureRead::Pieces FeatureRead::requests(uint64_t id, uint16_t shards) const {
     for (const FeatureSpec* spec : groups[g].specs) of_key += values_of(*spec);
     const size_t keys =
         std::clamp<size_t>(kValuesPerRequest / std::max<size_t>(of_key, 1), 1, kKeysPerRequest);
+    std::vector<uint16_t> tables;
+    for (const FeatureSpec* spec : groups[g].specs) {
+      if (std::find(tables.begin(), tables.end(), spec->table) == tables.end()) {
+        tables.push_back(spec->table);
+      }
+    }
     std::map<uint16_t, ReadRequest*> open;
     for (const ReadRequest::Key& key : groups[g].keys) {
       const uint16_t shard = store_shard_of(key.key_partition, shards);
@@ -120,8 +127,8 @@ FeatureRead::Pieces FeatureRead::requests(uint64_t id, uint16_t shards) const {
         request->request = id;
         request->group = g;
         request->job = job;
-        request->table = groups[g].view->table;
         request->features = groups[g].specs;
+        request->tables = tables;
         request->plan = plan;
         request->as_of = response.as_of;
         request->offsets = offsets;
@@ -143,6 +150,8 @@ void FeatureRead::take(ReadAnswer found) {
       column.statuses[key.row] = to_status(key.status);
       column.freshness_ms[key.row] = key.freshness_ms;
       column.resolution_us[key.row] = key.resolutions.empty() ? 0 : key.resolutions[i];
+      const bool fills = !key.complete_since.empty() && key.complete_since[i] != kMinTime;
+      if (fills) column.complete_since_us[key.row] = key.complete_since[i];
     }
     if (response.offsets) {
       RowOffsets row{key.key_partition.value, key.epoch.value, key.version, {}};
@@ -171,6 +180,7 @@ void FeatureRead::forget() {
     std::fill(column.values.begin(), column.values.end(), FeatureValue());
     std::fill(column.freshness_ms.begin(), column.freshness_ms.end(), std::nullopt);
     std::fill(column.resolution_us.begin(), column.resolution_us.end(), std::nullopt);
+    std::fill(column.complete_since_us.begin(), column.complete_since_us.end(), std::nullopt);
   }
   if (!response.offsets) return;
   for (ViewOffsets& view : *response.offsets) {

@@ -14,39 +14,44 @@ using Refusal = std::optional<HttpResponse>;
 Refusal expand_name(const std::string& name, const ReadLimits& limits, FeatureRead* read) {
   const Plan& plan = *read->plan;
   const size_t dot = name.find('.');
-  const ViewSpec* view = plan.view(name.substr(0, dot));
+  const ViewSpec* view = plan.view(std::string_view(name).substr(0, dot));
   if (view == nullptr || dot == std::string::npos) {
     return http_error(dot == std::string::npos ? 400 : 404,
                       "features: '" + name +
                           "' names no view; write <view>.<feature> or <view>.*, with a view of: " +
                           known_views(plan));
   }
-  const std::string feature = name.substr(dot + 1);
+  const std::string_view feature = std::string_view(name).substr(dot + 1);
+  const bool all = feature == "*";
   bool found = false;
   for (const FeatureSpec& spec : view->features) {
-    if (feature != "*" && spec.name != feature) continue;
+    if (!all && spec.name != feature) continue;
     found = true;
-    const Status added = read->add_feature(*view, spec, view->name + "." + spec.name, limits);
+    std::string column = all ? view->name + "." + spec.name : name;
+    const Status added = read->add_feature(*view, spec, std::move(column), limits);
     if (!added) return http_error(400, added.error().message());
   }
   if (found) return {};
-  return http_error(404, "features: view '" + view->name + "' has no feature '" + feature +
-                             "'; it has, among others, '" + view->features.front().name + "'");
+  return http_error(404, "features: view '" + view->name + "' has no feature '" +
+                             std::string(feature) + "'; it has, among others, '" +
+                             view->features.front().name + "'");
 }
 
 Refusal expand_features(const FeaturesRequest& request, const ReadLimits& limits,
                         FeatureRead* read) {
-  std::vector<std::string> names = request.features;
+  std::vector<std::string> of_service;
   if (!request.service.empty()) {
     for (const proto::Service& service : read->plan->proto().services()) {
       if (service.name() == request.service) {
-        names.assign(service.features().begin(), service.features().end());
+        of_service.assign(service.features().begin(), service.features().end());
       }
     }
-    if (names.empty()) {
+    if (of_service.empty()) {
       return http_error(404, "service: the job has no service '" + request.service + "'");
     }
   }
+  const auto& names = request.service.empty() ? request.features : of_service;
+  read->response.results.reserve(names.size());
   for (const std::string& name : names) {
     if (Refusal refusal = expand_name(name, limits, read)) return refusal;
   }

@@ -46,8 +46,8 @@ std::string described(const dom::element& value) {
   return "something else";
 }
 
-Error wrong(const std::string& where, const dom::element& got, const std::string& right) {
-  return user_error(where + ": is " + described(got) + "; " + right);
+Error wrong(std::string_view where, const dom::element& got, std::string_view right) {
+  return user_error(std::string(where) + ": is " + described(got) + "; " + std::string(right));
 }
 
 std::string item(const std::string& list, size_t index) {
@@ -64,40 +64,43 @@ Error syntax_error(const JsonBody& body) {
   return user_error(message + "; write an object such as " + std::string(kExample));
 }
 
-Result<std::string> parse_name(const std::string& where, const dom::element& value,
-                               const std::string& right) {
+Result<std::string> parse_name(std::string_view where, const dom::element& value,
+                               std::string_view right) {
   std::string_view text;
   if (value.get(text) != simdjson::SUCCESS || text.empty()) return wrong(where, value, right);
   return std::string(text);
 }
 
 Result<std::vector<std::string>> parse_features(const dom::element& value) {
-  const std::string right = R"(write a list of names such as ["customer.*","customer.count_1h"])";
+  constexpr std::string_view kRight =
+      R"(write a list of names such as ["customer.*","customer.count_1h"])";
   dom::array list;
-  if (value.get(list) != simdjson::SUCCESS) return wrong("features", value, right);
-  if (list.size() == 0) return user_error("features: is empty; " + right);
+  if (value.get(list) != simdjson::SUCCESS) return wrong("features", value, kRight);
+  if (list.size() == 0) return user_error("features: is empty; " + std::string(kRight));
   // simdjson's size() saturates, so names are counted as they come.
   std::vector<std::string> out;
+  out.reserve(std::min(list.size(), kMaxFeatureNames));
   for (const dom::element name : list) {
     if (out.size() == kMaxFeatureNames) {
       return user_error("features: has more than " + std::to_string(kMaxFeatureNames) +
                         " names; ask for whole views (\"customer.*\") or split the request");
     }
-    const std::string where = item("features", out.size());
-    auto text = parse_name(where, name, "write a name such as \"customer.count_1h\"");
-    if (!text.ok()) return text.error();
-    const size_t dot = text->find('.');
-    if (dot == std::string::npos || dot == 0 || dot + 1 == text->size()) {
-      return user_error(where + ": " + in_quotes(*text) +
+    std::string_view text;
+    if (name.get(text) != simdjson::SUCCESS || text.empty()) {
+      return wrong(item("features", out.size()), name,
+                   "write a name such as \"customer.count_1h\"");
+    }
+    const size_t dot = text.find('.');
+    if (dot == std::string::npos || dot == 0 || dot + 1 == text.size()) {
+      return user_error(item("features", out.size()) + ": " + in_quotes(text) +
                         " names no view; write <view>.<feature> or <view>.*");
     }
-    out.push_back(std::move(*text));
+    out.emplace_back(text);
   }
   return out;
 }
 
-Result<FeatureKeyValue> parse_key(const std::string& column, size_t row,
-                                  const dom::element& value) {
+Result<FeatureKeyValue> parse_key(std::string_view column, size_t row, const dom::element& value) {
   switch (value.type()) {
     case dom::element_type::STRING:
       return FeatureKeyValue(std::string(std::string_view(value)));
@@ -106,41 +109,43 @@ Result<FeatureKeyValue> parse_key(const std::string& column, size_t row,
     case dom::element_type::BOOL:
       return FeatureKeyValue(bool(value));
     default:
-      return wrong(item(column, row), value, "a key is a string, a 64-bit integer, true or false");
+      return wrong(item("entities." + std::string(column), row), value,
+                   "a key is a string, a 64-bit integer, true or false");
   }
 }
 
 Result<EntityColumn> parse_column(std::string_view name, const dom::element& value,
                                   const ReadLimits& limits) {
-  const std::string where = "entities." + std::string(name);
+  const auto where = [&] { return "entities." + std::string(name); };
   dom::array list;
   if (value.get(list) != simdjson::SUCCESS) {
-    return wrong(where, value, "write a list with one key for each row");
+    return wrong(where(), value, "write a list with one key for each row");
   }
   EntityColumn out;
   out.name = name;
   out.values.reserve(std::min(list.size(), limits.rows));
   for (const dom::element key : list) {
     if (out.values.size() == limits.rows) {
-      return user_error(where + ": has more than " + std::to_string(limits.rows) +
+      return user_error(where() + ": has more than " + std::to_string(limits.rows) +
                         " rows; split the request");
     }
-    auto parsed = parse_key(where, out.values.size(), key);
+    auto parsed = parse_key(name, out.values.size(), key);
     if (!parsed.ok()) return parsed.error();
     out.values.push_back(std::move(*parsed));
   }
-  if (out.values.empty()) return user_error(where + ": is empty; ask for at least one row");
+  if (out.values.empty()) return user_error(where() + ": is empty; ask for at least one row");
   return out;
 }
 
 Result<std::vector<EntityColumn>> parse_entities(const dom::element& value,
                                                  const ReadLimits& limits) {
-  const std::string right = R"(write an object of columns such as {"customer_id":["596","4961"]})";
+  constexpr std::string_view kRight =
+      R"(write an object of columns such as {"customer_id":["596","4961"]})";
   dom::object columns;
-  if (value.get(columns) != simdjson::SUCCESS) return wrong("entities", value, right);
+  if (value.get(columns) != simdjson::SUCCESS) return wrong("entities", value, kRight);
   std::vector<EntityColumn> out;
   for (const auto& [name, keys] : columns) {
-    if (name.empty()) return user_error("entities: a column has no name; " + right);
+    if (name.empty()) return user_error("entities: a column has no name; " + std::string(kRight));
     if (out.size() == kMaxEntityColumns) {
       return user_error("entities: has more than " + std::to_string(kMaxEntityColumns) +
                         " columns; name only the join keys of the views asked for");
@@ -159,7 +164,7 @@ Result<std::vector<EntityColumn>> parse_entities(const dom::element& value,
     }
     out.push_back(std::move(*column));
   }
-  if (out.empty()) return user_error("entities: is empty; " + right);
+  if (out.empty()) return user_error("entities: is empty; " + std::string(kRight));
   return out;
 }
 
@@ -296,6 +301,11 @@ void append_column(const FeatureColumn& column, std::string* out) {
   append_optional_ints(column.freshness_ms, out);
   out->append(",\"resolution_us\":");
   append_optional_ints(column.resolution_us, out);
+  const auto is_set = [](const std::optional<int64_t>& since) { return since.has_value(); };
+  if (std::any_of(column.complete_since_us.begin(), column.complete_since_us.end(), is_set)) {
+    out->append(",\"complete_since_us\":");
+    append_optional_ints(column.complete_since_us, out);
+  }
   if (std::any_of(column.values.begin(), column.values.end(), is_truncated)) {
     out->append(",\"truncated\":");
     append_list(column.values, out,
@@ -324,6 +334,17 @@ void append_row_offsets(const std::optional<RowOffsets>& row, std::string* out) 
   out->push_back('}');
 }
 
+// About how long a response will be, or less.
+size_t expected_bytes(const FeaturesResponse& response) {
+  constexpr size_t kOfColumn = 80;  // names of members and brackets
+  constexpr size_t kOfRow = 32;
+  size_t out = 128 + response.job.size();
+  for (const FeatureColumn& column : response.results) {
+    out += kOfColumn + column.name.size() + kOfRow * column.values.size();
+  }
+  return out;
+}
+
 }  // namespace
 
 Result<FeaturesRequest> parse_features_request(std::string_view body, const ReadLimits& limits) {
@@ -341,6 +362,7 @@ Result<FeaturesRequest> parse_features_request(std::string_view body, const Read
 }
 
 void render_features_response(const FeaturesResponse& response, std::string* out) {
+  out->reserve(out->size() + expected_bytes(response));
   out->append("{\"job\":");
   append_json_string(response.job, out);
   out->append(",\"as_of\":\"").append(format_timestamp(response.as_of));

@@ -58,6 +58,8 @@ struct FeatureColumn {
   std::vector<FeatureStatus> statuses;
   std::vector<std::optional<int64_t>> freshness_ms;   // none: not known, as when not ready
   std::vector<std::optional<int64_t>> resolution_us;  // 0: exact
+  // The as_of from which on it is complete; none, or the list is empty: it is at this one.
+  std::vector<std::optional<int64_t>> complete_since_us;
   ColumnType type{};                                  // of the values, or of lists' elements
 };
 

@@ -39,16 +39,19 @@ int run(int argc, char** argv) {
   auto process = RealProcess::create(process_config);
   if (!process) return fail(process.error());
 
-  // The server is up before the member announces its address.
+  // The server is up before the member announces its address. Where there is one shard, requests go
+  // through its thread alone; with more, the first has enough to do.
   auto* actors = process->get();
-  auto server = HttpServer::start(*http, [actors](HttpRequest request, HttpResponder respond) {
+  auto* const loop = process_config.shards == 1 ? &actors->loop(0) : nullptr;
+  const auto on_request = [actors](HttpRequest request, HttpResponder respond) {
     auto call = std::make_unique<StoreHttpCall>();
     call->request = std::move(request);
     call->respond = respond;
     if (actors->post_from_outside(kReadGateway, std::move(call)) != SendResult::kAccepted) {
       respond(http_error(503, "the store is overloaded or ending; try again"));
     }
-  });
+  };
+  auto server = HttpServer::start(*http, on_request, loop);
   if (!server) return fail(server.error());
 
   auto coordinators = parse_coordinators(options.coordinator);
@@ -61,10 +64,12 @@ int run(int argc, char** argv) {
   StoreResources resources;
   resources.disk = Disk::real();
   resources.data_dir = options.data_dir;
-  auto snapshots = open_snapshot_storage(options.snapshots);
+  auto snapshots =
+      open_snapshot_storage(options.snapshots, static_cast<uint64_t>(options.memory_budget_bytes));
   if (!snapshots) return fail(snapshots.error());
   resources.snapshots = std::move(*snapshots);
   resources.memory.resident_bytes = resident_bytes;
+  resources.memory.counted = true;
   if (options.memory_budget_bytes > 0) resources.memory.release = release_memory;
   resources.readers = open_files(options);
   auto locked = lock_data_directory(resources.disk, options.data_dir);

@@ -12,6 +12,7 @@ Replica::Replica(TableSchemas tables, KeyPartitionId id)
 void Replica::set_features(TableSchemas tables) {
   tables_ = std::move(tables);
   window_.set_features(tables_);
+  follower_.set_schemas(tables_);
 }
 
 void Replica::restore(StateHead head) {
@@ -40,6 +41,12 @@ Status Replica::replace(bool whole, std::span<const Buffer> images, uint64_t num
 }
 
 void Replica::raise_horizon(TimeUs horizon) { window_.raise_horizon(horizon); }
+
+void Replica::raise_floors(const TableFloors& floors) {
+  std::vector<TimeUs> times;
+  for (const TableFloor& floor : floors) times.push_back(floor.floor);
+  window_.raise_floors(times);
+}
 
 void Replica::clear() {
   window_ = PartitionState(tables_);

@@ -23,7 +23,8 @@ class Replica : private FollowedRows {
   Replica(TableSchemas tables, KeyPartitionId id);
   Replica(const Replica&) = delete;
   Replica& operator=(const Replica&) = delete;
-  // The plan has grown, or other views: its tables stay, but for the features over them.
+  // The plan has grown, or other views: its tables stay, but for the features over them, for how
+  // long they keep rows, and further ones.
   void set_features(TableSchemas tables);
 
   Follower& follower() { return follower_; }
@@ -57,6 +58,7 @@ class Replica : private FollowedRows {
   void append(const RowBlockView& block, uint64_t number) override;
   Status replace(bool whole, std::span<const Buffer> images, uint64_t number) override;
   void raise_horizon(TimeUs horizon) override;
+  void raise_floors(const TableFloors& floors) override;
   void clear() override;
 
   Status load_images(std::span<const uint8_t> images, PartitionState::Load which);

@@ -100,6 +100,7 @@ class ReplicaSet {
   // More is accounted for than may be: what comes next has no room until increments are written.
   bool short_of_memory() const;
   uint64_t accounted_bytes() const;  // of states, of what is not on disk yet, of open files
+  MemoryUse memory_use() const;      // the same, by consumer
   const MemoryWatch& memory() const { return memory_; }
 
  private:

@@ -136,6 +136,20 @@ uint64_t ReplicaSet::accounted_bytes() const {
   return bytes;
 }
 
+MemoryUse ReplicaSet::memory_use() const {
+  MemoryUse use;
+  use["changes"] = pending_bytes();
+  use["open_files"] = readers_->bytes() / shards_;
+  for (const auto& [id, held] : held_) {
+    const WindowStats stats = held.replica->window().stats();
+    use["keys"] += stats.key_bytes;
+    use["rows"] += stats.bytes.of_chunks();
+    use["summaries"] += stats.bytes - stats.bytes.of_chunks() - stats.key_bytes;
+    use["staged"] += held.replica->follower().staged_bytes();
+  }
+  return use;
+}
+
 void ReplicaSet::prepare(HeldReplica* held, FramePart* part) {
   if (!memory_.bounded()) return;
   if (part->kind == PartKind::kImagesClose) bound_growth();

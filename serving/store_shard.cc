@@ -1,7 +1,10 @@
 #include "serving/store_shard.h"
 
+#include <algorithm>
+
 #include "shared/member/member_agent.h"
 #include "shared/obs/log.h"
+#include "shared/state/floors.h"
 #include "shared/wire/actors.h"
 #include "shared/wire/messages.h"
 
@@ -46,6 +49,7 @@ void StoreShard::start() {
 }
 
 void StoreShard::on_timer(uint64_t token) {
+  edges_.clear();
   if (token == kReportTimer) {
     report();
     runtime_.start_timer(self_, kReportIntervalUs, kReportTimer);
@@ -58,8 +62,10 @@ void StoreShard::on_timer(uint64_t token) {
 
 void StoreShard::receive(Message message) {
   if (message.local) {
-    on_local(std::move(message));
-  } else if (message.type == kFrames) {
+    return on_local(std::move(message));
+  }
+  edges_.clear();
+  if (message.type == kFrames) {
     on_frames(message);
   } else if (message.type == kRegisterReplicas) {
     on_register(message);
@@ -77,7 +83,14 @@ void StoreShard::on_local(Message message) {
     on_edge(message.from.actor, *edge);
   } else if (const auto* keys = dynamic_cast<KeysRequest*>(local)) {
     on_keys(message.from.actor, *keys);
-  } else if (const auto* changed = dynamic_cast<ViewChanged*>(local)) {
+  } else {
+    edges_.clear();
+    on_news(local);
+  }
+}
+
+void StoreShard::on_news(LocalPayload* local) {
+  if (const auto* changed = dynamic_cast<ViewChanged*>(local)) {
     on_view(*changed->view);
   } else {
     replicas_.receive(local);
@@ -162,11 +175,11 @@ ReadAnswer::Key StoreShard::read_key(const ReadRequest& request, const ReadReque
   out.row = key.row;
   out.key_partition = key.key_partition;
   if (job == nullptr || held == nullptr || !held->replica->current()) return out;
+  if (!knows(request)) return out;
   const PartitionState& window = held->replica->window();
   const StateHead& head = held->replica->follower().head();
   *horizon = std::max(*horizon, window.horizon());
-  const bool found = window.compute(request.table, key.key, key.hash, request.features,
-                                    request.as_of, &out.values, &out.resolutions);
+  const bool found = compute(window, request, key, &out);
   out.status = found ? ReadAnswer::Status::kPresent : ReadAnswer::Status::kNotFound;
   out.freshness_ms = std::max<int64_t>(0, (runtime_.wall_us() - head.read_wall_us) / 1000);
   if (request.offsets) {
@@ -178,6 +191,47 @@ ReadAnswer::Key StoreShard::read_key(const ReadRequest& request, const ReadReque
     }
   }
   return out;
+}
+
+bool StoreShard::compute(const PartitionState& window, const ReadRequest& request,
+                         const ReadRequest::Key& key, ReadAnswer::Key* out) {
+  if (request.tables.size() == 1) {
+    return window.compute(request.tables.front(), key.key, key.hash, request.features,
+                          request.as_of, &out->values, &out->resolutions, &out->complete_since);
+  }
+  const size_t count = request.features.size();
+  out->values.resize(count);
+  out->resolutions.resize(count);
+  out->complete_since.resize(count);
+  bool found = false;
+  for (const uint16_t table : request.tables) {
+    std::vector<size_t> places;
+    std::vector<const FeatureSpec*> features;
+    for (size_t f = 0; f < count; ++f) {
+      if (request.features[f]->table != table) continue;
+      places.push_back(f);
+      features.push_back(request.features[f]);
+    }
+    ReadAnswer::Key part;
+    found |= window.compute(table, key.key, key.hash, features, request.as_of, &part.values,
+                            &part.resolutions, &part.complete_since);
+    for (size_t p = 0; p < places.size(); ++p) {
+      out->values[places[p]] = std::move(part.values[p]);
+      out->resolutions[places[p]] = part.resolutions[p];
+      out->complete_since[places[p]] = part.complete_since[p];
+    }
+  }
+  return found;
+}
+
+bool StoreShard::knows(const ReadRequest& request) const {
+  return std::all_of(request.tables.begin(), request.tables.end(),
+                     [&](uint16_t table) { return knows(request.job, table); });
+}
+
+bool StoreShard::knows(JobId job, uint16_t table) const {
+  const auto found = jobs_.find(job);
+  return found != jobs_.end() && table < found->second.plan->tables()->size();
 }
 
 void StoreShard::read_keys(WaitingRead* waiting, const std::vector<size_t>& keys,
@@ -201,34 +255,58 @@ void StoreShard::on_read(ActorId from, std::unique_ptr<ReadRequest> request) {
   waiting->answer->keys.resize(request->keys.size());
   waiting->request = std::move(request);
   const std::vector<ReadRequest::Key>& keys = waiting->request->keys;
-  struct Cold {
-    std::vector<size_t> indexes;
-    std::vector<StateKey> keys;
-  };
-  std::map<KeyPartitionId, Cold> cold;
+  std::map<KeyPartitionId, std::vector<size_t>> cold;
   for (size_t i = 0; i < keys.size(); ++i) {
     const ReadRequest::Key& key = keys[i];
     const HeldReplica* held = replicas_.find({waiting->request->job, key.key_partition});
-    const bool on_disk = held != nullptr && held->replica->current() &&
-                         held->replica->window().find(waiting->request->table, key.key, key.hash) ==
-                             PartitionState::Found::kMaybeOnDisk;
+    const bool readable = held != nullptr && held->replica->current() && knows(*waiting->request);
+    const auto& tables = waiting->request->tables;
+    const bool on_disk = readable && std::any_of(tables.begin(), tables.end(), [&](uint16_t table) {
+                           return held->replica->window().find(table, key.key, key.hash) ==
+                                  PartitionState::Found::kMaybeOnDisk;
+                         });
     if (on_disk) {
-      Cold& of = cold[key.key_partition];
-      of.indexes.push_back(i);
-      of.keys.push_back({waiting->request->table, key.hash, key.key});
+      cold[key.key_partition].push_back(i);
     } else {
       read_keys(waiting.get(), {i}, held);
     }
   }
   waiting->outstanding = cold.size() + 1;
-  for (auto& [k, of] : cold) {
-    replicas_.load({waiting->request->job, k}, std::move(of.keys),
-                   [this, waiting, indexes = std::move(of.indexes)](const HeldReplica* held) {
-                     read_keys(waiting.get(), indexes, held);
-                     end_read(waiting);
-                   });
+  for (auto& [k, indexes] : cold) {
+    read_cold(waiting, {waiting->request->job, k}, std::move(indexes));
   }
   end_read(waiting);
+}
+
+// A key may be in memory for one table, and be evicted there while it is brought for another one:
+// then all of it is brought anew.
+void StoreShard::read_cold(const std::shared_ptr<WaitingRead>& waiting, ReplicaId id,
+                           std::vector<size_t> indexes) {
+  std::vector<StateKey> on_disk;
+  std::vector<StateKey> in_memory;
+  if (const HeldReplica* held = replicas_.find(id)) {
+    for (const size_t i : indexes) {
+      const ReadRequest::Key& key = waiting->request->keys[i];
+      for (const uint16_t table : waiting->request->tables) {
+        const auto found = held->replica->window().find(table, key.key, key.hash);
+        const bool cold = found == PartitionState::Found::kMaybeOnDisk;
+        (cold ? on_disk : in_memory).push_back({table, key.hash, key.key});
+      }
+    }
+  }
+  replicas_.load(id, std::move(on_disk),
+                 [this, waiting, id, indexes = std::move(indexes),
+                  in_memory = std::move(in_memory)](const HeldReplica* held) {
+                   const bool evicted =
+                       held != nullptr &&
+                       std::any_of(in_memory.begin(), in_memory.end(), [&](const StateKey& key) {
+                         return held->replica->window().find(key.table, key.key, key.hash) ==
+                                PartitionState::Found::kMaybeOnDisk;
+                       });
+                   if (evicted) return read_cold(waiting, id, indexes);
+                   read_keys(waiting.get(), indexes, held);
+                   end_read(waiting);
+                 });
 }
 
 void StoreShard::end_read(const std::shared_ptr<WaitingRead>& waiting) {
@@ -239,11 +317,19 @@ void StoreShard::end_read(const std::shared_ptr<WaitingRead>& waiting) {
 void StoreShard::on_edge(ActorId from, const EdgeRequest& request) {
   auto answer = std::make_unique<EdgeAnswer>();
   answer->request = request.request;
-  for (const auto& [id, held] : replicas_.all()) {
-    if (id.job != request.job || !held.replica->current()) continue;
-    answer->edge = std::max(answer->edge, held.replica->follower().max_event_time());
-  }
+  const auto [known, added] = edges_.try_emplace(request.job);
+  if (added) known->second = find_edge(request.job);
+  answer->edge = known->second;
   runtime_.post_local(self_, from, std::move(answer));
+}
+
+TimeUs StoreShard::find_edge(JobId job) const {
+  TimeUs out = kMinTime;
+  for (const auto& [id, held] : replicas_.all()) {
+    if (id.job != job || !held.replica->current()) continue;
+    out = std::max(out, held.replica->follower().max_event_time());
+  }
+  return out;
 }
 
 void StoreShard::on_keys(ActorId from, const KeysRequest& request) {
@@ -258,6 +344,7 @@ void StoreShard::on_keys(ActorId from, const KeysRequest& request) {
   std::vector<std::string>& keys = waiting->answer->keys;
   for (const auto& [id, held] : replicas_.all()) {
     if (id.job != request.job || !held.replica->current()) continue;
+    if (!knows(request.job, request.table)) continue;
     held.replica->window().sample_keys(request.table, request.limit - keys.size(), &keys);
     if (!held.replica->window().complete()) waiting->unasked.push_back(id);
   }
@@ -298,6 +385,8 @@ void StoreShard::report() {
   report->view_version = view_version_;
   report->resident_bytes = replicas_.memory().resident_bytes();
   report->memory_budget_bytes = replicas_.memory().budget();
+  report->shard_use = replicas_.memory_use();
+  replicas_.memory().add_process_use(&report->process_use);
   for (const auto& [id, job] : jobs_) {
     proto::JobReport& out = report->jobs.emplace_back();
     out.set_job(id.value);
@@ -322,6 +411,7 @@ void StoreShard::report_replica(const HeldReplica& held, proto::JobReport* out) 
   const Replica& replica = *held.replica;
   const WindowStats stats = replica.window().stats();
   if (replica.current()) out->set_key_partitions(out->key_partitions() + 1);
+  add_floors(replica.follower().head().floors, out);
   out->set_rows(out->rows() + stats.rows);
   out->set_keys(out->keys() + stats.keys);
   out->set_state_bytes(out->state_bytes() + stats.bytes);

@@ -26,7 +26,7 @@ struct EdgeAnswer : LocalPayload {
   TimeUs edge = kMinTime;
 };
 
-// Features of some keys of one table, all held by this shard.
+// Features of some keys of one entity, all held by this shard.
 struct ReadRequest : LocalPayload {
   struct Key {
     uint32_t row = 0;  // the gateway's
@@ -37,8 +37,8 @@ struct ReadRequest : LocalPayload {
   uint64_t request = 0;
   uint32_t group = 0;  // the gateway's
   JobId job;
-  uint16_t table = 0;
   std::vector<const FeatureSpec*> features;  // of the job's plan, which `plan` keeps alive
+  std::vector<uint16_t> tables;              // that they are over, each once
   std::shared_ptr<const Plan> plan;
   TimeUs as_of = 0;
   bool offsets = false;
@@ -52,6 +52,8 @@ struct ReadAnswer : LocalPayload {
     Status status = Status::kNotReady;
     std::vector<FeatureValue> values;
     std::vector<DurationUs> resolutions;  // by value, 0: exact; empty: all are
+    // By value: the as_of from which on it is complete; kMinTime, or empty: at this one already.
+    std::vector<TimeUs> complete_since;
     int64_t freshness_ms = 0;
     // With offsets only.
     Epoch epoch;
@@ -100,18 +102,30 @@ class StoreShard : public Actor {
   struct WaitingKeys;
 
   void on_local(Message message);
+  void on_news(LocalPayload* local);
   void on_view(const ClusterState& view);
   void on_register(const Message& message);
   void on_state_wanted(const Message& message);
   void on_frames(const Message& message);
   void apply(const FramePart& part, HeldReplica* held, FrameAck* ack, ReplicaStates* refused);
   void on_read(ActorId from, std::unique_ptr<ReadRequest> request);
+  // Whether the view that this shard goes by has the table: the gateway may have heard of a changed
+  // job before.
+  bool knows(JobId job, uint16_t table) const;
+  bool knows(const ReadRequest& request) const;
+  // The features, each from its table. Whether any of these has the key.
+  static bool compute(const PartitionState& window, const ReadRequest& request,
+                      const ReadRequest::Key& key, ReadAnswer::Key* out);
   // The keys of one key partition, which are in memory or nowhere.
   void read_keys(WaitingRead* waiting, const std::vector<size_t>& keys, const HeldReplica* held);
   ReadAnswer::Key read_key(const ReadRequest& request, const ReadRequest::Key& key, const Job* job,
                            const HeldReplica* held, TimeUs* horizon) const;
+  // Likewise, once what may be on disk of them has been brought.
+  void read_cold(const std::shared_ptr<WaitingRead>& waiting, ReplicaId id,
+                 std::vector<size_t> indexes);
   void end_read(const std::shared_ptr<WaitingRead>& waiting);
   void on_edge(ActorId from, const EdgeRequest& request);
+  TimeUs find_edge(JobId job) const;
   void on_keys(ActorId from, const KeysRequest& request);
   void sample_next(const std::shared_ptr<WaitingKeys>& waiting);
   void tell_ready();
@@ -122,6 +136,7 @@ class StoreShard : public Actor {
   ActorId self_;
   ReplicaSet replicas_;
   std::map<JobId, Job> jobs_;
+  std::map<JobId, TimeUs> edges_;  // as last found, until something else than a question comes
   // While memory is short owners are to send no more than the disk takes.
   HeldAcks acks_;
   uint64_t view_version_ = 0;

@@ -168,18 +168,26 @@ void DiskLane::run(Urgency urgency, Work work) {
 void DiskLane::restore(std::vector<std::string> manifests, bool keep_local) {
   // A standby is not yet needed.
   run<DiskRestored>(
-      keep_local ? Urgency::kLater : Urgency::kSoon,
+      keep_local ? Urgency::kLater : Urgency::kRestore,
       [manifests = std::move(manifests), keep_local](OnLane* lane, DiskRestored* out) {
         return lane->restore(manifests, keep_local, out);
       });
 }
 
-void DiskLane::write(std::optional<Increment> increment, bool upload, uint64_t trigger) {
-  run<DiskWritten>(Urgency::kLater, [increment = std::move(increment), upload, trigger](
-                                        OnLane* lane, DiskWritten* out) {
-    out->trigger = trigger;
-    return lane->write(increment, upload, out);
-  });
+void DiskLane::write(std::optional<Increment> increment, bool upload, uint64_t trigger,
+                     bool urgent) {
+  run<DiskWritten>(
+      urgent ? Urgency::kSoon : Urgency::kLater,
+      [increment = std::move(increment), upload, trigger](OnLane* lane, DiskWritten* out) {
+        out->trigger = trigger;
+        return lane->write(increment, upload, out);
+      });
+}
+
+// A lane is as urgent as the most urgent work in it.
+void DiskLane::hurry() {
+  runtime_.run_blocking(self_, lane_, Urgency::kSoon,
+                        []() -> std::unique_ptr<LocalPayload> { return nullptr; });
 }
 
 void DiskLane::scan(const ReplicaSession::ScanWanted& wanted, size_t page_bytes) {

@@ -60,15 +60,18 @@ class DiskLane {
   void close(bool remove);
 
   // Opens the disk, and makes it hold the newest of these snapshots that verifies. Without any it
-  // holds what is in the directory if `keep_local`, else nothing.
+  // holds what is in the directory if `keep_local` (a standby, that nobody waits for), else
+  // nothing.
   void restore(std::vector<std::string> manifests, bool keep_local);
   // Other features are asked for over the same tables (PartitionDisk::set_schemas()). No answer.
   void set_schemas(TableSchemas schemas);
   // What the registry retains, as it answered to the owner under `own`: known from then on.
   void set_retained(Epoch own, std::vector<std::string> retained);
   // Writes the increment, if there is one, then uploads what the disk holds, if asked to: of an
-  // owner, for whom the registry's answer is known.
-  void write(std::optional<Increment> increment, bool upload, uint64_t trigger);
+  // owner, for whom the registry's answer is known. `urgent`: something waits for it.
+  void write(std::optional<Increment> increment, bool upload, uint64_t trigger, bool urgent);
+  // What has been asked for is urgent from now on. No answer.
+  void hurry();
   // Begins or continues a scan.
   void scan(const ReplicaSession::ScanWanted& wanted, size_t page_bytes);
   // Likewise set_retained(); then removes the objects that are retained no more.

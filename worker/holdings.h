@@ -31,6 +31,8 @@ struct Holding {
   uint64_t disk_bytes = 0;
   // Writing.
   bool writing = false;      // a write is under way
+  bool urgent = false;       // it was begun because something waits for it
+  bool hurried = false;      // something has come to wait for it since
   int64_t write_at_us = 0;   // its next turn
   int64_t failed_at_us = 0;  // a write failed; 0: the last one did not
 };

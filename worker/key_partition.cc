@@ -4,6 +4,7 @@
 
 #include "shared/base/assert.h"
 #include "shared/base/mutation.h"
+#include "shared/state/floors.h"
 #include "shared/state/follower.h"
 #include "shared/window/block_list.h"
 
@@ -12,11 +13,6 @@ namespace {
 
 // An idle source's marks come several times a second; one that is silent may have gone on.
 constexpr int64_t kIdleHeardForUs = 2'000'000;
-
-TimeUs minus(TimeUs t, DurationUs d) {
-  TimeUs out = 0;
-  return __builtin_sub_overflow(t, d, &out) ? kMinTime : out;
-}
 
 }  // namespace
 
@@ -28,11 +24,11 @@ TimeUs horizon_of(const Plan& plan, const OffsetVector& offsets, const std::vect
     if (offsets[s].max_event_time == kMinTime) return kMinTime;
     uint32_t index = 0;
     const proto::Source& source = plan.source_of(s, &index);
-    least = std::min(least, minus(std::min(offsets[s].max_event_time, wall_us),
+    least = std::min(least, saturating_subtract(std::min(offsets[s].max_event_time, wall_us),
                                   source.max_out_of_orderness_us()));
   }
   if (least == kMaxTime) return kMinTime;  // none active
-  return minus(least, plan.proto().allowed_lateness_us());
+  return saturating_subtract(least, plan.proto().allowed_lateness_us());
 }
 
 KeyPartition::KeyPartition(std::shared_ptr<const Plan> plan, KeyPartitionId id, Epoch epoch,
@@ -62,6 +58,9 @@ KeyPartition::KeyPartition(std::shared_ptr<const Plan> plan, KeyPartitionId id, 
   }
   writing_ = standby.writes();
   if (writing_) pending_.take_over_writing(standby.pending_in_writing());
+  if (mutated(Mutation::kForgetFloorOnPromotion)) {
+    for (TableFloor& floor : head_.floors) floor.floor = kMinTime;
+  }
   begin_epoch();
 }
 
@@ -88,6 +87,7 @@ void KeyPartition::grow(std::shared_ptr<const Plan> plan) {
   plan_ = std::move(plan);
   if (mutated(Mutation::kForgetGrownOffsets)) head_.offsets.clear();
   head_.offsets.resize(std::max<size_t>(head_.offsets.size(), plan_->source_partitions()));
+  keep_as_of(*plan_->tables(), &head_);
   sessions_.resize(plan_->source_partitions());
   reached_main_.resize(plan_->source_partitions());
   idle_.resize(plan_->source_partitions());
@@ -103,6 +103,8 @@ Result<PartOutcome> KeyPartition::apply(const SourceBatch& batch, const SourceBa
   }
   session.answered = true;
   session.last_heard_us = now_us;
+  // The reader goes by a plan that is on its way here.
+  if (batch.header.tables > plan_->tables()->size()) return PartOutcome::kGap;
   const bool numbered = part.blocks_bytes > 0 || !mutated(Mutation::kUnnumberedMark);
   if (numbered && part.seq != session.next_seq) {
     if (part.seq < session.next_seq) {
@@ -135,7 +137,7 @@ Result<PartOutcome> KeyPartition::apply(const SourceBatch& batch, const SourceBa
   change.blocks = blocks;
   for (const RowBlockView& view : views) {
     if (mutated(Mutation::kDropLateByClock) && view.rows() > 0 &&
-        view.event_times()[0] < minus(position.max_event_time, kMicrosPerSecond)) {
+        view.event_times()[0] < saturating_subtract(position.max_event_time, kMicrosPerSecond)) {
       change.blocks = Buffer();
       continue;
     }
@@ -143,6 +145,7 @@ Result<PartOutcome> KeyPartition::apply(const SourceBatch& batch, const SourceBa
     head_.rows_applied += view.rows();
   }
   position = batch.header.end;
+  raise_floors_of_unknown(*plan_->tables(), batch.header.tables, &head_);
   head_.read_wall_us = batch.header.read_wall_us;
   raise_horizon(now_us, wall_us);
   change.position = position;
@@ -155,6 +158,10 @@ Result<PartOutcome> KeyPartition::apply(const SourceBatch& batch, const SourceBa
 void KeyPartition::note_change(AppliedChange change, int64_t now_us) {
   advance(&head_.ancestry, {epoch_, change.version});
   change.rows_applied = head_.rows_applied;
+  if (floors_ == nullptr || *floors_ != head_.floors) {
+    floors_ = std::make_shared<const TableFloors>(head_.floors);
+  }
+  change.floors = floors_;
   if (!change.blocks.empty()) {
     pending_.add({now_us, {StateChange::Kind::kRows, change.blocks}});
   }
@@ -199,10 +206,12 @@ uint64_t KeyPartition::version_covering(const OffsetVector& offsets) const {
   return version();
 }
 
-uint64_t KeyPartition::unsent_bytes_after(uint64_t version) const {
-  if (version >= this->version()) return 0;
-  if (version <= unsent_since_) return noted_bytes_ - dropped_bytes_;
-  return noted_bytes_ - unsent_[version - unsent_.front().version].noted_bytes;
+std::optional<uint64_t> KeyPartition::noted_bytes_up_to(uint64_t version) const {
+  if (version <= first_version()) return 0;
+  if (version >= this->version()) return noted_bytes_;
+  if (version < unsent_since_) return {};
+  if (version == unsent_since_) return dropped_bytes_;
+  return unsent_[version - unsent_.front().version].noted_bytes;
 }
 
 void KeyPartition::drop_unsent(uint64_t version) {

@@ -49,6 +49,7 @@ struct AppliedChange {
   TimeUs horizon = kMinTime;  // after it
   uint64_t rows_applied = 0;  // after it, ever
   uint64_t noted_bytes = 0;   // of this and all changes before it under this grant
+  std::shared_ptr<const TableFloors> floors;  // after it
   Buffer blocks;
 };
 
@@ -112,8 +113,11 @@ class KeyPartition {
   // Changes kept for replicas, oldest first; those after unsent_since() are complete.
   const std::deque<AppliedChange>& unsent() const { return unsent_; }
   uint64_t unsent_since() const { return unsent_since_; }
-  uint64_t unsent_bytes() const { return unsent_bytes_after(0); }
-  uint64_t unsent_bytes_after(uint64_t version) const;
+  uint64_t unsent_bytes() const { return noted_bytes_ - dropped_bytes_; }
+  // Of all changes under this grant, whether they are kept or not.
+  uint64_t noted_bytes() const { return noted_bytes_; }
+  // Likewise, up to a version; nothing: it is not known any more.
+  std::optional<uint64_t> noted_bytes_up_to(uint64_t version) const;
   // Every replica has what is up to `version`.
   void drop_unsent(uint64_t version);
 
@@ -143,6 +147,7 @@ class KeyPartition {
   StateHead head_;
   StateHead first_;
   LateRows late_;
+  std::shared_ptr<const TableFloors> floors_;  // those of the head, for changes
   std::vector<InboundSession> sessions_;  // by source partition
   std::vector<bool> reached_main_;        // by source partition
   std::vector<bool> idle_;                // by source partition: at its log's end for long

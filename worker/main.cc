@@ -4,9 +4,11 @@
 #include <cstdio>
 
 #include "shared/dead_letter/letter_storage.h"
+#include "shared/kafka/queue_bounds.h"
 #include "shared/runtime/real/process_memory.h"
 #include "shared/runtime/real/real_process.h"
 #include "shared/state/state_directories.h"
+#include "worker/memory_bounds.h"
 #include "worker/options.h"
 #include "worker/wiring.h"
 
@@ -28,6 +30,7 @@ int run(int argc, char** argv) {
 
   if (Status sensible = check(options); !sensible) return fail(sensible.error());
   if (options.worker.memory_budget_bytes > 0) release_memory_at_once();
+  bound_kafka_queues(kafka_queue_bytes(options.worker));
 
   RealProcessConfig process_config;
   process_config.listen = options.listen;
@@ -47,10 +50,12 @@ int run(int argc, char** argv) {
   resources.dead_letters = std::make_shared<DirectoryDeadLetters>(options.dead_letters);
   resources.disk = Disk::real();
   resources.data_dir = options.data_dir;
-  auto snapshots = open_snapshot_storage(options.snapshots);
+  auto snapshots = open_snapshot_storage(options.snapshots,
+                                         static_cast<uint64_t>(options.worker.memory_budget_bytes));
   if (!snapshots) return fail(snapshots.error());
   resources.snapshots = std::move(*snapshots);
   resources.memory.resident_bytes = resident_bytes;
+  resources.memory.counted = true;
   if (options.worker.memory_budget_bytes > 0) resources.memory.release = release_memory;
   auto locked = lock_data_directory(resources.disk, options.data_dir);
   if (!locked) return fail(locked.error());

@@ -11,6 +11,7 @@ constexpr int64_t kCredit = 16;
 constexpr int64_t kUnsent = 8;
 constexpr int64_t kLogs = 64;  // they are sorted in memory, of two key partitions at once
 constexpr int64_t kFramesPerCredit = 8;
+constexpr int64_t kKafka = 64;  // of the whole budget
 
 constexpr int64_t kRecordBytes = 128;  // a record takes memory for its columns, however short it is
 constexpr int64_t kLeastReadBytes = 64 << 10;
@@ -29,6 +30,10 @@ WorkerConfig within_budget(WorkerConfig config, uint16_t shards) {
   lower(&config.unsent_limit_bytes, share / kUnsent);
   lower(&config.log_limit_bytes, share / kLogs);
   return config;
+}
+
+int64_t kafka_queue_bytes(const WorkerConfig& config) {
+  return config.memory_budget_bytes / kKafka;
 }
 
 ReadBounds read_bounds(const WorkerConfig& config, size_t readers) {

@@ -17,6 +17,9 @@ constexpr int64_t least_memory_budget(int64_t shards) {
 // The bounds of one of `shards` shards. Without a budget those of `config`.
 WorkerConfig within_budget(WorkerConfig config, uint16_t shards);
 
+// What librdkafka may hold of each topic; 0: what it holds without a budget (shared/kafka).
+int64_t kafka_queue_bytes(const WorkerConfig& config);
+
 // Of one batch, for each of `readers` readers of a shard. Without a budget those of `config`: the
 // readers of a process that may take what it likes need not share.
 struct ReadBounds {

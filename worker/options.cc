@@ -16,7 +16,8 @@ void add_options(ProcessConfig* config, WorkerOptions* options) {
   config->text("listen", &options->listen, "endpoint to listen at; port 0: any free one");
   config->number("shards", &options->shards, {"threads that hold partitions", "", 1, 256});
   config->number("blocking-threads", &options->blocking_threads,
-                 {"threads that read sources, and as many that restore states", "", 1, 256});
+                 {"threads that read sources, as many that catch up, and half as many that restore",
+                  "", 1, 256});
   config->number("background-threads", &options->background_threads,
                  {"threads that write increments, upload them, and restore standbys; more for "
                   "snapshot storage that answers slowly",

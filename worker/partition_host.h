@@ -89,6 +89,7 @@ class PartitionHost : public Actor {
   void write_snapshots();
   uint64_t pending_bytes() const;
   uint64_t accounted_bytes() const;
+  MemoryUse memory_use() const;
   // Beyond it what is pending is written before its time.
   uint64_t pending_limit(uint64_t pending) const;
   bool ahead_of_stores() const;

@@ -4,7 +4,8 @@
 namespace tidemill {
 namespace {
 
-// Writes under way at once, of all jobs of a shard: more would only wait for each other.
+// Writes under way at once, of all jobs of a shard, and as many urgent ones: more would only wait
+// for each other.
 constexpr size_t kWritesAtOnce = 2;
 // What is pending may come to this many times its limit before readers get no more credit...
 constexpr uint64_t kHoldBeyond = 2;
@@ -44,6 +45,20 @@ uint64_t PartitionHost::accounted_bytes() const {
   return bytes;
 }
 
+// The same, by consumer.
+MemoryUse PartitionHost::memory_use() const {
+  MemoryUse use;
+  const uint64_t pending = use["changes"] = pending_bytes();
+  uint64_t& staged = use["staged"];
+  for (const auto& [id, job] : jobs_) {
+    for (const auto& [k, standby] : job.standbys) {
+      if (standby.follower) staged += standby.follower->staged_bytes();
+    }
+  }
+  use["unsent"] = accounted_bytes() - pending - staged;
+  return use;
+}
+
 // With a budget half of what there is room for: the rest is for what comes while it is written.
 uint64_t PartitionHost::pending_limit(uint64_t pending) const {
   const auto most = static_cast<uint64_t>(config_.pending_limit_bytes);
@@ -57,18 +72,22 @@ void PartitionHost::write_snapshots() {
   const uint64_t pending = pending_bytes();
   const uint64_t limit = pending_limit(pending);
   bool failing = false;
-  size_t in_flight = 0;
+  WriteRoom room{kWritesAtOnce, kWritesAtOnce};
   for (const auto& [id, job] : jobs_) {
-    in_flight += job.snapshotter->in_flight();
+    const WriteRoom& in_flight = job.snapshotter->in_flight();
+    room.ordinary -= std::min(room.ordinary, in_flight.ordinary);
+    room.urgent -= std::min(room.urgent, in_flight.urgent);
     failing = failing || job.snapshotter->writes_fail();
   }
   // Waiting for a disk that does not work gains nothing: others go on without this worker.
   refusing_ = pending > kRefuseBeyond * limit || (failing && pending > kHoldBeyond * limit);
   short_of_memory_ = !failing && pending > kHoldBeyond * limit;
+  const bool held = pending > kHoldBeyond * limit;  // or nothing more is taken in
+  const Pressure pressure = held              ? Pressure::kHeld
+                            : pending > limit ? Pressure::kPiledUp
+                                              : Pressure::kNone;
   for (auto& [id, job] : jobs_) {
-    const size_t budget = kWritesAtOnce - std::min(kWritesAtOnce, in_flight);
-    in_flight += job.snapshotter->begin_due(&job.owned, &job.standbys, job.snapshot_trigger,
-                                            pending > limit, budget);
+    job.snapshotter->begin_due(&job.owned, &job.standbys, job.snapshot_trigger, pressure, &room);
     job.snapshotter->tell_registry(coordinator_, &job.owned);
   }
   send_acks();

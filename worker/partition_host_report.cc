@@ -1,5 +1,6 @@
 // PartitionHost: what it reports to the coordinator.
 #include "shared/member/member_agent.h"
+#include "shared/state/floors.h"
 #include "shared/wire/actors.h"
 #include "worker/partition_host.h"
 
@@ -51,6 +52,7 @@ void PartitionHost::report_owned(Job* job, proto::JobReport* out) {
     published.resize(partition.offsets().size());
     add_progress(published, out->mutable_published());
     horizon = std::min(horizon, partition.horizon());
+    add_floors(partition.head().floors, out);
     out->set_rows_applied(out->rows_applied() + partition.rows_applied_here());
     out->set_too_late_rows(out->too_late_rows() + partition.late_rows().dropped());
     const std::vector<uint64_t>& by_view = partition.late_rows().by_view();
@@ -89,6 +91,8 @@ void PartitionHost::report() {
   report->view_version = view_version_;
   report->resident_bytes = memory_.resident_bytes();
   report->memory_budget_bytes = memory_.budget();
+  report->shard_use = memory_use();
+  memory_.add_process_use(&report->process_use);
   for (auto& [id, job] : jobs_) {
     proto::JobReport& out = report->jobs.emplace_back();
     out.set_job(id.value);

@@ -147,6 +147,8 @@ void PartitionHost::promote(Job* job, KeyPartitionId k, StandbyPartition* standb
   OwnedPartition* const owner = &job->owned.at(k);
   owner->disk = std::move(standby->disk);
   owner->writing = standby->writing;
+  owner->urgent = standby->urgent;
+  owner->hurried = standby->hurried;
   owner->in_storage = false;
   auto partition = std::make_unique<KeyPartition>(job->plan, k, owner->epoch, *standby->follower);
   job->standbys.erase(k);

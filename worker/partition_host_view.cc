@@ -50,6 +50,7 @@ void PartitionHost::update_job(const ClusterState& view, const JobInView& in_vie
     }
     for (auto& [k, standby] : job.standbys) {
       if (standby.disk) standby.disk->set_schemas(job.plan->tables());
+      if (standby.follower) standby.follower->set_schemas(job.plan->tables());
     }
   }
   job.readers = in_view.sources;
@@ -121,7 +122,7 @@ void PartitionHost::take_owned(Job* job, KeyPartitionId k, const Grant& grant) {
 }
 
 void PartitionHost::release(Job* job, Holding* held, bool remove) {
-  if (held->writing) job->snapshotter->forget_in_flight();
+  if (held->writing) job->snapshotter->forget_in_flight(*held);
   if (held->disk) held->disk->close(remove);
 }
 

@@ -224,10 +224,10 @@ uint64_t Publisher::behind_bytes_of(KeyPartitionId k, const KeyPartition& owner)
   std::optional<uint64_t> has;
   for (const auto& [address, link] : links_) {
     const auto session = link.sessions.find(k);
-    if (!link.store || session == link.sessions.end() || !session->second.follows()) continue;
-    has = std::max(has.value_or(0), session->second.acked_version());
+    if (!link.store || session == link.sessions.end()) continue;
+    has = std::max(has, session->second.acked_bytes());  // nothing is the least
   }
-  return has ? owner.unsent_bytes_after(*has) : 0;
+  return has ? owner.noted_bytes() - *has : 0;
 }
 
 bool Publisher::all_answered(KeyPartitionId k) const {

@@ -48,7 +48,8 @@ class Publisher {
 
   // V acknowledged by every store, component by component; empty if one has none yet.
   OffsetVector published(const KeyPartition& owner) const;
-  // Of rows that are to go to stores and that no store that takes them has acknowledged yet.
+  // Of rows that no store that follows has acknowledged yet, whether they are still kept or images
+  // are to go to it instead.
   uint64_t behind_bytes() const { return behind_bytes_; }
   uint64_t image_bytes() const { return image_bytes_; }
   ReplicaSession::Counts counts() const;

@@ -28,6 +28,7 @@ void ReplicaSession::unregister() {
   replica_.reset();
   images_.reset();
   resuming_ = false;
+  followed_ = false;
   ancestry_sent_ = false;
   attempts_ = 0;
   sent_.clear();
@@ -60,10 +61,11 @@ void ReplicaSession::resolve(const KeyPartition& owner) {
     case CatchUp::kWait:
       break;
     case CatchUp::kRows:
-      begin_rows(replica_->version, replica_->offsets);
+      begin_rows(replica_->version, owner.noted_bytes_up_to(replica_->version).value_or(0),
+                 replica_->offsets);
       break;
-    case CatchUp::kResume:
-      begin_rows(replica_->version, replica_->offsets);
+    case CatchUp::kResume:  // from a version of a former owner's
+      begin_rows(replica_->version, 0, replica_->offsets);
       resuming_ = true;
       ++counts_.resumed;
       break;
@@ -84,10 +86,13 @@ void ReplicaSession::resolve(const KeyPartition& owner) {
   }
 }
 
-void ReplicaSession::begin_rows(uint64_t version, const OffsetVector& offsets) {
+void ReplicaSession::begin_rows(uint64_t version, uint64_t noted_bytes,
+                                const OffsetVector& offsets) {
   mode_ = Mode::kRows;
   images_.reset();
+  followed_ = true;
   acked_version_ = version;
+  acked_bytes_ = noted_bytes;
   acked_offsets_ = sent_offsets_ = offsets;
   sent_.clear();
 }
@@ -131,6 +136,7 @@ void ReplicaSession::start_part(const KeyPartition& owner, PartKind kind, FrameP
   part->seq = next_seq_++;
   part->kind = kind;
   part->horizon = owner.horizon();
+  part->floors = owner.head().floors;
   part->read_wall_us = owner.read_wall_us();
   part->rows_applied = owner.head().rows_applied;
 }
@@ -160,6 +166,7 @@ bool ReplicaSession::next_images(const KeyPartition& owner, FramePart* part) {
     part->from_epoch = held_.epoch;
     part->from_version = held_.version;
     images_->begun = true;
+    images_->noted_bytes = owner.noted_bytes_up_to(images_->version);
     return true;
   }
   const ScanPage page = std::move(images_->pages.front());
@@ -180,6 +187,7 @@ void ReplicaSession::close_images(const KeyPartition& owner, const ScanPage& pag
   part->to_version = page.head.stamp().version;
   if (mutated(Mutation::kCloseImagesEarly)) part->to_version = owner.version();
   part->horizon = page.head.horizon;
+  part->floors = page.head.floors;
   part->read_wall_us = page.head.read_wall_us;
   part->rows_applied = page.head.rows_applied;
   part->ancestry = page.head.ancestry;
@@ -188,15 +196,19 @@ void ReplicaSession::close_images(const KeyPartition& owner, const ScanPage& pag
     part->advances.push_back({SourcePartitionId(s), page.head.offsets[s]});
   }
   if (!page.images.empty()) part->payload.push_back(page.images);
-  begin_rows(part->to_version, page.head.offsets);
+  // Rows since may have been dropped meanwhile: then it is at least as far as when it began.
+  const uint64_t noted = owner.noted_bytes_up_to(part->to_version)
+                             .value_or(images_->noted_bytes.value_or(acked_bytes_));
+  begin_rows(part->to_version, noted, page.head.offsets);
   held_ = {owner.epoch(), part->to_version};
-  sent_.push_back({held_.version, sent_offsets_});
+  sent_.push_back({held_.version, noted, sent_offsets_});
 }
 
 void ReplicaSession::take_change(const AppliedChange& change, FramePart* part) {
   part->to_version = change.version;
   part->read_wall_us = change.read_wall_us;
   part->horizon = change.horizon;  // of that version, not the owner's newest
+  part->floors = *change.floors;   // likewise
   part->rows_applied = change.rows_applied;
   if (!change.blocks.empty()) part->payload.push_back(change.blocks);
   if (change.source == AppliedChange::kNoSource) return;
@@ -217,6 +229,7 @@ void ReplicaSession::resume(const KeyPartition& owner, FramePart* part) {
   for (const AppliedChange& change : owner.unsent()) {
     if (change.version > to) break;
     part->horizon = change.horizon;
+    part->floors = *change.floors;
     part->read_wall_us = change.read_wall_us;
     part->rows_applied = change.rows_applied;
     const bool fresh = change.source == AppliedChange::kNoSource ||
@@ -262,15 +275,23 @@ void ReplicaSession::note_sent(const KeyPartition& owner, FramePart* part) {
   held_ = {owner.epoch(), part->to_version};
   sent_offsets_.resize(std::max(sent_offsets_.size(), owner.offsets().size()));
   for (const auto& a : part->advances) sent_offsets_[a.source.value] = a.position;
-  sent_.push_back({held_.version, sent_offsets_});
+  const uint64_t noted = owner.noted_bytes_up_to(held_.version).value_or(acked_bytes_);
+  sent_.push_back({held_.version, noted, sent_offsets_});
 }
 
 void ReplicaSession::on_ack(uint64_t version) {
   while (!sent_.empty() && sent_.front().version <= version) {
     acked_version_ = sent_.front().version;
+    acked_bytes_ = sent_.front().noted_bytes;
     acked_offsets_ = std::move(sent_.front().offsets);
     sent_.pop_front();
   }
+}
+
+std::optional<uint64_t> ReplicaSession::acked_bytes() const {
+  const bool follows = mode_ == Mode::kRows ? !resuming_ : mode_ == Mode::kImages && followed_;
+  if (!follows) return {};
+  return acked_bytes_;
 }
 
 uint64_t ReplicaSession::needs_rows_after(const KeyPartition& owner) const {

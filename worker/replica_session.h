@@ -46,8 +46,10 @@ class ReplicaSession {
   void on_replica_state(Epoch own, const ReplicaState& state);
   // What the replica holds, once it has answered; null before.
   const ReplicaState* registered_state() const { return replica_ ? &*replica_ : nullptr; }
-  // It gets rows one behind the other, and acknowledges them.
-  bool follows() const { return mode_ == Mode::kRows && !resuming_; }
+  // Of the owner's KeyPartition::noted_bytes(), those that it has acknowledged. Nothing: it does
+  // not follow the owner (yet). One that rows were dropped of still does, while it gets images
+  // instead.
+  std::optional<uint64_t> acked_bytes() const;
   // Nobody is missing whose V the readers should know of.
   bool answered() const { return mode_ != Mode::kUnregistered; }
   void on_ack(uint64_t version);
@@ -85,6 +87,7 @@ class ReplicaSession {
  private:
   struct Sent {
     uint64_t version;
+    uint64_t noted_bytes;  // up to it
     OffsetVector offsets;
   };
   struct Images {
@@ -96,12 +99,13 @@ class ReplicaSession {
     bool begun = false;  // kImagesBegin has been sent
     std::deque<ScanPage> pages;
     bool last_seen = false;
-    uint64_t version = 0;  // of the state that is walked; 0: not known yet
+    uint64_t version = 0;                 // of the state that is walked; 0: not known yet
+    std::optional<uint64_t> noted_bytes;  // up to it
   };
 
   void resolve(const KeyPartition& owner);
   void begin_images(const KeyPartition& owner, std::optional<uint64_t> since);
-  void begin_rows(uint64_t version, const OffsetVector& offsets);
+  void begin_rows(uint64_t version, uint64_t noted_bytes, const OffsetVector& offsets);
   void start_part(const KeyPartition& owner, PartKind kind, FramePart* part);
   bool next_images(const KeyPartition& owner, FramePart* part);
   void close_images(const KeyPartition& owner, const ScanPage& page, FramePart* part);
@@ -122,6 +126,8 @@ class ReplicaSession {
   bool ancestry_sent_ = false;
   int64_t last_sent_us_ = 0;
   uint64_t acked_version_ = 0;
+  uint64_t acked_bytes_ = 0;  // noted up to it
+  bool followed_ = false;     // rows have been sent under this registration, or are next
   OffsetVector acked_offsets_;
   std::deque<Sent> sent_;
   OffsetVector sent_offsets_;  // after what is sent

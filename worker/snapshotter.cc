@@ -12,80 +12,124 @@ namespace {
 constexpr int64_t kTellAgainUs = 500'000;
 constexpr int64_t kRetryUs = 1'000'000;  // after a write or an upload that failed
 
+// For the disk to hold what images can be made of.
+bool replica_waits(const OwnedPartition& owner) {
+  return owner.partition->disk_version() < owner.wanted_disk_version;
+}
+
+// Something has come to wait for the write that is under way.
+void hurry(Holding* held) {
+  if (!held->writing || held->urgent || held->hurried) return;
+  held->hurried = true;
+  held->disk->hurry();
+}
+
 }  // namespace
 
 Snapshotter::Snapshotter(Runtime& runtime, ActorId self, const WorkerConfig& config, JobId job)
     : runtime_(runtime), self_(self), config_(config), job_(job) {}
 
-// Since when a write is due; nothing: it is not.
-std::optional<int64_t> Snapshotter::due_since(const OwnedPartition& owner, uint64_t trigger,
-                                              bool pressed) const {
-  if (owner.phase != HoldingPhase::kActive || owner.writing || !owner.registry_known) return {};
-  const int64_t now = runtime_.monotonic_us();
-  if (owner.failed_at_us != 0 && now - owner.failed_at_us < kRetryUs) return {};
+bool Snapshotter::may_begin(const Holding& held) const {
+  return held.phase == HoldingPhase::kActive && !held.writing &&
+         (held.failed_at_us == 0 || runtime_.monotonic_us() - held.failed_at_us >= kRetryUs);
+}
+
+// It is to be uploaded.
+bool Snapshotter::is_turn(const OwnedPartition& owner, uint64_t trigger) const {
+  if (trigger > owner.begun_trigger) return true;
+  const bool something = owner.partition->changed_since_disk() || !owner.in_storage;
+  return something && owner.write_at_us <= runtime_.monotonic_us();
+}
+
+// Nothing: no write is due.
+std::optional<Snapshotter::Due> Snapshotter::due(const OwnedPartition& owner, uint64_t trigger,
+                                                 Pressure pressure) const {
+  if (!may_begin(owner) || !owner.registry_known) return {};
   const KeyPartition& partition = *owner.partition;
-  if (partition.disk_version() < owner.wanted_disk_version) return 0;
-  if (trigger > owner.begun_trigger) return 1;
-  if (pressed && partition.pending_bytes() > 0) return partition.oldest_pending_us();
-  const bool something = partition.changed_since_disk() || !owner.in_storage;
-  if (something && owner.write_at_us <= now) return owner.write_at_us;
+  if (replica_waits(owner)) return Due{0, true};
+  const bool pending = partition.pending_bytes() > 0;
+  if (pressure == Pressure::kHeld && pending) return Due{partition.oldest_pending_us(), true};
+  if (trigger > owner.begun_trigger) return Due{1};
+  if (pressure == Pressure::kPiledUp && pending) return Due{partition.oldest_pending_us()};
+  if (is_turn(owner, trigger)) return Due{owner.write_at_us};
   return {};
 }
 
-std::optional<int64_t> Snapshotter::due_since(const StandbyPartition& standby, bool pressed) const {
-  if (standby.phase != HoldingPhase::kActive || standby.writing) return {};
-  const int64_t now = runtime_.monotonic_us();
-  if (standby.failed_at_us != 0 && now - standby.failed_at_us < kRetryUs) return {};
+std::optional<Snapshotter::Due> Snapshotter::due(const StandbyPartition& standby,
+                                                 Pressure pressure) const {
+  if (!may_begin(standby)) return {};
   const Follower& follower = *standby.follower;
   if (!follower.holds_state() || !follower.changed() || follower.writing()) return {};
-  if (standby.write_at_us <= now || (pressed && follower.pending_bytes() > 0)) {
-    return standby.write_at_us;
-  }
-  return {};
+  const bool pressed = pressure != Pressure::kNone && follower.pending_bytes() > 0;
+  if (!pressed && standby.write_at_us > runtime_.monotonic_us()) return {};
+  return Due{standby.write_at_us, pressed && pressure == Pressure::kHeld};
 }
 
-size_t Snapshotter::begin_due(Owned* owned, Standbys* standbys, uint64_t trigger, bool pressed,
-                              size_t budget) {
-  if (budget == 0) return 0;
-  std::vector<Due> due;
-  for (const auto& [k, owner] : *owned) {
-    if (auto since = due_since(owner, trigger, pressed)) due.push_back({*since, k, false});
-  }
-  for (const auto& [k, standby] : *standbys) {
-    if (auto since = due_since(standby, pressed)) due.push_back({*since, k, true});
-  }
-  const size_t count = std::min(budget, due.size());
-  std::partial_sort(due.begin(), due.begin() + static_cast<ptrdiff_t>(count), due.end(),
-                    [](const Due& a, const Due& b) {
-                      return std::tie(a.since_us, a.k, a.standby) <
-                             std::tie(b.since_us, b.k, b.standby);
-                    });
-  for (size_t i = 0; i < count; ++i) {
-    if (due[i].standby) {
-      begin(&standbys->at(due[i].k));
-    } else {
-      begin(&owned->at(due[i].k), trigger);
+void Snapshotter::begin_due(Owned* owned, Standbys* standbys, uint64_t trigger, Pressure pressure,
+                            WriteRoom* room) {
+  std::vector<Due> ordinary;
+  std::vector<Due> urgent;
+  const auto note = [&](std::optional<Due> is_due, KeyPartitionId k, bool standby) {
+    if (!is_due) return;
+    is_due->k = k;
+    is_due->standby = standby;
+    (is_due->urgent ? urgent : ordinary).push_back(*is_due);
+  };
+  const bool held = pressure == Pressure::kHeld;
+  for (auto& [k, owner] : *owned) {
+    if (owner.partition && (replica_waits(owner) || (held && owner.partition->writing()))) {
+      hurry(&owner);
     }
+    note(due(owner, trigger, pressure), k, false);
   }
-  return count;
+  for (auto& [k, standby] : *standbys) {
+    if (held) hurry(&standby);
+    note(due(standby, pressure), k, true);
+  }
+  for (const auto& [all, left] :
+       {std::pair(&urgent, &room->urgent), {&ordinary, &room->ordinary}}) {
+    const size_t count = std::min(*left, all->size());
+    std::partial_sort(all->begin(), all->begin() + static_cast<ptrdiff_t>(count), all->end(),
+                      [](const Due& a, const Due& b) {
+                        return std::tie(a.since_us, a.k, a.standby) <
+                               std::tie(b.since_us, b.k, b.standby);
+                      });
+    for (size_t i = 0; i < count; ++i) {
+      const Due& first = (*all)[i];
+      if (first.standby) {
+        begin(&standbys->at(first.k), first.urgent);
+      } else {
+        begin(&owned->at(first.k), trigger, first.urgent);
+      }
+    }
+    *left -= count;
+  }
 }
 
-void Snapshotter::begin(OwnedPartition* owner, uint64_t trigger) {
+void Snapshotter::note_begun(Holding* held, bool urgent) {
+  held->writing = true;
+  held->urgent = urgent;
+  held->hurried = false;
+  ++count_of(urgent);
+}
+
+void Snapshotter::begin(OwnedPartition* owner, uint64_t trigger, bool urgent) {
   KeyPartition& partition = *owner->partition;
+  const bool upload = !urgent || is_turn(*owner, trigger);
   std::optional<Increment> increment;
   if (partition.changed_since_disk()) increment = partition.begin_increment(runtime_.wall_us());
-  owner->writing = true;
   owner->in_storage = false;
-  owner->write_at_us = runtime_.monotonic_us() + config_.snapshot_interval_ms * 1000;
-  ++in_flight_;
-  owner->disk->write(std::move(increment), true, trigger);
+  if (upload) {
+    owner->write_at_us = runtime_.monotonic_us() + config_.snapshot_interval_ms * 1000;
+  }
+  note_begun(owner, urgent);
+  owner->disk->write(std::move(increment), upload, trigger, urgent);
 }
 
-void Snapshotter::begin(StandbyPartition* standby) {
-  standby->writing = true;
+void Snapshotter::begin(StandbyPartition* standby, bool urgent) {
   standby->write_at_us = runtime_.monotonic_us() + config_.snapshot_interval_ms * 1000;
-  ++in_flight_;
-  standby->disk->write(standby->follower->begin_increment(runtime_.wall_us()), false, 0);
+  note_begun(standby, urgent);
+  standby->disk->write(standby->follower->begin_increment(runtime_.wall_us()), false, 0, urgent);
   standby->changes.cut();
 }
 
@@ -100,13 +144,13 @@ void Snapshotter::log_failure(const DiskWritten& written, const std::string& rea
 }
 
 void Snapshotter::on_written(const DiskWritten& written, OwnedPartition* owner) {
-  --in_flight_;
+  --count_of(owner->urgent);
   owner->writing = false;
   const bool wrote = written.error.empty();
   writes_fail_ = !wrote;
   // A standby's increment of a state that it had replaced before it was promoted is of no use.
   if (written.wrote && owner->partition->writing()) owner->partition->end_increment(wrote);
-  if (wrote && !written.to_upload) {  // begun by the standby that it was
+  if (wrote && !written.to_upload) {  // urgent, or begun by the standby that it was
     owner->disk_bytes = written.disk_bytes;
     return;
   }
@@ -130,7 +174,7 @@ void Snapshotter::on_written(const DiskWritten& written, OwnedPartition* owner) 
 }
 
 void Snapshotter::on_written(const DiskWritten& written, StandbyPartition* standby) {
-  --in_flight_;
+  --count_of(standby->urgent);
   standby->writing = false;
   const bool wrote = written.error.empty();
   writes_fail_ = !wrote;

@@ -3,6 +3,10 @@
 // for it, or when changes pile up: then those go first whose oldest change is oldest, which lets go
 // of the messages that the changes came in. A few at a time.
 //
+// A write that something waits for is urgent: readers that get no credit before it is done, or a
+// replica that images are to be sent to. It has room of its own, and uploads nothing unless that is
+// due as well; one that is under way is hurried.
+//
 // shard-affine: part of the PartitionHost actor.
 #pragma once
 
@@ -14,13 +18,26 @@
 
 namespace tidemill {
 
+// Of changes that are in no increment, on one shard.
+enum class Pressure {
+  kNone,
+  kPiledUp,  // they are written before their time
+  kHeld,     // and senders get no more credit until some have been
+};
+
+// Writes that may be begun.
+struct WriteRoom {
+  size_t ordinary = 0;
+  size_t urgent = 0;
+};
+
 class Snapshotter {
  public:
   Snapshotter(Runtime& runtime, ActorId self, const WorkerConfig& config, JobId job);
 
-  // Begins what is due, at most `budget` writes; gives how many were begun. `pressed`: changes have
-  // piled up on this shard.
-  size_t begin_due(Owned* owned, Standbys* standbys, uint64_t trigger, bool pressed, size_t budget);
+  // Begins what is due, as far as there is room, which it takes.
+  void begin_due(Owned* owned, Standbys* standbys, uint64_t trigger, Pressure pressure,
+                 WriteRoom* room);
   // Tells the registry (again) what it has not confirmed.
   void tell_registry(NodeId coordinator, Owned* owned);
 
@@ -28,8 +45,9 @@ class Snapshotter {
   void on_written(const DiskWritten& written, StandbyPartition* standby);
   void on_registered(const proto::SnapshotRegistered& message, OwnedPartition* owner);
 
-  size_t in_flight() const { return in_flight_; }
-  void forget_in_flight() { --in_flight_; }
+  const WriteRoom& in_flight() const { return in_flight_; }
+  // A write is under way of what is let go.
+  void forget_in_flight(const Holding& held) { --count_of(held.urgent); }
   // The last increment could not be written to disk.
   bool writes_fail() const { return writes_fail_; }
   void add_to(proto::JobReport* report) const;
@@ -37,22 +55,26 @@ class Snapshotter {
  private:
   struct Due {
     int64_t since_us = 0;
-    KeyPartitionId k;
+    bool urgent = false;
+    KeyPartitionId k{};
     bool standby = false;
   };
 
-  std::optional<int64_t> due_since(const OwnedPartition& owner, uint64_t trigger,
-                                   bool pressed) const;
-  std::optional<int64_t> due_since(const StandbyPartition& standby, bool pressed) const;
-  void begin(OwnedPartition* owner, uint64_t trigger);
-  void begin(StandbyPartition* standby);
+  bool may_begin(const Holding& held) const;
+  bool is_turn(const OwnedPartition& owner, uint64_t trigger) const;
+  std::optional<Due> due(const OwnedPartition& owner, uint64_t trigger, Pressure pressure) const;
+  std::optional<Due> due(const StandbyPartition& standby, Pressure pressure) const;
+  void begin(OwnedPartition* owner, uint64_t trigger, bool urgent);
+  void begin(StandbyPartition* standby, bool urgent);
+  void note_begun(Holding* held, bool urgent);
+  size_t& count_of(bool urgent) { return urgent ? in_flight_.urgent : in_flight_.ordinary; }
   void log_failure(const DiskWritten& written, const std::string& reason);
 
   Runtime& runtime_;
   ActorId self_;
   const WorkerConfig& config_;
   JobId job_;
-  size_t in_flight_ = 0;
+  WriteRoom in_flight_;  // what is under way
   uint64_t registered_ = 0;
   uint64_t uploaded_bytes_ = 0;
   uint64_t failures_ = 0;

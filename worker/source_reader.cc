@@ -48,8 +48,8 @@ SourceReader::SourceReader(Runtime& runtime, ActorId self, const WorkerConfig& c
   follow_ = read.has_files() && read.files().follow();
 }
 
-// Batches that were loaded by the former revision are as good: it kept all that this one keeps.
-// They lie in their loader's memory, so that it goes once they are sent.
+// Batches that were loaded by the former revision are as good: it kept all that this one keeps, but
+// for what is of further tables, and says how many it knew of. They lie in their loader's memory, so that it goes once they are sent.
 void SourceReader::set_plan(std::shared_ptr<const Plan> plan) {
   const bool revised = plan->proto().revision() != plan_->proto().revision();
   plan_ = std::move(plan);
@@ -458,7 +458,9 @@ void SourceReader::send_to(const ActorAddress& host, const Read& read, const Loa
   SendLink& link = links_.at(host);
   const bool of_main = &read == &main_;
   SourceBatchWriter writer(
-      {job_, source_, epoch_, 0, batch.end, batch.read_wall_us, of_main, of_main && idle()}, parts);
+      {job_, source_, epoch_, 0, batch.end, batch.read_wall_us, of_main, of_main && idle(),
+       batch.known_tables},
+      parts);
   for (auto& [k, s] : sessions) {
     if (!takes_part(read, batch, s)) continue;
     writer.begin_part(k, s.id, s.next_seq++);
@@ -483,7 +485,8 @@ void SourceReader::send_mark(const ActorAddress& host) {
     }
     if (parts == 0) continue;
     SourceBatchWriter writer({job_, source_, epoch_, 0, read.position, runtime_.wall_us(),
-                              !catching_up, !catching_up && idle()},
+                              !catching_up, !catching_up && idle(),
+                              static_cast<uint32_t>(plan_->tables()->size())},
                              parts);
     for (auto& [k, s] : sessions) {
       if (s.catching_up != catching_up || s.position != read.position.offset) continue;

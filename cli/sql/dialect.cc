@@ -99,6 +99,17 @@ std::optional<std::string> DialectText::type(proto::ColumnType type) const {
   }
 }
 
+std::optional<std::string> DialectText::type(const proto::Type& full) const {
+  if (full.kind() != proto::DECIMAL) return type(full.kind());
+  const std::string name = dialect_ == Dialect::kPostgres ? "numeric" : "decimal";
+  if (full.precision() != 0) {
+    return name + "(" + std::to_string(full.precision()) + ", " + std::to_string(full.scale()) +
+           ")";
+  }
+  if (dialect_ == Dialect::kPostgres) return name;
+  return std::nullopt;  // the others have no decimals of any number of digits
+}
+
 std::string DialectText::time(const std::string& expression) const {
   switch (dialect_) {
     case Dialect::kPostgres:

@@ -39,6 +39,7 @@ class DialectText {
   std::string timestamp(int64_t micros) const;
   // Nothing: the dialect has no such type.
   std::optional<std::string> type(proto::ColumnType type) const;
+  std::optional<std::string> type(const proto::Type& type) const;
 
   // An event time in what the statement compares times in: PostgreSQL's own type, so that an index
   // serves; elsewhere microseconds.

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <array>
 
+#include "shared/base/decimal.h"
+#include "shared/expr/types.h"
+
 namespace tidemill::sql {
 namespace {
 
@@ -12,8 +15,6 @@ Error refused(const DialectText& text, const std::string& expression, const std:
   return user_error("'" + expression + "' cannot be said in " + dialect_name(text.dialect()) +
                     " SQL: " + reason);
 }
-
-bool is_integer(proto::ColumnType type) { return type == proto::INT32 || type == proto::INT64; }
 
 const char* infix(Expr::Op op) {
   switch (op) {
@@ -81,6 +82,11 @@ class Printer {
 
   // In parentheses unless it is an atom.
   Result<std::string> print(const Expr& e) const {
+    if (is_nested(e.type())) {
+      return refused(text_, whole_,
+                     "lists, structs and maps are not written as SQL; choose features without "
+                     "them by --service");
+    }
     switch (e.op()) {
       case Expr::COLUMN:
         return columns_[e.column()];
@@ -94,6 +100,9 @@ class Printer {
       default:
         break;
     }
+    if (e.type() == proto::DECIMAL && text_.dialect() != Dialect::kPostgres && is_wide(e)) {
+      return refused(text_, whole_, "it rounds decimals that may have more than 38 digits");
+    }
     std::vector<std::string> args;
     for (const Expr& arg : e.args()) {
       auto printed = print(arg);
@@ -104,6 +113,12 @@ class Printer {
   }
 
  private:
+  // Its type may be one that had to be cut to what there is.
+  static bool is_wide(const Expr& e) {
+    const bool grows = e.op() >= Expr::ADD && e.op() <= Expr::MULTIPLY;
+    return e.details().precision() == 0 || (grows && e.details().precision() == kMaxDecimalDigits);
+  }
+
   Result<std::string> of_arguments(const Expr& e, const std::vector<std::string>& args) const {
     if (const char* after = suffix(e.op())) return "(" + args[0] + after + ")";
     if (const char* between = infix(e.op())) return chain(e, args, between);
@@ -175,6 +190,9 @@ class Printer {
     if (!left) return left.error();
     auto right = print(e.args(1));
     if (!right) return right.error();
+    if (e.type() == proto::DECIMAL && text_.dialect() != Dialect::kPostgres) {
+      return refused(text_, whole_, "it divides decimals to other numbers of digits");
+    }
     const bool whole = is_integer(e.type());
     std::string between = infix(e.op());
     if (whole && e.op() == Expr::DIVIDE && text_.dialect() == Dialect::kDuckdb) between = " // ";
@@ -188,10 +206,16 @@ class Printer {
   Result<std::string> cast(const Expr& e) const {
     const proto::ColumnType from = e.args(0).type();
     auto arg = print(e.args(0));
-    if (!arg || from == e.type()) return arg;
-    const auto type = text_.type(e.type());
+    if (!arg || (from == e.type() && from != proto::DECIMAL)) return arg;
+    const auto type = text_.type(full_type(e));
     if (!type) return refused(text_, whole_, "it has no such type");
     const bool postgres = text_.dialect() == Dialect::kPostgres;
+    const bool cuts = from == proto::DECIMAL && is_integer(e.type());
+    if ((!postgres && e.type() == proto::DECIMAL &&
+         (from == proto::DOUBLE || from == proto::STRING)) ||
+        (cuts && text_.dialect() == Dialect::kSpark)) {
+      return refused(text_, whole_, "it rounds such values otherwise; leave the cast out");
+    }
     if (e.type() == proto::STRING && from == proto::TIMESTAMP) {
       return refused(text_, whole_, "it writes timestamps otherwise; leave the cast out");
     }
@@ -217,8 +241,11 @@ class Printer {
 }  // namespace
 
 Result<std::string> literal_sql(const Expr& e, const DialectText& text) {
-  const auto type = text.type(e.type());
+  const auto type = text.type(full_type(e));
   if (!type) return refused(text, e.text(), "it has no such type");
+  if (e.type() == proto::DECIMAL && e.literal_case() == Expr::kLiteralString) {
+    return "cast('" + e.literal_string() + "' as " + *type + ")";
+  }
   if (e.literal_case() == Expr::LITERAL_NOT_SET) return "cast(null as " + *type + ")";
   switch (e.type()) {
     case proto::BOOL:

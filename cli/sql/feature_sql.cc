@@ -1,6 +1,8 @@
 #include "cli/sql/feature_sql.h"
 
 #include "cli/sql/expr_sql.h"
+#include "shared/base/decimal.h"
+#include "shared/expr/types.h"
 #include "shared/plan/features.h"
 
 namespace tidemill::sql {
@@ -48,6 +50,8 @@ class FeaturePrinter {
     return "cast(" + value + " as " + *text_.type(type) + ")";
   }
   std::string number(std::string_view function) const;
+  std::string decimals(std::string_view function) const;
+  proto::Type column_type_of(int column) const { return tidemill::column_type(table_, column); }
   Ordering by_time() const;
   Ordering by_value(bool descending) const;
 
@@ -63,7 +67,7 @@ Status FeaturePrinter::check() const {
   if (feature_.has_steps()) return refused("its windows end at boundaries (every:)");
   if (feature_.gap_us() != 0) return refused("its window is a session (gap:)");
   if (feature_.map()) return refused("its value is a map");
-  if (!text_.type(feature_.type())) return refused("there is no type for its values");
+  if (!text_.type(full_type(feature_))) return refused("there is no type for its values");
   return {};
 }
 
@@ -86,10 +90,27 @@ std::string FeaturePrinter::number(std::string_view function) const {
   if (type == proto::DOUBLE) return text_.numeric(function, column(), condition());
   std::string value = column();
   const bool sums = function == "sum" || function == "avg";
+  if (type == proto::DECIMAL) return decimals(function);
   if (text_.dialect() == Dialect::kSpark && sums) value = "cast(" + value + " as decimal(38, 0))";
   if (text_.dialect() != Dialect::kPostgres && !sums) value = as_type(value, proto::DOUBLE);
   const std::string call(function);
   return as_type(text_.filtered(call + "(" + value + ")", condition()), feature_.type());
+}
+
+// PostgreSQL's are exact; the others add decimals exactly, and take their powers as doubles.
+std::string FeaturePrinter::decimals(std::string_view function) const {
+  const proto::Type type = column_type_of(feature_.column());
+  const bool postgres = text_.dialect() == Dialect::kPostgres;
+  std::string value = column();
+  if (function == "sum" && !postgres) {
+    proto::Type wide = type;
+    wide.set_precision(kMaxDecimalDigits);
+    value = "cast(" + value + " as " + *text_.type(wide) + ")";
+  } else if (!postgres) {
+    value = as_type(value, proto::DOUBLE);
+  }
+  const std::string call = text_.filtered(std::string(function) + "(" + value + ")", condition());
+  return "cast(" + call + " as " + *text_.type(full_type(feature_)) + ")";
 }
 
 // As docs/semantics.md orders rows.

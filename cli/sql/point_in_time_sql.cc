@@ -5,6 +5,7 @@
 
 #include "cli/sql/expr_sql.h"
 #include "cli/sql/feature_sql.h"
+#include "shared/expr/types.h"
 
 namespace tidemill::sql {
 namespace {
@@ -199,6 +200,9 @@ Result<std::string> TablePrinter::rows_of(const proto::TableInput& input,
   const auto add = [&](const proto::Expr& expr, const std::string& name) -> Status {
     auto printed = expression_sql(expr, names, text_);
     if (!printed) return printed.error();
+    // What is worked out has the digits of its type in every row.
+    const bool open = expr.type() == proto::DECIMAL && expr.op() != proto::Expr::COLUMN;
+    if (open) *printed = "cast(" + *printed + " as " + *text_.type(full_type(expr)) + ")";
     out.push_back(*printed + " as " + name);
     return {};
   };

@@ -4,6 +4,7 @@
 #include "cli/training/output_file.h"
 #include "cli/training/parquet_values.h"
 #include "cli/training/row_sink.h"
+#include "shared/nested/proto_type.h"
 
 namespace tidemill::training {
 namespace {
@@ -61,6 +62,7 @@ void ParquetSink::add_spine_columns(const RowSource& spine) {
     ParquetField field;
     field.name = name;
     field.type = typed ? static_cast<ColumnType>(found->type()) : ColumnType::kString;
+    if (typed && found->has_details()) field.details = nested_type(found->details());
     columns_.emplace_back(std::move(field));
   }
 }

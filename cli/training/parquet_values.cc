@@ -4,6 +4,7 @@
 
 #include "shared/base/assert.h"
 #include "shared/base/bytes_text.h"
+#include "shared/nested/proto_type.h"
 
 namespace tidemill::training {
 namespace {
@@ -78,6 +79,8 @@ ParquetField parquet_field(const std::string& name, const proto::Feature& featur
   ParquetField field;
   field.name = name;
   field.type = static_cast<ColumnType>(feature.type());
+  if (feature.has_details()) field.details = nested_type(feature.details());
+  if (feature.has_key_details()) field.key_details = nested_type(feature.key_details());
   if (feature.list()) field.shape = ParquetField::Shape::kLists;
   if (feature.map()) {
     field.shape = ParquetField::Shape::kMaps;
@@ -101,6 +104,24 @@ std::string_view ParquetColumn::keep_bytes(std::string_view text) {
   return {to, *size};
 }
 
+// What features have as text, as rows keep it. Of a list, struct or map empty: it cannot be.
+std::string_view ParquetColumn::keep_value(std::string_view text, const Column& column) {
+  const NestedType& type = &column == &values_.keys ? field_.key_details : field_.details;
+  if (column.type == ColumnType::kBytes) return keep_bytes(text);
+  if (column.type == ColumnType::kDecimal) {
+    Decimal value;
+    ASSERT(parse_decimal(text, DecimalType{type.precision, type.scale}, &value) ==
+           DecimalText::kGood);
+    std::array<char, kMaxDecimalEncoding> bytes;
+    return keep({bytes.data(), encode_decimal(value, bytes.data())});
+  }
+  if (!is_nested(column.type)) return keep(text);
+  std::string_view value;
+  // Dates and times beyond the year 9999 have no text that is read.
+  if (parser_.parse(type, text, &value).has_value()) return {};
+  return keep(value);
+}
+
 void ParquetColumn::add_item(std::string_view* bytes, Column* column) {
   column->nulls.push_back(0);
   switch (storage_of(column->type)) {
@@ -114,7 +135,11 @@ void ParquetColumn::add_item(std::string_view* bytes, Column* column) {
       const auto size = take<uint32_t>(bytes);
       ASSERT(bytes->size() >= size);
       const std::string_view text = bytes->substr(0, size);
-      column->strings.push_back(column->type == ColumnType::kBytes ? keep_bytes(text) : keep(text));
+      column->strings.push_back(keep_value(text, *column));
+      // A key cannot be null: the writer refuses it.
+      if (is_nested(column->type) && column->strings.back().empty() && column != &values_.keys) {
+        column->nulls.back() = 1;
+      }
       return bytes->remove_prefix(size);
     }
     case Storage::kIntervals:

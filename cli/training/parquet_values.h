@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "proto/plan.pb.h"
+#include "shared/nested/nested_json.h"
 #include "shared/parquet/parquet_file.h"
 #include "shared/window/feature_value.h"
 
@@ -38,9 +39,11 @@ class ParquetColumn {
   void add_nullable(std::string_view* bytes, Column* column);
   std::string_view keep(std::string_view text) { return made_.copy(text); }
   std::string_view keep_bytes(std::string_view text);
+  std::string_view keep_value(std::string_view text, const Column& column);
 
   ParquetField field_;
   ParquetValues values_;
+  NestedJsonParser parser_;
   Arena made_;
 };
 

@@ -32,6 +32,12 @@ class Arena {
     return {at, text.size()};
   }
   void reset() { block_ = used_ = 0; }
+  // Kept, whether it is used now or not.
+  size_t capacity() const {
+    size_t bytes = 0;
+    for (const Block& block : blocks_) bytes += block.size;
+    return bytes;
+  }
 
  private:
   struct Block {

@@ -164,11 +164,12 @@ size_t put_utf8(uint32_t c, char* out) {
 }
 
 // The code point behind \u at the front of `text`, of one escape or a pair of them.
-std::optional<uint32_t> take_code_point(std::string_view* text) {
+std::optional<uint32_t> take_code_point(std::string_view* text, bool with_zero) {
   uint32_t first = 0;
   read_hex4(*text, &first);
   text->remove_prefix(4);
-  if (first == 0 || (first >= 0xDC00 && first < 0xE000)) return std::nullopt;
+  if (first == 0 && !with_zero) return std::nullopt;
+  if (first >= 0xDC00 && first < 0xE000) return std::nullopt;
   if (first < 0xD800 || first >= 0xE000) return first;
   uint32_t second = 0;
   if (!text->starts_with("\\u") || !read_hex4(text->substr(2), &second) || second < 0xDC00 ||
@@ -248,7 +249,7 @@ int64_t json_element_count(std::string_view json) {
   return count;
 }
 
-std::optional<size_t> json_string_value(std::string_view json, char* out) {
+std::optional<size_t> json_string_value(std::string_view json, char* out, bool with_zeros) {
   constexpr std::string_view kLetters = "\"\\/bfnrt";
   constexpr std::string_view kMeanings = "\"\\/\b\f\n\r\t";
   std::string_view rest = json.substr(1, json.size() - 2);
@@ -264,7 +265,7 @@ std::optional<size_t> json_string_value(std::string_view json, char* out) {
       *out++ = kMeanings[kLetters.find(letter)];
       continue;
     }
-    const std::optional<uint32_t> c = take_code_point(&rest);
+    const std::optional<uint32_t> c = take_code_point(&rest, with_zeros);
     if (!c.has_value()) return std::nullopt;
     out += put_utf8(*c, out);
   }

@@ -26,7 +26,8 @@ std::optional<std::string_view> json_element(std::string_view json, int64_t inde
 int64_t json_element_count(std::string_view json);
 
 // The characters of a JSON string at `out`, which has room for as many bytes as the JSON has. The
-// number of bytes; nothing for what no text can hold: \u0000 and half a surrogate pair.
-std::optional<size_t> json_string_value(std::string_view json, char* out);
+// number of bytes; nothing for what no text can hold: half a surrogate pair, and \u0000 unless
+// `with_zeros`.
+std::optional<size_t> json_string_value(std::string_view json, char* out, bool with_zeros = false);
 
 }  // namespace tidemill

@@ -33,6 +33,8 @@ enum class Mutation {
   kIgnoreCuts,              // parts reach across a replica's V, and are taken to lie before it
   kTrustDamagedManifest,    // checksums are not compared when a state is restored
   kDropPendingOnSnapshot,   // changes made while an increment is written are dropped with it
+  kImagesWithoutFloors,     // a replica takes over images, and not since when they are whole
+  kForgetFloorOnPromotion,  // a standby that becomes the owner takes what it has for whole
   kHandOverHeadOnly,        // an owner is given a store's V without the rows not yet on its disk
 };
 

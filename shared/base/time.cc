@@ -118,6 +118,17 @@ bool parse_timestamp(std::string_view text, TimeUs* out) {
   return true;
 }
 
+namespace {
+
+void put_digits(int64_t value, int count, char* at) {
+  while (count > 0) {
+    at[--count] = static_cast<char>('0' + value % 10);
+    value /= 10;
+  }
+}
+
+}  // namespace
+
 std::string format_timestamp(TimeUs t) {
   if (t == kMinTime) return "-infinity";
   if (t == kMaxTime) return "infinity";
@@ -130,6 +141,22 @@ std::string format_timestamp(TimeUs t) {
   const Civil c = civil_from_days(days);
   const int64_t seconds = rest / kMicrosPerSecond;
   const int64_t fraction = rest % kMicrosPerSecond;
+  if (c.year >= 0 && c.year <= 9999) {
+    std::string out = "0000-00-00T00:00:00";
+    put_digits(c.year, 4, &out[0]);
+    put_digits(c.month, 2, &out[5]);
+    put_digits(c.day, 2, &out[8]);
+    put_digits(seconds / 3600, 2, &out[11]);
+    put_digits(seconds / 60 % 60, 2, &out[14]);
+    put_digits(seconds % 60, 2, &out[17]);
+    if (fraction != 0) {
+      const bool millis = fraction % 1000 == 0;
+      out.append(millis ? ".000" : ".000000");
+      put_digits(millis ? fraction / 1000 : fraction, millis ? 3 : 6, &out[20]);
+    }
+    out.push_back('Z');
+    return out;
+  }
   std::array<char, 64> text{};
   int n = std::snprintf(text.data(), text.size(), "%04lld-%02d-%02dT%02d:%02d:%02d",
                         static_cast<long long>(c.year), c.month, c.day,

@@ -18,6 +18,18 @@ inline constexpr TimeUs kMaxTime = std::numeric_limits<int64_t>::max();
 inline constexpr DurationUs kMicrosPerSecond = 1'000'000;
 inline constexpr DurationUs kMicrosPerDay = 86'400 * kMicrosPerSecond;
 
+// What would leave int64 ends at kMinTime or kMaxTime, and these stay where they are.
+constexpr TimeUs saturating_add(TimeUs t, DurationUs d) {
+  TimeUs out = 0;
+  if (t == kMinTime || t == kMaxTime) return t;
+  return __builtin_add_overflow(t, d, &out) ? (d < 0 ? kMinTime : kMaxTime) : out;
+}
+constexpr TimeUs saturating_subtract(TimeUs t, DurationUs d) {
+  TimeUs out = 0;
+  if (t == kMinTime || t == kMaxTime) return t;
+  return __builtin_sub_overflow(t, d, &out) ? (d < 0 ? kMaxTime : kMinTime) : out;
+}
+
 // RFC 3339 ("2018-04-01T00:00:31Z", any offset, 'T' or a space, 0 to 6 fraction digits; without
 // an offset it is UTC). False if it is anything else or outside years 0001..9999.
 bool parse_timestamp(std::string_view text, TimeUs* out);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "shared/base/arena.h"
+#include "shared/base/decimal.h"
 #include "shared/base/time.h"
 #include "shared/columns/row_block.h"
 
@@ -26,11 +27,14 @@ struct Interval {
 // whose value is 0 or empty. Strings point into bytes that outlive the batch's use.
 struct Column {
   ColumnType type{};
+  DecimalType decimal;          // kDecimal of a source: its digits
   std::vector<uint8_t> nulls;   // one per row, always filled
   std::vector<uint8_t> bools;   // kBool: 0 or 1
   std::vector<int64_t> ints;    // kInt32, kInt64, kTimestamp, kDate (days), kLocalTimestamp
   std::vector<double> doubles;  // kDouble
-  std::vector<std::string_view> strings;  // kString, kBytes, kJson
+  // kString, kBytes, kJson, kDecimal, kList, kStruct, kMap: as rows keep them
+  std::vector<std::string_view> strings;
+  std::vector<Decimal> decimals;          // kDecimal within an expression, in place of strings
   std::vector<Interval> intervals;        // kInterval
 
   size_t size() const { return nulls.size(); }
@@ -40,6 +44,7 @@ struct Column {
     ints.clear();
     doubles.clear();
     strings.clear();
+    decimals.clear();
     intervals.clear();
   }
 };

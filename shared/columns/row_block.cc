@@ -62,6 +62,10 @@ bool take_column(Arrays* in, uint32_t rows, RowBlockColumn* column) {
     case ColumnType::kString:
     case ColumnType::kBytes:
     case ColumnType::kJson:
+    case ColumnType::kDecimal:
+    case ColumnType::kList:
+    case ColumnType::kStruct:
+    case ColumnType::kMap:
       return in->take_strings(rows, &column->string_ends, &column->string_bytes);
     default:
       column->ints = in->take<int64_t>(rows);

@@ -7,7 +7,7 @@
 //   u64 key_hash[rows] | i64 event_time_us[rows] | u32 key_end[rows] | key bytes
 //   per column:  u8 type, u8 has_nulls, u8 pad[6], then [u64 null_bits[(rows+63)/64] if has_nulls],
 //                then values: i64 / f64 [rows]; BOOL: u64 bits[(rows+63)/64];
-//                STRING, BYTES, JSON: u32 end[rows], bytes
+//                STRING, BYTES, JSON, DECIMAL, LIST, STRUCT, MAP: u32 end[rows], bytes
 //   per filter:  u64 true_bits[(rows+63)/64]
 #pragma once
 
@@ -35,6 +35,10 @@ enum class ColumnType : uint8_t {  // numbers as in proto/plan.proto
   kJson = 9,
   kInterval = 10,        // within expressions only, never in a block
   kLocalTimestamp = 11,  // likewise
+  kDecimal = 12,         // docs/formats/decimal.md
+  kList = 13,            // these three: docs/formats/nested.md
+  kStruct = 14,
+  kMap = 15,
 };
 
 // How the values of a type are held: everywhere that keeps, sends or compares them.
@@ -49,6 +53,10 @@ constexpr Storage storage_of(ColumnType type) {
     case ColumnType::kString:
     case ColumnType::kBytes:
     case ColumnType::kJson:
+    case ColumnType::kDecimal:
+    case ColumnType::kList:
+    case ColumnType::kStruct:
+    case ColumnType::kMap:
       return Storage::kStrings;
     case ColumnType::kInterval:
       return Storage::kIntervals;
@@ -64,7 +72,8 @@ constexpr Storage storage_of(ColumnType type) {
 
 // Whether columns of events and rows of windows have this type.
 constexpr bool is_stored_type(ColumnType type) {
-  return type >= ColumnType::kBool && type <= ColumnType::kJson;
+  return (type >= ColumnType::kBool && type <= ColumnType::kJson) ||
+         (type >= ColumnType::kDecimal && type <= ColumnType::kMap);
 }
 
 inline constexpr uint32_t kMaxRowsPerBlock = 1u << 20;

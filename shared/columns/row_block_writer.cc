@@ -52,6 +52,10 @@ void put_column(std::span<const uint32_t> rows, const Column& column, ByteWriter
     case ColumnType::kString:
     case ColumnType::kBytes:
     case ColumnType::kJson:
+    case ColumnType::kDecimal:
+    case ColumnType::kList:
+    case ColumnType::kStruct:
+    case ColumnType::kMap:
       put_strings(rows, column.strings.data(), out);
       break;
     default:

@@ -5,6 +5,7 @@
 
 #include "shared/base/time.h"
 #include "shared/evolution/source_changes.h"
+#include "shared/evolution/table_rules.h"
 #include "shared/evolution/view_changes.h"
 
 namespace tidemill {
@@ -69,7 +70,12 @@ std::unique_ptr<proto::JobPlan> with_views(const Plan& held, const proto::JobPla
   NextViews views = changed_views(held, wanted, differences);
   for (proto::View& view : views.views) *next->add_views() = std::move(view);
   next->set_next_view_number(views.next_number);
-  for (proto::Table& table : kept_tables(held)) *next->add_tables() = std::move(table);
+  for (proto::Table& table : views.tables) *next->add_tables() = std::move(table);
+  if (any_refused(*differences)) return next;
+  for (int t = 0; t < next->tables_size(); ++t) {  // further ones
+    proto::Table* table = next->mutable_tables(t);
+    if (table->fed() == proto::Table::FED_UNSPECIFIED) state_what_feeds(*next, t, table);
+  }
   next->set_format_version(plan_format_of(*next));
   return next;
 }

@@ -1,9 +1,10 @@
 // What a changed definition makes of a running job: every difference with what becomes of it, and
 // the plan that the job goes on with. docs/evolution.md has the rules.
 //
-// The rows of a running job have a form: tables with their columns and conditions, and for how long
-// they are kept. The new definition's views are laid over these tables as they are, so that what
-// has been kept, sent and stored stays what it is. Whatever would need another form is refused.
+// The rows of a running job have a form: tables with their columns and conditions. The new
+// definition's views are laid over these tables as they are, so that what has been kept, sent and
+// stored stays what it is. A table may keep its rows longer from then on, and further tables may be
+// added, which are empty at first. Whatever would need another form is refused.
 // Pure.
 #pragma once
 
@@ -18,6 +19,7 @@ namespace tidemill {
 
 enum class Effect : uint8_t {
   kAtOnce,   // exact from the moment at which the change is made
+  kFills,    // its rows are kept from then on; it says since when it is complete
   kRefused,  // not while the job runs
 };
 

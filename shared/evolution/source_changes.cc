@@ -71,9 +71,11 @@ class SourceComparison {
     if (out_.has_generator()) out_.mutable_generator()->set_replay_speed(speed_of(wanted_));
   }
 
-  static std::map<std::string, proto::ColumnType> columns_of(const proto::Source& source) {
-    std::map<std::string, proto::ColumnType> out;
-    for (const proto::Field& field : source.schema()) out[field.name()] = field.type();
+  static std::map<std::string, proto::Type> columns_of(const proto::Source& source) {
+    std::map<std::string, proto::Type> out;
+    for (const proto::Field& field : source.schema()) {
+      out[field.name()] = full_type(field);
+    }
     return out;
   }
 
@@ -84,7 +86,7 @@ class SourceComparison {
       const auto found = is.find(name);
       if (found == is.end()) {
         add("schema." + name, "removed", Effect::kRefused, kReadAgain);
-      } else if (found->second != type) {
+      } else if (!same_type(found->second, type)) {
         add("schema." + name, std::string(type_name(type)) + " -> " + type_name(found->second),
             Effect::kRefused, kReadAgain);
       }

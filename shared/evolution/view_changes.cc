@@ -1,12 +1,14 @@
 #include "shared/evolution/view_changes.h"
 
 #include <algorithm>
+#include <deque>
 #include <map>
 #include <optional>
 #include <set>
 
 #include "shared/base/time.h"
 #include "shared/evolution/definition_text.h"
+#include "shared/evolution/table_rules.h"
 #include "shared/plan/summaries.h"
 #include "shared/plan/table_inputs.h"
 #include "shared/plan/table_layout.h"
@@ -48,73 +50,24 @@ const Table& table_of(const proto::JobPlan& plan, const View& view) {
   return plan.tables(static_cast<int>(view.table()));
 }
 
-// One by default is the same for all tables, and does not hinder other features (folded_image.h).
-bool has_own_bound(const Table& table) { return table.has_bound() && !table.bound().by_default(); }
-
-// Whether a table's rows can do without those on which an expression fails, or without repeated
-// ones, or as summaries: then it is one view's alone.
-bool is_alone(const View& view, const Table& table) {
-  return table.has_deduplication() || has_own_bound(table) || view_can_fail(view, table);
-}
-
-// An event on which one fails gives no row of the table.
-bool any_can_fail(const Table& table) {
-  for (int c = 0; c < table.column_types_size(); ++c) {
-    if (column_can_fail(table, c)) return true;
-  }
-  for (int f = 0; f < table.inputs(0).filters_size(); ++f) {
-    if (filter_can_fail(table, f)) return true;
-  }
-  return false;
-}
-
-std::vector<std::string> texts_of(const Table& table, const proto::Deduplication& of) {
-  std::vector<std::string> out{std::to_string(of.within_us())};
-  for (const uint32_t column : of.by()) {
-    out.push_back(column_text(table, static_cast<int32_t>(column)));
-  }
-  if (of.filter() > 0) out.push_back(filter_text(table, static_cast<int32_t>(of.filter()) - 1));
-  return out;
-}
-
-bool same_deduplication(const Table& a, const Table& b) {
-  if (a.has_deduplication() != b.has_deduplication()) return false;
-  return !a.has_deduplication() || texts_of(a, a.deduplication()) == texts_of(b, b.deduplication());
-}
-
-bool same_bound(const Table& a, const Table& b) {
-  if (has_own_bound(a) != has_own_bound(b)) return false;
-  return !has_own_bound(a) || (a.bound().max_rows() == b.bound().max_rows() &&
-                               a.bound().resolution_us() == b.bound().resolution_us());
-}
-
-// The filters of a view's features, in the order in which they are named for the first time.
-std::vector<int32_t> filters_of(const View& view) {
-  std::vector<int32_t> out;
-  for (const Feature& feature : view.features()) {
-    if (feature.filter() < 0) continue;
-    if (std::find(out.begin(), out.end(), feature.filter()) == out.end()) {
-      out.push_back(feature.filter());
-    }
-  }
-  return out;
-}
-
-bool same_order(const View& a, const View& b) {
-  return std::equal(a.order().begin(), a.order().end(), b.order().begin(), b.order().end());
-}
-
 // What a view needs that no row of the table has.
 struct Lacks {
   std::string text;
   void add(const std::string& what) { text += (text.empty() ? "" : " and ") + what; }
 };
 
+// Index in `table` of what is a column (filter) of `wanted`; -1 stays -1.
+int32_t moved(const Table& wanted, int32_t index, ExprTuple (*of)(const Table&, int32_t),
+              int32_t (*shared)(const ExprTuple&, Table*), Table* table) {
+  return index < 0 ? index : shared(of(wanted, index), table);
+}
+
 class ViewLayout {
  public:
   ViewLayout(const Plan& held, const proto::JobPlan& wanted, std::vector<Difference>* differences)
       : held_(held.proto()),
         wanted_(wanted),
+        tables_(kept_tables(held_)),
         differences_(differences),
         next_number_(held_.next_view_number()) {
     for (const proto::Source& source : wanted.sources()) {
@@ -129,24 +82,35 @@ class ViewLayout {
       const uint32_t number = number_of(held_, v);
       numbers_[view.name()] = number;
       next_number_ = std::max(next_number_, number + 1);
-      if (!is_alone(view, table_of(held_, view))) shared_.insert(view.table());
+      const bool stays = find_view(wanted_, view.name()) != nullptr;
+      if (stays && is_alone(view, table_of(held_, view))) taken_.insert(view.table());
     }
   }
 
   NextViews run() {
     std::vector<View> out;
+    const auto append = [&](std::vector<View> parts) {
+      std::move(parts.begin(), parts.end(), std::back_inserter(out));
+    };
     for (const View& was : held_.views()) {
+      if (was.continued()) continue;
       const View* is = find_view(wanted_, was.name());
       if (is != nullptr) {
-        out.push_back(lay_known(was, *is));
+        append(lay_known(parts_of(was.name()), *is));
       } else {
         add(path_of(was), "removed", Effect::kAtOnce, kStays);
       }
     }
     for (const View& is : wanted_.views()) {
-      if (find_view(held_, is.name()) == nullptr) out.push_back(lay_new(is));
+      if (find_view(held_, is.name()) == nullptr) append(lay_new(is));
     }
-    return {std::move(out), next_number_};
+    // By now further tables have all their columns.
+    for (View& part : out) {
+      const View* is = find_view(wanted_, part.name());
+      if (is_further(part) && is != nullptr)
+        order_part(*is, as_held(table_of(wanted_, *is)), &part);
+    }
+    return {std::move(out), next_number_, {tables_.begin(), tables_.end()}};
   }
 
  private:
@@ -165,18 +129,6 @@ class ViewLayout {
       input.set_source(sources_[input.source()]);
     }
     return table;
-  }
-
-  static std::set<std::string> failing_of(const View& view, const Table& table) {
-    std::set<std::string> out;
-    if (!view_can_fail(view, table)) return out;
-    for (int c = 0; c < table.column_types_size(); ++c) {
-      if (column_can_fail(table, c)) out.insert(column_text(table, c));
-    }
-    for (int f = 0; f < table.inputs(0).filters_size(); ++f) {
-      if (filter_can_fail(table, f)) out.insert("where " + filter_text(table, f));
-    }
-    return out;
   }
 
   static std::string list_of(const std::set<std::string>& texts) {
@@ -214,38 +166,183 @@ class ViewLayout {
     return false;
   }
 
-  View lay_known(const View& was, const View& is) {
-    const Table& held = table_of(held_, was);
-    const Table wanted = as_held(table_of(wanted_, is));
-    View out = is;
-    out.set_table(was.table());
-    out.set_number(numbers_.at(was.name()));
-    out.clear_features();
-    if (!same_basis(was, held, is, wanted)) return out;
-    for (const Feature& before : was.features()) {
-      const Feature* after = find_feature(is, before.name());
-      if (after == nullptr) {
-        propose(path_of(was, before), "removed");
-        differences_->back().reason = kStays;
-        if (has_own_bound(held)) refuse(path_of(was, before), kFolded);
-        continue;
+  // A view on its way into the next plan: each part over another table, which has what its features
+  // need.
+  struct Laying {
+    const View& view;  // as wanted
+    Table wanted;      // its table, with the held plan's numbers of sources
+    uint32_t number = 0;
+    std::vector<uint32_t> tables;  // that its features may be over, the best first
+    std::deque<View> parts;
+  };
+
+  std::vector<const View*> parts_of(const std::string& name) const {
+    std::vector<const View*> out;
+    for (const View& view : held_.views()) {
+      if (view.name() == name) out.push_back(&view);
+    }
+    return out;
+  }
+
+  static View* part_over(uint32_t table, Laying* of) {
+    for (View& part : of->parts) {
+      if (part.table() == table) return &part;
+    }
+    View& part = of->parts.emplace_back(of->view);
+    part.clear_features();
+    part.clear_order();
+    part.set_table(table);
+    part.set_number(of->number);
+    return &part;
+  }
+
+  static void add_table(uint32_t table, Laying* of) {
+    if (std::find(of->tables.begin(), of->tables.end(), table) == of->tables.end()) {
+      of->tables.push_back(table);
+    }
+  }
+
+  std::vector<View> lay_known(const std::vector<const View*>& was, const View& is) {
+    const View& first = *was.front();
+    Laying of{is, as_held(table_of(wanted_, is)), numbers_.at(is.name()), {}, {}};
+    const Table& held = tables_[first.table()];
+    if (!same_basis(first, held, is, of.wanted)) return {};
+    for (const View* part : was) {
+      add_table(part->table(), &of);
+      part_over(part->table(), &of);
+    }
+    if (!is_alone(is, of.wanted)) {
+      for (const uint32_t t : tables_for(is, of.wanted)) add_table(t, &of);
+    }
+    for (const View* part : was) {
+      for (const Feature& before : part->features()) {
+        const Feature* after = find_feature(is, before.name());
+        if (after == nullptr) {
+          propose(path_of(is, before), "removed");
+          differences_->back().reason = kStays;
+          if (has_own_bound(held)) refuse(path_of(is, before), kFolded);
+          continue;
+        }
+        compare(*part, before, of.wanted, *after);
+        lay(*after, part->table(), &of);
       }
-      compare(was, before, wanted, *after);
-      lay_feature(is, wanted, held, *after, &out);
     }
     for (const Feature& feature : is.features()) {
-      if (find_feature(was, feature.name()) != nullptr) continue;
+      const bool known = std::any_of(was.begin(), was.end(), [&](const View* part) {
+        return find_feature(*part, feature.name()) != nullptr;
+      });
+      if (known) continue;
       propose(path_of(is, feature), "added");
-      lay_feature(is, wanted, held, feature, &out);
+      lay(feature, std::nullopt, &of);
     }
-    const std::string before = order_text(held, was);
-    const std::string after = order_text(wanted, is);
-    if (before != after) propose(path_of(is) + ".order_by", before + " -> " + after);
-    lay_order(is, wanted, held, &out);
-    check_lifetimes(out);
-    if (held.has_deduplication() && (!same_order(was, out) || filters_of(was) != filters_of(out))) {
+    for (View& part : of.parts) order_part(is, of.wanted, &part);
+    propose_order(was, of);
+    std::vector<View> out = finished(std::move(of.parts));
+    if (held.has_deduplication() &&
+        (!same_order(first, out.front()) || filters_of(first) != filters_of(out.front()))) {
       add(path_of(is), "another order of rows, or other conditions", Effect::kRefused,
           std::string("they decide which one of repeated rows counts") + kOtherView);
+    }
+    return out;
+  }
+
+  // Rows are in another order than they were in, for features of some part.
+  void propose_order(const std::vector<const View*>& was, const Laying& of) {
+    for (const View* before : was) {
+      for (const View& part : of.parts) {
+        if (part.table() != before->table() || part.features_size() == 0) continue;
+        if (same_order(*before, part)) continue;
+        const Table& table = tables_[part.table()];
+        return propose(path_of(of.view) + ".order_by",
+                       order_text(table, *before) + " -> " + order_text(table, part));
+      }
+    }
+  }
+
+  // Over the first table whose rows have what the feature needs, `own` before all others; over a
+  // further one if none has.
+  void lay(const Feature& feature, std::optional<uint32_t> own, Laying* of) {
+    std::vector<uint32_t> tables = of->tables;
+    if (own) tables.insert(tables.begin(), *own);
+    for (const uint32_t t : tables) {
+      if (!lacks_of(*of, feature, tables_[t]).text.empty()) continue;
+      return lay_feature(*of, tables_[t], feature, part_over(t, of));
+    }
+    // Then it is said what is missing.
+    const bool must_be_there = is_alone(of->view, of->wanted) || feature.lifetime() || unchanged_;
+    if (must_be_there && !tables.empty()) {
+      return lay_feature(*of, tables_[tables.front()], feature, part_over(tables.front(), of));
+    }
+    lay_further(feature, of);
+  }
+
+  // Over a table that gets its first rows with this change.
+  void lay_further(const Feature& feature, Laying* of) {
+    const std::string path = path_of(of->view, feature);
+    if (feature.lifetime()) {
+      return refuse(path,
+                    "nothing is known of the rows before the change, so that a lifetime window "
+                    "over them would never be complete; submit it as a job of its own");
+    }
+    const bool alone = is_alone(of->view, of->wanted);
+    const uint32_t number = further_table(*of);
+    Table* const table = &tables_[number];
+    Feature laid = feature;
+    if (!alone) {
+      const Table& wanted = of->wanted;
+      laid.set_column(moved(wanted, feature.column(), &column_of, &shared_column, table));
+      laid.set_filter(moved(wanted, feature.filter(), &filter_of, &shared_filter, table));
+      const auto by = static_cast<int32_t>(feature.by()) - 1;
+      laid.set_by(static_cast<uint32_t>(moved(wanted, by, &column_of, &shared_column, table) + 1));
+      for (const uint32_t column : deciding_columns(feature, of->view.order())) {
+        shared_column(column_of(wanted, static_cast<int32_t>(column)), table);
+      }
+      table->set_retention_us(std::max<int64_t>(table->retention_us(), reach_of(feature)));
+    }
+    *part_over(number, of)->add_features() = std::move(laid);
+    fill(path, "complete for every as_of from the newest event time at the change + " +
+                   format_duration(reach_of(feature) + table->deduplication().within_us()));
+  }
+
+  // Views of one entity and sources share it, unless one must have its rows alone.
+  uint32_t further_table(const Laying& of) {
+    const auto [known, is_new] =
+        further_.try_emplace(of.view.table(), static_cast<uint32_t>(tables_.size()));
+    if (is_new) {
+      tables_.push_back(is_alone(of.view, of.wanted) ? of.wanted : without_columns(of.wanted));
+      tables_.back().set_since_revision(held_.revision() + 1);
+    }
+    return known->second;
+  }
+
+  // Of the view's order the columns that the part's table has: those that are missing decide
+  // between no rows of its features. A view that has its rows alone has all of them, or is refused.
+  void order_part(const View& view, const Table& wanted, View* part) {
+    part->clear_order();
+    Lacks lacks;
+    for (const uint32_t column : view.order()) {
+      const auto index = static_cast<int32_t>(column);
+      const int32_t place = find_column(column_of(wanted, index), tables_[part->table()]);
+      if (place >= 0) part->add_order(static_cast<uint32_t>(place));
+      if (place < 0) lacks.add(column_text(wanted, index));
+    }
+    if (lacks.text.empty() || !is_alone(view, wanted)) return;
+    add(path_of(view) + ".order_by", "changed", Effect::kRefused,
+        "the rows of " + wanted.entity() + " do not have " + lacks.text);
+  }
+
+  // Whether it is over a table that this change adds.
+  bool is_further(const View& part) const {
+    return part.table() >= static_cast<uint32_t>(held_.tables_size());
+  }
+
+  std::vector<View> finished(std::deque<View> parts) {
+    std::vector<View> out;
+    for (View& part : parts) {
+      if (part.features_size() == 0) continue;
+      part.set_continued(!out.empty());
+      check_lifetimes(part);
+      out.push_back(std::move(part));
     }
     return out;
   }
@@ -280,38 +377,47 @@ class ViewLayout {
     differences_->back().reason = reason;
   }
 
-  View lay_new(const View& is) {
-    const Table wanted = as_held(table_of(wanted_, is));
-    View out = is;
-    out.set_number(next_number_++);
-    out.clear_features();
-    propose(path_of(is), "added");
-    const std::optional<uint32_t> number = shared_table(is, wanted);
-    if (!number) {
-      refuse(path_of(is),
-             is_alone(is, wanted)
-                 ? "a view with expressions that can fail, a deduplication or a bound "
-                   "has rows of its own, and none are kept for it yet; submit it as "
-                   "a job of its own"
-                 : "no view of that entity over the same sources is there, so its rows "
-                   "are not kept yet; submit it as a job of its own");
-      return out;
+  std::vector<View> lay_new(const View& is) {
+    Laying of{is, as_held(table_of(wanted_, is)), next_number_++, {}, {}};
+    for (const uint32_t t : tables_for(is, of.wanted)) {
+      const bool all = !is_alone(is, of.wanted) || has_all(of, tables_[t]);
+      if (all) of.tables.push_back(t);
     }
-    out.set_table(*number);
-    const Table& held = held_.tables(static_cast<int>(*number));
+    if (is_alone(is, of.wanted) && !of.tables.empty()) {
+      of.tables.resize(1);
+      taken_.insert(of.tables.front());
+    }
+    propose(path_of(is), "added");
+    const size_t at = differences_->size() - 1;
     for (const Feature& feature : is.features()) {
       propose(path_of(is, feature), "added");
-      lay_feature(is, wanted, held, feature, &out);
+      lay(feature, std::nullopt, &of);
     }
-    propose(path_of(is) + ".order_by", order_text(wanted, is));
-    lay_order(is, wanted, held, &out);
-    if (differences_->back().effect == Effect::kAtOnce) differences_->pop_back();
-    check_lifetimes(out);
-    return out;
+    for (View& part : of.parts) order_part(is, of.wanted, &part);
+    const bool fills = std::all_of(of.parts.begin(), of.parts.end(),
+                                   [&](const View& part) { return is_further(part); });
+    if (fills) {
+      (*differences_)[at].effect = Effect::kFills;
+      (*differences_)[at].reason = "its rows are kept from the change on";
+    }
+    return finished(std::move(of.parts));
+  }
+
+  // Whether rows that a view had alone have all that this one needs.
+  bool has_all(const Laying& of, const Table& held) const {
+    const auto& features = of.view.features();
+    const auto& order = of.view.order();
+    return std::all_of(
+               features.begin(), features.end(),
+               [&](const Feature& feature) { return lacks_of(of, feature, held).text.empty(); }) &&
+           std::all_of(order.begin(), order.end(), [&](uint32_t column) {
+             return find_column(column_of(of.wanted, static_cast<int32_t>(column)), held) >= 0;
+           });
   }
 
   // Of a view that has its columns and order.
   void check_lifetimes(const View& view) {
+    if (is_further(view)) return;  // it has none
     const auto kept = summarized_features(held_, view.table());
     for (const Feature& feature : view.features()) {
       if (!feature.lifetime() || summaries_hold(kept, feature, view.order())) continue;
@@ -327,84 +433,114 @@ class ViewLayout {
     }
   }
 
-  // The table that views of this entity over these inputs share. One that no view has any more is
-  // none: nobody has written its rows since.
-  std::optional<uint32_t> shared_table(const View& view, const Table& wanted) const {
-    if (is_alone(view, wanted)) return std::nullopt;
-    for (const uint32_t t : shared_) {
-      const Table& held = held_.tables(static_cast<int>(t));
-      if (!any_can_fail(held) && same_rows(held, wanted)) return t;
+  // The tables that the view may be over, of those that there were: those that others of its entity
+  // and sources share, or if it must have one alone, such a one that has lost its view. What is
+  // folded for features that nobody has any more is of no use.
+  std::vector<uint32_t> tables_for(const View& view, const Table& wanted) const {
+    std::vector<uint32_t> out;
+    for (uint32_t t = 0; t < static_cast<uint32_t>(held_.tables_size()); ++t) {
+      const Table& held = tables_[t];
+      if (held.fed() == Table::FED_NONE || has_own_bound(held) || !same_rows(held, wanted))
+        continue;
+      const bool fits = is_alone(view, wanted) ? !is_had(t) && !has_own_bound(wanted) &&
+                                                     leaves_out_the_same(held, view, wanted)
+                                               : !held.has_deduplication() && !any_can_fail(held);
+      if (fits) out.push_back(t);
     }
-    return std::nullopt;
+    return out;
+  }
+
+  bool is_had(uint32_t table) const {
+    return taken_.contains(table) ||
+           std::any_of(held_.views().begin(), held_.views().end(), [&](const View& view) {
+             return view.table() == table && find_view(wanted_, view.name()) != nullptr;
+           });
+  }
+
+  // What the table's rows lack of what the feature needs.
+  static Lacks lacks_of(const Laying& of, const Feature& feature, const Table& held) {
+    Lacks out;
+    std::vector<int32_t> columns;
+    if (feature.column() >= 0) columns.push_back(feature.column());
+    if (feature.by() > 0) columns.push_back(static_cast<int32_t>(feature.by()) - 1);
+    const auto add_missing = [&](int32_t column) {
+      if (find_column(column_of(of.wanted, column), held) < 0) {
+        out.add(column_text(of.wanted, column));
+      }
+    };
+    for (const int32_t column : columns) add_missing(column);
+    if (feature.filter() >= 0 && find_filter(filter_of(of.wanted, feature.filter()), held) < 0) {
+      out.add("the condition " + filter_text(of.wanted, feature.filter()));
+    }
+    for (const uint32_t column : deciding_columns(feature, of.view.order())) {
+      const auto index = static_cast<int32_t>(column);
+      if (std::find(columns.begin(), columns.end(), index) == columns.end()) add_missing(index);
+    }
+    // Readers leave out events that pass no condition of a table, if nobody asks for them.
+    if (feature.filter() < 0 && held.fed() != Table::FED_ALL) {
+      out.add("an entry for events that pass none of the conditions that there are");
+    }
+    return out;
   }
 
   // Adds the feature to `out`, as one over the held table.
-  void lay_feature(const View& view, const Table& wanted, const Table& held, const Feature& feature,
-                   View* out) {
+  void lay_feature(const Laying& of, const Table& held, const Feature& feature, View* out) {
+    const View& view = of.view;
     Feature laid = feature;
-    Lacks lacks;
     if (feature.column() >= 0) {
-      laid.set_column(place_column(wanted, feature.column(), held, &lacks));
+      laid.set_column(find_column(column_of(of.wanted, feature.column()), held));
     }
     if (feature.by() > 0) {
-      const int32_t by = place_column(wanted, static_cast<int32_t>(feature.by()) - 1, held, &lacks);
-      laid.set_by(static_cast<uint32_t>(by + 1));
+      const auto by = static_cast<int32_t>(feature.by()) - 1;
+      laid.set_by(static_cast<uint32_t>(find_column(column_of(of.wanted, by), held) + 1));
     }
     if (feature.filter() >= 0) {
-      const int32_t filter = find_filter(filter_of(wanted, feature.filter()), held);
-      if (filter < 0) lacks.add("the condition " + filter_text(wanted, feature.filter()));
-      laid.set_filter(filter);
+      laid.set_filter(find_filter(filter_of(of.wanted, feature.filter()), held));
     }
-    // Readers leave out events that pass no condition of a table, if nobody asks for them.
-    if (feature.filter() < 0 && rows_kept(held_, out->table()) != RowsKept::kAll) {
-      lacks.add("an entry for events that pass none of the conditions that there are");
-    }
+    const Lacks lacks = lacks_of(of, feature, held);
     if (!lacks.text.empty()) {
       refuse(path_of(view, feature),
              "the rows of " + held.entity() + " do not have " + lacks.text +
                  "; submit it as a job of its own, or this job under another name");
-    } else if (!feature.lifetime() && reach_of(feature) > reach_kept(held)) {
-      refuse(path_of(view, feature), "it looks back " + format_duration(reach_of(feature)) +
-                                         ", and rows of " + held.entity() + " are kept for " +
-                                         format_duration(reach_kept(held)) +
-                                         "; submit it as a job of its own, or this job under "
-                                         "another name");
-    } else if (feature.lifetime() && reach_of(feature) > reach_kept(held)) {
+    } else if (feature.lifetime() && reach_of(feature) > first_reach(held)) {
       refuse(path_of(view, feature), "its window ends " + format_duration(reach_of(feature)) +
                                          " before as_of, and what is older than " +
-                                         format_duration(reach_kept(held)) +
+                                         format_duration(first_reach(held)) +
                                          " is in the summaries of keys already");
     } else if (has_own_bound(held) && !same_values_) {
       refuse(path_of(view, feature), kFolded);
+    } else if (!feature.lifetime()) {
+      keep_for(view, feature, out->table());
     }
     *out->add_features() = std::move(laid);
   }
 
-  // How far back features may look: without what deduplication needs beyond them.
-  static int64_t reach_kept(const Table& table) {
-    return table.retention_us() -
-           (table.has_deduplication() ? table.deduplication().within_us() : 0);
+  // Has the table keep rows for as long as the feature looks back.
+  void keep_for(const View& view, const Feature& feature, uint32_t number) {
+    Table* const table = &tables_[number];
+    const Table& was = held_.tables(static_cast<int>(number));
+    const int64_t reach = reach_of(feature);
+    const int64_t more = reach - reach_kept(was);
+    if (more > 0) {
+      if (!table->has_first_retention_us()) table->set_first_retention_us(table->retention_us());
+      const int64_t needed = reach + table->deduplication().within_us();
+      table->set_retention_us(std::max<int64_t>(table->retention_us(), needed));
+      return fill(path_of(view, feature),
+                  "rows of " + was.entity() + " are kept for " + format_duration(reach_kept(was)) +
+                      " so far; complete for every as_of from the horizon at the change + " +
+                      format_duration(more));
+    }
+    if (was.since_revision() == 0 && reach <= first_reach(was)) return;
+    fill(path_of(view, feature),
+         "rows of " + was.entity() +
+             " are kept that far back since a former change: until they are there it says since "
+             "when it is complete");
   }
 
-  static int32_t place_column(const Table& wanted, int32_t column, const Table& held,
-                              Lacks* lacks) {
-    const int32_t place = find_column(column_of(wanted, column), held);
-    if (place < 0) lacks->add(column_text(wanted, column));
-    return place;
-  }
-
-  // The difference that the order makes is the last one.
-  void lay_order(const View& view, const Table& wanted, const Table& held, View* out) {
-    out->clear_order();
-    Lacks lacks;
-    for (const uint32_t column : view.order()) {
-      const int32_t place = place_column(wanted, static_cast<int32_t>(column), held, &lacks);
-      out->add_order(static_cast<uint32_t>(std::max(0, place)));
-    }
-    if (!lacks.text.empty()) {
-      refuse(path_of(view) + ".order_by",
-             "the rows of " + held.entity() + " do not have " + lacks.text);
-    }
+  void fill(const std::string& path, const std::string& reason) {
+    if (unchanged_ || differences_->empty() || differences_->back().path != path) return;
+    differences_->back().effect = Effect::kFills;
+    differences_->back().reason = reason;
   }
 
   static uint32_t number_of(const proto::JobPlan& plan, int view) {
@@ -414,13 +550,15 @@ class ViewLayout {
 
   const proto::JobPlan& held_;
   const proto::JobPlan& wanted_;
+  std::deque<Table> tables_;  // of the next plan
   std::vector<Difference>* differences_;
   std::vector<uint32_t> sources_;  // of the wanted plan, in the held one; UINT32_MAX: it has none
   std::map<std::string, uint32_t> numbers_;
   uint32_t next_number_;
-  std::set<uint32_t> shared_;  // tables that any view may have
-  bool unchanged_ = false;     // the feature at hand
-  bool same_values_ = false;   // likewise, but for its default
+  std::set<uint32_t> taken_;              // tables that are of one view alone
+  std::map<uint32_t, uint32_t> further_;  // by table of the wanted plan
+  bool unchanged_ = false;                // the feature at hand
+  bool same_values_ = false;              // likewise, but for its default
 };
 
 }  // namespace
@@ -428,18 +566,6 @@ class ViewLayout {
 NextViews changed_views(const Plan& held, const proto::JobPlan& wanted,
                         std::vector<Difference>* differences) {
   return ViewLayout(held, wanted, differences).run();
-}
-
-std::vector<Table> kept_tables(const Plan& held) {
-  const proto::JobPlan& plan = held.proto();
-  std::vector<Table> out(plan.tables().begin(), plan.tables().end());
-  for (uint32_t t = 0; t < out.size(); ++t) {
-    out[t].clear_summarized();
-    for (proto::LifetimeFeature& kept : summarized_features(plan, t)) {
-      *out[t].add_summarized() = std::move(kept);
-    }
-  }
-  return out;
 }
 
 }  // namespace tidemill

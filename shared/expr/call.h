@@ -80,6 +80,7 @@ std::vector<V>& values_of(Column& column) {
   if constexpr (std::is_same_v<V, double>) return column.doubles;
   if constexpr (std::is_same_v<V, std::string_view>) return column.strings;
   if constexpr (std::is_same_v<V, Interval>) return column.intervals;
+  if constexpr (std::is_same_v<V, Decimal>) return column.decimals;
 }
 template <typename V>
 const std::vector<V>& values_of(const Column& column) {
@@ -89,6 +90,7 @@ const std::vector<V>& values_of(const Column& column) {
 // Calls f with a value-initialised V of what columns of `type` hold.
 template <typename F>
 decltype(auto) with_values(ColumnType type, F&& f) {
+  if (type == ColumnType::kDecimal) return f(Decimal{});  // as expressions hold it
   switch (storage_of(type)) {
     case Storage::kBits:
       return f(uint8_t{});
@@ -142,7 +144,8 @@ void each_row(const Call& call, std::index_sequence<k...>, F&& f) {
   using Stored = typename Result<R>::Stored;
   Stored* out = values_of<Stored>(*call.out).data();
   uint8_t* nulls = call.out->nulls.data();
-  const std::tuple<const A*...> in{values_of<A>(*call.args[k]).data()...};
+  const std::tuple<const std::remove_cvref_t<A>*...> in{
+      values_of<std::remove_cvref_t<A>>(*call.args[k]).data()...};
   call.rows.each([&](uint32_t i) {
     out[i] = Stored{};
     nulls[i] = static_cast<uint8_t>((0 | ... | call.args[k]->nulls[i]));

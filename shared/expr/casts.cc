@@ -7,6 +7,7 @@
 #include "shared/base/json_text.h"
 #include "shared/base/utf8.h"
 #include "shared/expr/civil.h"
+#include "shared/expr/decimal_functions.h"
 #include "shared/expr/functions.h"
 #include "shared/expr/interval_text.h"
 #include "shared/expr/kernels.h"
@@ -21,6 +22,7 @@ using Type = proto::ColumnType;
 using proto::BOOL;
 using proto::BYTES;
 using proto::DATE;
+using proto::DECIMAL;
 using proto::DOUBLE;
 using proto::INT32;
 using proto::INT64;
@@ -161,6 +163,65 @@ void text_as_json(const Call& call) {
   });
 }
 
+// Casts to decimal, of so many digits if the call keeps a type.
+template <typename V, bool (*kRead)(const V&, Decimal*)>
+void as_decimal(const Call& call) {
+  const auto* type = static_cast<const DecimalCast*>(call.state);
+  const V* in = values_of<V>(*call.args[0]).data();
+  Decimal* out = call.out->decimals.data();
+  call.rows.each([&](uint32_t i) {
+    call.out->nulls[i] = call.args[0]->nulls[i];
+    out[i] = {};
+    if (call.out->nulls[i] != 0) return;
+    Decimal value;
+    if (!kRead(in[i], &value)) return call.fail(i, kDecimalRange);
+    if (type == nullptr) {
+      out[i] = value;
+    } else if (!fit(value, type->type, &out[i])) {
+      out[i] = {};
+      call.fail(i, kDecimalOverflow);
+    }
+  });
+}
+bool of_int(const I& value, Decimal* out) {
+  *out = decimal_of_int(value);
+  return true;
+}
+bool of_double(const double& value, Decimal* out) { return decimal_of_double(value, out); }
+bool of_decimal(const Decimal& value, Decimal* out) {
+  *out = value;
+  return true;
+}
+void text_as_decimal(const Call& call) {
+  const auto* type = static_cast<const DecimalCast*>(call.state);
+  from_text<Decimal, DECIMAL>(call, [&](View text, Decimal* out) -> const RowFault* {
+    switch (text_to_decimal(text, type == nullptr ? nullptr : &type->type, out)) {
+      case DecimalText::kGood:
+        return nullptr;
+      case DecimalText::kTooLong:
+        return &kOutOfRange;
+      case DecimalText::kInvalid:
+        break;
+    }
+    return &kInvalidText;
+  });
+}
+const RowFault* decimal_text(Text* out, const Decimal& value) {
+  DecimalBuffer buffer;
+  out->value = out->arena->copy(decimal_to_text(value, buffer));
+  return nullptr;
+}
+const RowFault* decimal_as_double(double* out, const Decimal& value) {
+  *out = decimal_to_double(value);
+  return nullptr;
+}
+template <typename Int>
+const RowFault* decimal_as_int(I* out, const Decimal& value) {
+  using L = std::numeric_limits<Int>;
+  if (decimal_to_int(value, L::min(), L::max(), out)) return nullptr;
+  return sizeof(Int) == 4 ? &kernels::kInt32Range : &kernels::kInt64Range;
+}
+
 struct Cast {
   Type from;
   Type to;
@@ -169,7 +230,7 @@ struct Cast {
   int promotes = 0;  // steps; 0: only where a cast is written
 };
 
-constexpr std::array<Cast, 35> kCasts{{
+constexpr std::array<Cast, 44> kCasts{{
     {BOOL, INT32, strict<converted<uint8_t, I>>},
     {BOOL, DOUBLE, strict<converted<uint8_t, double>>},
     {BOOL, STRING, strict<bool_text>},
@@ -205,6 +266,16 @@ constexpr std::array<Cast, 35> kCasts{{
     {INTERVAL, STRING, strict<interval_text>},
     {BYTES, STRING, strict<bytes_as_text>},
     {JSON, STRING, strict<as_it_is>},
+    // Farther than to double, which PostgreSQL prefers where a function is of both.
+    {INT32, DECIMAL, as_decimal<I, of_int>, false, 4},
+    {INT64, DECIMAL, as_decimal<I, of_int>, false, 3},
+    {DOUBLE, DECIMAL, as_decimal<double, of_double>, true},
+    {STRING, DECIMAL, text_as_decimal, true},
+    {DECIMAL, DECIMAL, as_decimal<Decimal, of_decimal>},
+    {DECIMAL, INT32, strict<decimal_as_int<int32_t>>, true},
+    {DECIMAL, INT64, strict<decimal_as_int<int64_t>>, true},
+    {DECIMAL, DOUBLE, strict<decimal_as_double>, false, 1},
+    {DECIMAL, STRING, strict<decimal_text>},
 }};
 
 const Cast* find(Type from, Type to) {

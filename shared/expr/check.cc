@@ -34,6 +34,10 @@ class Checker {
                         " parts, the most allowed");
     }
     if (!is_known_type(expr.type())) return broken(expr, "has no type");
+    if (is_nested(expr.type()) &&
+        (expr.details().kind() != expr.type() || !check_type(expr.details()).ok())) {
+      return broken(expr, "does not say what is in its list, struct or map");
+    }
     for (const Expr& arg : expr.args()) {
       if (Status s = check(arg, depth + 1); !s.ok()) return s;
     }
@@ -102,6 +106,7 @@ class Checker {
 
   static bool is_text_literal(proto::ColumnType type, const std::string& text) {
     Interval interval;
+    Decimal decimal;
     std::string bytes(text.size(), '\0');
     switch (type) {
       case proto::STRING:
@@ -110,11 +115,20 @@ class Checker {
         return is_valid_json(text);
       case proto::INTERVAL:
         return text_to_interval(text, &interval) == nullptr;
+      case proto::DECIMAL:
+        return parse_decimal(text, &decimal) == DecimalText::kGood;
       case proto::BYTES:
         return text.starts_with("\\x") && text_to_bytes(text, bytes.data()).has_value();
       default:
         return false;
     }
+  }
+
+  static bool gives_type_of(const SqlFunction& function, const Expr& call) {
+    if (function.type == nullptr) return function.result == call.type();
+    const Result<proto::Type> type = function.type(call);
+    if (!type.ok() || type->kind() != call.type()) return false;
+    return !is_nested(type->kind()) || same_type(*type, call.details());
   }
 
   Status check_call(const Expr& expr) {
@@ -123,7 +137,7 @@ class Checker {
       return right ? Status() : broken(expr, "does not fit the types of its arguments");
     }
     const SqlFunction* function = function_of(expr);
-    if (function == nullptr || function->result != expr.type()) {
+    if (function == nullptr || !gives_type_of(*function, expr)) {
       return broken(expr, "calls a function that there is not");
     }
     if (function->prepare == nullptr) return {};
@@ -142,9 +156,16 @@ class Checker {
     return choice_agrees(expr) ? Status() : broken(expr, "does not fit the types of its arguments");
   }
 
+  // Of values of one kind: what is in their lists, structs or maps.
+  static bool same_parts(const Expr& a, const Expr& b) {
+    return !is_nested(a.type()) || same_type(a.details(), b.details());
+  }
+
   static bool choice_agrees(const Expr& expr) {
+    const bool orders = expr.op() == Expr::GREATEST || expr.op() == Expr::LEAST;
+    if (orders && is_nested(expr.type())) return false;
     const bool compares = expr.op() != Expr::CASE && expr.op() != Expr::COALESCE;
-    if (compares && !is_comparable(expr.args(0).type())) return false;
+    if (compares && !is_comparable(full_type(expr.args(0)))) return false;
     const bool tests = expr.op() == Expr::IN || expr.op() == Expr::IS_DISTINCT_FROM ||
                        expr.op() == Expr::IS_NOT_DISTINCT_FROM;
     if (tests && expr.type() != proto::BOOL) return false;
@@ -152,6 +173,7 @@ class Checker {
     for (int i = 0; i < expr.args_size(); ++i) {
       const bool condition = expr.op() == Expr::CASE && i % 2 == 0 && i + 1 < expr.args_size();
       if (expr.args(i).type() != (condition ? proto::BOOL : values)) return false;
+      if (!condition && !same_parts(expr.args(i), tests ? expr.args(0) : expr)) return false;
       if (expr.op() == Expr::IN && i > 0 && expr.args(i).op() != Expr::LITERAL) return false;
     }
     return true;
@@ -184,16 +206,20 @@ class Checker {
       case Expr::DIVIDE:
         return is_numeric(first) && first == expr.args(1).type() && first == expr.type();
       case Expr::MODULO:
-        return is_integer(first) && first == expr.args(1).type() && first == expr.type();
+        return (is_integer(first) || first == proto::DECIMAL) && first == expr.args(1).type() &&
+               first == expr.type();
       case Expr::NEGATE:
         return is_numeric(first) && first == expr.type();
       case Expr::EQUAL:
       case Expr::NOT_EQUAL:
+        return is_comparable(full_type(expr.args(0))) && first == expr.args(1).type() &&
+               same_parts(expr.args(0), expr.args(1)) && expr.type() == proto::BOOL;
       case Expr::LESS:
       case Expr::LESS_EQUAL:
       case Expr::GREATER:
       case Expr::GREATER_EQUAL:
-        return is_comparable(first) && first == expr.args(1).type() && expr.type() == proto::BOOL;
+        return is_comparable(first) && !is_nested(first) && first == expr.args(1).type() &&
+               expr.type() == proto::BOOL;
       case Expr::IS_NULL:
       case Expr::IS_NOT_NULL:
         return expr.type() == proto::BOOL;

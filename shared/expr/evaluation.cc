@@ -1,5 +1,8 @@
 #include "shared/expr/evaluation.h"
 
+#include "shared/base/assert.h"
+#include "shared/expr/decimal_functions.h"
+
 namespace tidemill {
 namespace {
 
@@ -58,7 +61,39 @@ void Evaluation::double_arithmetic(EvalNode& node, RowSelection rows) {
   }
 }
 
+void Evaluation::decimal_arithmetic(EvalNode& node, RowSelection rows) {
+  using D = Decimal;
+  switch (node.op) {
+    case Expr::ADD:
+      return binary<D, D>(node, rows, decimal_add);
+    case Expr::SUBTRACT:
+      return binary<D, D>(node, rows, decimal_subtract);
+    case Expr::MULTIPLY:
+      return binary<D, D>(node, rows, decimal_multiply);
+    case Expr::DIVIDE:
+      return binary<D, D>(node, rows, decimal_divide);
+    default:
+      return binary<D, D>(node, rows, decimal_modulo);
+  }
+}
+
+// A column of a source has them as rows keep them.
+const Column& Evaluation::decimals(EvalNode& node, RowSelection rows) {
+  const Column& from = batch_.columns[node.column];
+  resize(&node.out, batch_.rows());
+  rows.each([&](uint32_t i) {
+    node.out.nulls[i] = from.nulls[i];
+    node.out.decimals[i] = {};
+    if (from.nulls[i] != 0) return;
+    const std::optional<Decimal> value = decode_decimal(from.strings[i]);
+    ASSERT(value.has_value());
+    node.out.decimals[i] = *value;
+  });
+  return node.out;
+}
+
 void Evaluation::arithmetic(EvalNode& node, RowSelection rows) {
+  if (node.type == ColumnType::kDecimal) return decimal_arithmetic(node, rows);
   if (node.type == ColumnType::kDouble) return double_arithmetic(node, rows);
   if (node.type == ColumnType::kInt32) return integer_arithmetic<true>(node, rows);
   return integer_arithmetic<false>(node, rows);
@@ -92,6 +127,7 @@ void Evaluation::negate(EvalNode& node, RowSelection rows) {
   const Column* arg = &eval(node.args[0], rows);
   const Call call{rows, {&arg, 1}, &node.out, &node.arena, nullptr, failures_};
   if (node.type == ColumnType::kDouble) return strict<negative_double>(call);
+  if (node.type == ColumnType::kDecimal) return strict<decimal_negate>(call);
   if (node.type == ColumnType::kInt32) return strict<negative<true>>(call);
   strict<negative<false>>(call);
 }
@@ -179,6 +215,7 @@ const Column& Evaluation::literal(EvalNode& node) {
 }
 
 const Column& Evaluation::eval(EvalNode& node, RowSelection rows) {
+  if (node.op == Expr::COLUMN && node.type == ColumnType::kDecimal) return decimals(node, rows);
   if (node.op == Expr::COLUMN) return batch_.columns[node.column];
   if (node.op == Expr::LITERAL) return literal(node);
   resize(&node.out, batch_.rows());

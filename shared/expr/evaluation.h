@@ -76,6 +76,8 @@ class Evaluation {
   template <bool k32>
   void integer_arithmetic(EvalNode& node, RowSelection rows);
   void double_arithmetic(EvalNode& node, RowSelection rows);
+  void decimal_arithmetic(EvalNode& node, RowSelection rows);
+  const Column& decimals(EvalNode& node, RowSelection rows);
   void arithmetic(EvalNode& node, RowSelection rows);
   template <typename V>
   void comparison(EvalNode& node, RowSelection rows);

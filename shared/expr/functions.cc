@@ -37,6 +37,11 @@ std::optional<int> distance(const SqlFunction& function,
   int sum = 0;
   for (size_t i = 0; i < types.size(); ++i) {
     const Type wanted = parameter(function, i);
+    if (wanted == kAnyType || is_nested(wanted)) {
+      if (!types[i].has_value()) return std::nullopt;
+      if (wanted != kAnyType && wanted != *types[i]) return std::nullopt;
+      continue;
+    }
     if (!types[i].has_value()) {
       sum += wanted == proto::STRING ? 0 : 100;
       continue;
@@ -48,15 +53,27 @@ std::optional<int> distance(const SqlFunction& function,
   return sum;
 }
 
+// Whether a cast to a decimal may find more digits than that has.
+bool cuts_digits(const Expr& cast) {
+  const proto::Type& type = cast.details();
+  if (cast.type() != proto::DECIMAL || type.precision() == 0) return false;
+  const proto::ColumnType from = cast.args(0).type();
+  const uint32_t digits = from == proto::INT32 ? 10 : from == proto::INT64 ? 19 : 100;
+  return type.precision() - type.scale() < digits;
+}
+
 }  // namespace
 
 std::span<const FunctionFamily> function_families() {
-  static const std::array<FunctionFamily, 6> families{{{"Strings", string_functions()},
+  static const std::array<FunctionFamily, 9> families{{{"Strings", string_functions()},
                                                        {"Patterns", pattern_functions()},
                                                        {"Numbers", math_functions()},
+                                                       {"Decimals", decimal_functions()},
                                                        {"Times and intervals", time_functions()},
                                                        {"Fields of times", date_functions()},
-                                                       {"JSON", json_functions()}}};
+                                                       {"JSON", json_functions()},
+                                                       {"Lists", list_functions()},
+                                                       {"Structs and maps", nested_functions()}}};
   return families;
 }
 
@@ -66,7 +83,10 @@ const SqlFunction* find_function(std::string_view name, std::span<const Type> ty
     const SqlFunction& each = *it->second;
     if (!takes(each, types.size())) continue;
     bool same = true;
-    for (size_t i = 0; i < types.size(); ++i) same = same && parameter(each, i) == types[i];
+    for (size_t i = 0; i < types.size(); ++i) {
+      const Type wanted = parameter(each, i);
+      same = same && (wanted == kAnyType || wanted == types[i]);
+    }
     if (same) return &each;
   }
   return nullptr;
@@ -114,10 +134,18 @@ const std::vector<std::string>& sql_function_names() {
 }
 
 bool is_operator_name(std::string_view name) {
-  return name.find_first_of("abcdefghijklmnopqrstuvwxyz") == std::string_view::npos;
+  const bool quantified = name.ends_with(" any") || name.ends_with(" all");
+  return quantified || name.find_first_of("abcdefghijklmnopqrstuvwxyz") == std::string_view::npos;
 }
 
 std::string signature(const SqlFunction& function) {
+  const auto type_name = [](Type type) {
+    return type == kAnyType ? std::string("any") : tidemill::type_name(type);
+  };
+  if (function.name.find(' ') != std::string_view::npos) {
+    return type_name(function.args[0]) + " " + std::string(function.name) + "(" +
+           type_name(function.args[1]) + ")";
+  }
   if (is_operator_name(function.name) && function.args.size() == 2) {
     return type_name(function.args[0]) + " " + std::string(function.name) + " " +
            type_name(function.args[1]);
@@ -139,7 +167,7 @@ bool can_fail(const Expr& expr) {
     case Expr::NEGATE:
       return true;
     case Expr::CAST:
-      if (cast_can_fail(expr.args(0).type(), expr.type())) return true;
+      if (cast_can_fail(expr.args(0).type(), expr.type()) || cuts_digits(expr)) return true;
       break;
     case Expr::CALL: {
       if (expr.function() == kTry) return false;

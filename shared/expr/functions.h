@@ -21,6 +21,10 @@ namespace tidemill {
 // Longest string that a function makes, in bytes. Longer results fail.
 inline constexpr size_t kMaxTextBytes = 1 << 20;
 
+// A parameter that takes any type, and a result that follows from the arguments: SqlFunction::type
+// says which.
+inline constexpr proto::ColumnType kAnyType = proto::COLUMN_TYPE_UNSPECIFIED;
+
 struct SqlFunction {
   std::string_view name;
   // Types of the arguments; of a variadic function the last one may be repeated.
@@ -33,6 +37,9 @@ struct SqlFunction {
   // What it keeps between rows, made of the call whose literal arguments it may look at. An error
   // says what is wrong with them.
   Result<std::unique_ptr<FunctionState>> (*prepare)(const proto::Expr& call) = nullptr;
+  // The type of a call whose arguments have the kinds of `args`, or why it has none. Null:
+  // `result`.
+  Result<proto::Type> (*type)(const proto::Expr& call) = nullptr;
 };
 
 // A family's functions, in the order of the documentation.
@@ -42,6 +49,9 @@ std::span<const SqlFunction> math_functions();
 std::span<const SqlFunction> time_functions();
 std::span<const SqlFunction> date_functions();
 std::span<const SqlFunction> json_functions();
+std::span<const SqlFunction> decimal_functions();
+std::span<const SqlFunction> list_functions();
+std::span<const SqlFunction> nested_functions();
 
 // Families with their titles.
 struct FunctionFamily {
@@ -69,7 +79,7 @@ const std::vector<std::string>& sql_function_names();
 // "substring(string, int32) string", or "json -> string".
 std::string signature(const SqlFunction& function);
 
-// A name made of signs, such as ||, which stands between its arguments.
+// A name made of signs, such as ||, which stands between its arguments, also = any.
 bool is_operator_name(std::string_view name);
 
 // Whether the value of some row can be an error. try() has none.

@@ -38,7 +38,7 @@ const RowFault* sign(double* out, double x) {
   *out = x > 0 ? 1 : x < 0 ? -1 : 0;
   return nullptr;
 }
-const RowFault* modulo(int64_t* out, int64_t a, int64_t b) { return kernels::modulo(a, b, out); }
+const RowFault* remainder_of(int64_t* out, int64_t a, int64_t b) { return kernels::modulo(a, b, out); }
 
 const RowFault* round(double* out, double x) {
   *out = std::rint(x);
@@ -197,8 +197,8 @@ std::span<const SqlFunction> math_functions() {
       {"abs", {INT64}, INT64, strict<abs_int<false>>, true, "without its sign"},
       {"abs", {DOUBLE}, DOUBLE, strict<abs_double>, false, "without its sign"},
       {"sign", {DOUBLE}, DOUBLE, strict<sign>, false, "-1, 0 or 1; 0 of NaN"},
-      {"mod", {INT32, INT32}, INT32, strict<modulo>, true, "what `%` gives"},
-      {"mod", {INT64, INT64}, INT64, strict<modulo>, true, "what `%` gives"},
+      {"mod", {INT32, INT32}, INT32, strict<remainder_of>, true, "what `%` gives"},
+      {"mod", {INT64, INT64}, INT64, strict<remainder_of>, true, "what `%` gives"},
       {"round", {DOUBLE}, DOUBLE, strict<round>, false, "the nearest integer, halves to even"},
       {"round",
        {DOUBLE, INT32},

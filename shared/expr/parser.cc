@@ -1,12 +1,13 @@
 #include "shared/expr/parser.h"
 
+#include <algorithm>
+#include <array>
 #include <limits>
 
-#include "shared/base/bytes_text.h"
+#include "shared/base/decimal.h"
 #include "shared/expr/casts.h"
 #include "shared/expr/check.h"
-#include "shared/expr/evaluator.h"
-#include "shared/expr/interval_text.h"
+#include "shared/expr/decimal_types.h"
 #include "shared/expr/printer.h"
 #include "shared/expr/scalars.h"
 #include "shared/expr/suggest.h"
@@ -38,47 +39,15 @@ Expr::Op infix_operator(const std::string& name) {
   return found == kOperators.end() ? Expr::OP_UNSPECIFIED : found->second;
 }
 
-bool is_comparison(Expr::Op op) { return op >= Expr::EQUAL && op <= Expr::GREATER_EQUAL; }
-
-// The value of an operator over a literal, worked out by the evaluator itself.
-Result<Expr> folded(Expr expr) {
-  expr.set_text(to_sql(expr, {}));
-  Result<Evaluator> evaluator = Evaluator::compile(expr, {});
-  if (!evaluator.ok()) return evaluator.error();
-  EventBatch one_row;
-  one_row.offsets.push_back(0);
-  std::vector<RowError> errors;
-  const Column& value = evaluator->evaluate(one_row, &errors);
-  if (!errors.empty()) return user_error(errors[0].reason);
-  Expr out;
-  out.set_op(Expr::LITERAL);
-  out.set_type(expr.type());
-  if (value.nulls[0] != 0) return out;
-  switch (expr.type()) {
-    case proto::BOOL:
-      out.set_literal_bool(value.bools[0] != 0);
-      break;
-    case proto::DOUBLE:
-      out.set_literal_double(value.doubles[0]);
-      break;
-    case proto::STRING:
-    case proto::JSON:
-      out.set_literal_string(std::string(value.strings[0]));
-      break;
-    case proto::BYTES: {
-      std::string digits(2 + 2 * value.strings[0].size(), '\0');
-      bytes_to_text(value.strings[0], digits.data());
-      out.set_literal_string(digits);
-      break;
-    }
-    case proto::INTERVAL:
-      out.set_literal_string(interval_to_text(value.intervals[0]));
-      break;
-    default:
-      out.set_literal_int(value.ints[0]);
-  }
-  return out;
+// Whether PostgreSQL has the result of arithmetic as numeric, where it is a double here.
+bool is_double_for_numeric(const Operand& left, const Operand& right) {
+  const auto fits = [](const Operand& each) {
+    return each.numeric.has_value() || (!each.untyped && is_integer(each.expr.type()));
+  };
+  return fits(left) && fits(right) && (left.numeric.has_value() || right.numeric.has_value());
 }
+
+bool is_comparison(Expr::Op op) { return op >= Expr::EQUAL && op <= Expr::GREATER_EQUAL; }
 
 std::string lower(std::string text) {
   for (char& c : text) {
@@ -98,12 +67,32 @@ std::string name_of(const google::protobuf::RepeatedPtrField<pg::Node>& parts) {
   return out;
 }
 
+void prefer_numeric(std::span<Operand* const> operands) {
+  const auto is_decimal = [](const Operand* each) { return each->expr.type() == proto::DECIMAL; };
+  const auto is_double = [](const Operand* each) {
+    return each->expr.type() == proto::DOUBLE && !each->numeric.has_value();
+  };
+  if (std::none_of(operands.begin(), operands.end(), is_decimal) ||
+      std::any_of(operands.begin(), operands.end(), is_double)) {
+    return;
+  }
+  for (Operand* each : operands) {
+    if (!each->numeric.has_value()) continue;
+    each->expr = *std::move(each->numeric);
+    each->numeric.reset();
+  }
+}
+
 Operand operation_of(Expr::Op op, proto::ColumnType type, int location, std::vector<Operand> args) {
   Operand out;
   out.location = location;
   out.expr.set_op(op);
   out.expr.set_type(type);
-  for (Operand& arg : args) *out.expr.add_args() = std::move(arg.expr);
+  for (Operand& arg : args) {
+    // What chooses between lists, structs or maps is of their type.
+    if (is_nested(type) && arg.expr.type() == type) set_full_type(full_type(arg.expr), &out.expr);
+    *out.expr.add_args() = std::move(arg.expr);
+  }
   return out;
 }
 
@@ -140,6 +129,10 @@ Result<Operand> Typer::convert(const pg::Node& node, int depth) {
       return first_of(node.coalesce_expr(), depth);
     case pg::Node::kMinMaxExpr:
       return extreme(node.min_max_expr(), depth);
+    case pg::Node::kAIndirection:
+      return indirection(node.a_indirection(), depth);
+    case pg::Node::kAArrayExpr:
+      return array(node.a_array_expr(), nullptr, depth);
     default:
       return unsupported(node);
   }
@@ -171,10 +164,6 @@ Error Typer::unsupported(const pg::Node& node) const {
       return say("parameters such as $1 are");
     case pg::Node::kCollateClause:
       return say("'collate' is");
-    case pg::Node::kAIndirection:
-      return say("subscripts and fields of a value are");
-    case pg::Node::kAArrayExpr:
-      return say("arrays are");
     case pg::Node::kRowExpr:
       return say("row values are");
     default:
@@ -211,7 +200,17 @@ Result<Operand> Typer::sign(const pg::AExpr& node, const std::string& name, int 
   }
   if (name == "+") return arg;
   const proto::ColumnType type = arg->expr.type();
-  return simplified(operation_of(Expr::NEGATE, type, node.location(), {*std::move(arg)}));
+  Operand numeric;
+  if (arg->numeric.has_value()) numeric.expr = *std::move(arg->numeric);
+  arg->numeric.reset();
+  Result<Operand> out =
+      simplified(operation_of(Expr::NEGATE, type, node.location(), {*std::move(arg)}));
+  if (!out.ok() || numeric.expr.op() == Expr::OP_UNSPECIFIED) return out;
+  Result<Operand> negative =
+      simplified(operation_of(Expr::NEGATE, proto::DECIMAL, node.location(), {std::move(numeric)}));
+  if (!negative.ok()) return negative;
+  out->numeric = std::move(negative->expr);
+  return out;
 }
 
 Result<Operand> Typer::binary(Expr::Op op, const std::string& name, int location, Operand left,
@@ -226,22 +225,48 @@ Result<Operand> Typer::binary(Expr::Op op, const std::string& name, int location
   }
   if (left.untyped != right.untyped) {
     Operand& open = left.untyped ? left : right;
-    Result<Operand> typed = cast_to(open, left.untyped ? right.expr.type() : left.expr.type());
+    Result<Operand> typed = cast_to(open, adopted_type(left.untyped ? right : left));
     if (!typed.ok()) return typed;
     open = *std::move(typed);
+  }
+  const std::array<Operand*, 2> both{&left, &right};
+  prefer_numeric(both);
+  std::optional<Expr> numeric;
+  if (!is_comparison(op) && is_double_for_numeric(left, right)) {
+    Result<Operand> out = both_numeric(op, location, left, right);
+    if (!out.ok()) return out;
+    if (op == Expr::MODULO) return out;
+    numeric = std::move(out->expr);
   }
   if (!is_comparison(op)) {
     for (const Operand* arg : {&left, &right}) {
       if (!is_numeric(arg->expr.type())) return fail(arg->location, needs_number(name, *arg));
-      if (op == Expr::MODULO && !is_integer(arg->expr.type())) {
+      if (op == Expr::MODULO && arg->expr.type() == proto::DOUBLE) {
         return fail(arg->location, "'%' needs integers, but " + sql(arg->expr) +
                                        " is double; write cast(" + sql(arg->expr) + " as int64)");
       }
     }
   }
+  if (op >= Expr::LESS && op <= Expr::GREATER_EQUAL && is_nested(left.expr.type())) {
+    return fail(location, "lists, structs and maps have no order; compare what is in them");
+  }
   if (Status s = agree(location, &left, &right); !s.ok()) return s.error();
   const proto::ColumnType type = is_comparison(op) ? proto::BOOL : left.expr.type();
-  return operation_of(op, type, location, {std::move(left), std::move(right)});
+  Operand out = operation_of(op, type, location, {std::move(left), std::move(right)});
+  out.numeric = std::move(numeric);
+  return out;
+}
+
+// What PostgreSQL makes of it, of which at least one is a double in its place.
+Result<Operand> Typer::both_numeric(Expr::Op op, int location, const Operand& left,
+                                    const Operand& right) const {
+  std::vector<Operand> args;
+  for (const Operand* each : {&left, &right}) {
+    Result<Operand> arg = cast_to(*each, proto::DECIMAL);
+    if (!arg.ok()) return arg;
+    args.push_back(*std::move(arg));
+  }
+  return operation_of(op, proto::DECIMAL, location, std::move(args));
 }
 
 // Brings two operands to one type, if promotion does.
@@ -249,11 +274,17 @@ Status Typer::agree(int location, Operand* left, Operand* right) const {
   const proto::ColumnType a = left->expr.type();
   const proto::ColumnType b = right->expr.type();
   for (const Operand* each : {left, right}) {
+    if (is_nested(each->expr.type()) && !is_comparable(full_type(each->expr))) {
+      return fail(each->location, sql(each->expr) + " is " + type_name(full_type(each->expr)) +
+                                      ", and json is not comparable");
+    }
     if (is_comparable(each->expr.type())) continue;
     return fail(each->location, "json is not comparable, but " + sql(each->expr) +
                                     " is json; write ->> for text, and cast that");
   }
-  const std::optional<proto::ColumnType> common = common_type(a, b);
+  std::optional<proto::ColumnType> common = common_type(a, b);
+  const bool nested = is_nested(a) || is_nested(b);
+  if (nested && !same_type(full_type(left->expr), full_type(right->expr))) common.reset();
   if (!common.has_value()) {
     std::string advice = "; write both as one type";
     if (a != proto::STRING && can_cast(b, a)) {
@@ -261,8 +292,9 @@ Status Typer::agree(int location, Operand* left, Operand* right) const {
     } else if (can_cast(a, b)) {
       advice = "; write cast(" + sql(left->expr) + " as " + type_name(b) + ")";
     }
-    return fail(location, "cannot compare " + sql(left->expr) + ", which is " + type_name(a) +
-                              ", with " + sql(right->expr) + ", which is " + type_name(b) + advice);
+    const auto name = [&](const Operand& each) { return type_name(adopted_type(each)); };
+    return fail(location, "cannot compare " + sql(left->expr) + ", which is " + name(*left) +
+                              ", with " + sql(right->expr) + ", which is " + name(*right) + advice);
   }
   for (Operand* each : {left, right}) {
     Result<Operand> promoted = cast_to(*each, *common);
@@ -280,6 +312,11 @@ Error Typer::fail(int location, const std::string& message) const {
 
 Result<Operand> Typer::column(const pg::ColumnRef& ref) {
   const std::string name = name_of(ref.fields());
+  if (ref.fields_size() > 1 && ref.fields(0).node_case() == pg::Node::kString) {
+    const bool known =
+        std::find(names_.begin(), names_.end(), ref.fields(0).string().sval()) != names_.end();
+    if (known) return column_path(ref);
+  }
   if (ref.fields_size() != 1 || ref.fields(0).node_case() != pg::Node::kString) {
     return fail(ref.location(), "'" + name + "' is not a column: write a column's name alone");
   }
@@ -288,7 +325,7 @@ Result<Operand> Typer::column(const pg::ColumnRef& ref) {
     Operand out;
     out.location = ref.location();
     out.expr.set_op(Expr::COLUMN);
-    out.expr.set_type(schema_[i].type);
+    set_full_type(type_of(schema_[i]), &out.expr);
     out.expr.set_column(static_cast<uint32_t>(i));
     return out;
   }
@@ -352,73 +389,14 @@ Result<Operand> Typer::number(const std::string& digits, Operand out) const {
   }
   out.expr.set_type(proto::DOUBLE);
   out.expr.set_literal_double(value);
+  Decimal exact;
+  if (parse_decimal(digits, &exact) == DecimalText::kGood) {
+    out.numeric.emplace();
+    out.numeric->set_op(Expr::LITERAL);
+    out.numeric->set_type(proto::DECIMAL);
+    out.numeric->set_literal_string(decimal_to_string(exact));
+  }
   return out;
-}
-
-Result<proto::ColumnType> Typer::target_type(const pg::TypeName& type) const {
-  std::string name = name_of(type.names());
-  if (name.rfind("pg_catalog.", 0) == 0) name = name.substr(11);
-  if (type.typmods_size() != 0 || type.array_bounds_size() != 0 || type.setof()) {
-    return fail(type.location(),
-                "types with a length, precision or array bounds are not "
-                "supported; write " +
-                    known_type_names());
-  }
-  const auto known = parse_type_name(name);
-  if (!known.has_value()) {
-    return fail(type.location(), "unknown type '" + name + "'; write " + known_type_names());
-  }
-  return *known;
-}
-
-Result<Operand> Typer::cast(const pg::TypeCast& node, int depth) {
-  Result<Operand> arg = convert(node.arg(), depth + 1);
-  if (!arg.ok()) return arg;
-  Result<proto::ColumnType> type = target_type(node.type_name());
-  if (!type.ok()) return type.error();
-  return cast_to(*std::move(arg), *type);
-}
-
-// An explicit or an inserted cast; of a literal, its value.
-Result<Operand> Typer::cast_to(Operand arg, proto::ColumnType type) const {
-  const proto::ColumnType from = arg.expr.type();
-  arg.untyped = false;
-  if (from == type) return arg;
-  if (arg.expr.op() == Expr::LITERAL && arg.expr.literal_case() == Expr::LITERAL_NOT_SET) {
-    arg.expr.set_type(type);
-    return arg;
-  }
-  if (!can_cast(from, type)) {
-    return fail(arg.location, "there is no cast from " + type_name(from) + " to " +
-                                  type_name(type) + detour(arg.expr, type));
-  }
-  Expr out;
-  out.set_op(Expr::CAST);
-  out.set_type(type);
-  *out.add_args() = std::move(arg.expr);
-  arg.expr = std::move(out);
-  return simplified(std::move(arg));
-}
-
-std::string Typer::detour(const Expr& from, proto::ColumnType to) const {
-  if (from.type() == proto::BOOL && to == proto::INT64) {
-    return "; write cast(cast(" + sql(from) + " as int32) as int64)";
-  }
-  if (from.type() == proto::INT64 && to == proto::BOOL) return "; write " + sql(from) + " <> 0";
-  if (from.type() == proto::DOUBLE && to == proto::BOOL) {
-    return "; write " + sql(from) + " <> 0";
-  }
-  return "; docs/expressions.md lists the casts that there are";
-}
-
-// Works out an operator over a literal.
-Result<Operand> Typer::simplified(Operand operand) const {
-  if (operand.expr.args(0).op() != Expr::LITERAL) return operand;
-  Result<Expr> value = folded(operand.expr);
-  if (!value.ok())
-    return fail(operand.location, value.error().message() + "; write another literal");
-  operand.expr = *std::move(value);
-  return operand;
 }
 
 std::string Typer::needs_number(const std::string& op, const Operand& arg) const {
@@ -497,6 +475,7 @@ Result<proto::Expr> parse_expression(std::string_view text,
   types.reserve(schema.size());
   for (const NamedColumn& column : schema) types.push_back(static_cast<ColumnType>(column.type));
   if (Status s = check_expression(typed->expr, types); !s.ok()) return s.error();
+  complete_decimal_types(&typed->expr);
   typed->expr.set_text(typer.sql(typed->expr));
   return std::move(typed->expr);
 }

@@ -14,7 +14,19 @@ namespace tidemill {
 struct NamedColumn {
   std::string name;
   proto::ColumnType type{};
+  proto::Type details{};  // has a kind if and only if `type` has details
 };
+
+inline proto::Type type_of(const NamedColumn& column) {
+  proto::Type out = column.details;
+  out.set_kind(column.type);
+  return out;
+}
+inline NamedColumn named_column(std::string name, const proto::Type& type) {
+  NamedColumn out{std::move(name), type.kind()};
+  if (type.kind() >= proto::DECIMAL) out.details = type;
+  return out;
+}
 
 // The result has passed check_expression(), and `text` is its canonical text (printer.h). Errors
 // say at which character of `text` (1-based) the fault is, and what would be right.

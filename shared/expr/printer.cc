@@ -39,8 +39,24 @@ std::string quoted(const std::string& text, char quote) {
   return out + quote;
 }
 
+std::string cast_text(const std::string& value, const proto::Type& type) {
+  return "cast(" + value + " as " + type_name(type) + ")";
+}
+std::string cast_text(const std::string& value, const proto::Type& element,
+                      const std::string& bounds) {
+  if (element.kind() != proto::LIST) {
+    return "cast(" + value + " as " + type_name(element) + bounds + ")";
+  }
+  return cast_text(value, element.fields(0).type(), "[]" + bounds);
+}
 std::string cast_text(const std::string& value, proto::ColumnType type) {
   return "cast(" + value + " as " + type_name(type) + ")";
+}
+
+std::string decimal_literal(const std::string& digits, bool adopts) {
+  return adopts && digits.find('.') != std::string::npos
+             ? digits
+             : cast_text("'" + digits + "'", proto::DECIMAL);
 }
 
 std::string double_literal(double value) {
@@ -59,7 +75,8 @@ std::string time_text(const Expr& e) {
 
 // Operators that are functions by name, and how they are written.
 Precedence operator_precedence(const std::string& name, bool binary) {
-  if (!is_operator_name(name)) return kAtom;
+  if (name.ends_with(" any") || name.ends_with(" all")) return kComparison;
+  if (!is_operator_name(name) || name == "[]" || name == ".") return kAtom;
   if (!binary) return kSign;
   if (name == "+" || name == "-") return kSum;
   if (name == "*" || name == "/") return kProduct;
@@ -78,7 +95,9 @@ std::string operator_text(const std::string& name) {
 // `adopts`: the context gives an untyped literal this literal's type.
 std::string literal(const Expr& e, bool adopts) {
   if (e.literal_case() == Expr::LITERAL_NOT_SET) {
-    return adopts ? "null" : cast_text("null", e.type());
+    if (adopts && e.details().precision() == 0) return "null";
+    return e.type() == proto::LIST ? cast_text("null", e.details().fields(0).type(), "[]")
+                                   : cast_text("null", full_type(e));
   }
   switch (e.type()) {
     case proto::BOOL:
@@ -87,6 +106,8 @@ std::string literal(const Expr& e, bool adopts) {
       return double_literal(e.literal_double());
     case proto::STRING:
       return quoted(e.literal_string(), '\'');
+    case proto::DECIMAL:
+      return decimal_literal(e.literal_string(), adopts);
     case proto::JSON:
     case proto::BYTES:
     case proto::INTERVAL: {
@@ -214,7 +235,7 @@ class Printer {
       case Expr::LITERAL:
         return literal(e, adopts);
       case Expr::CAST:
-        return cast_text(print(e.args(0), kOr, false), e.type());
+        return cast_text(print(e.args(0), kOr, false), full_type(e));
       case Expr::NEGATE:
         return "-" + print(e.args(0), kAtom, false);
       case Expr::NOT:
@@ -270,12 +291,39 @@ class Printer {
       return "extract(" + e.args(0).literal_string() + " from " + print(e.args(1), kOr, false) +
              ")";
     }
+    if (is_nested_form(e.function())) return nested_form(e);
     if (!is_operator_name(e.function()))
       return quote_identifier(e.function()) + "(" + list(e, 0) + ")";
     if (e.args_size() == 1) return e.function() + print(e.args(0), kAtom, false);
     const int own = precedence(e, "");
     return print(e.args(0), own == kLike ? own + 1 : own, false) + " " +
            operator_text(e.function()) + " " + print(e.args(1), own + 1, false);
+  }
+
+  static bool is_nested_form(const std::string& name) {
+    return name == "array" || name == "[]" || name == "." || name.ends_with(" any") ||
+           name.ends_with(" all");
+  }
+
+  // Forms of lists and structs that have a syntax of their own.
+  std::string nested_form(const Expr& e) const {
+    const std::string& name = e.function();
+    if (name == "array") {
+      const bool says = e.args().empty() || e.details().fields(0).type().kind() == proto::DECIMAL;
+      const std::string text = "array[" + list(e, 0) + "]";
+      return says ? cast_text(text, e.details().fields(0).type(), "[]") : text;
+    }
+    if (name == "[]" || name == ".") {
+      const Expr& of = e.args(0);
+      const bool part = of.op() == Expr::CALL && (of.function() == "[]" || of.function() == ".");
+      const bool column = of.op() == Expr::COLUMN && name == "[]";
+      const std::string text = print(of, kOr, false);
+      return (part || column ? text : "(" + text + ")") +
+             (name == "[]" ? "[" + print(e.args(1), kOr, true) + "]"
+                           : "." + quote_identifier(e.args(1).literal_string()));
+    }
+    return print(e.args(0), kOther + 1, false) + " " + name + " (" + print(e.args(1), kOr, false) +
+           ")";
   }
 
   std::string choice(const Expr& e) const {

@@ -59,6 +59,11 @@ bool text_to_double(std::string_view text, double* out) {
   return ec == std::errc() && end == text.data() + text.size();
 }
 
+DecimalText text_to_decimal(std::string_view text, const DecimalType* type, Decimal* out) {
+  text = trim(text);
+  return type == nullptr ? parse_decimal(text, out) : parse_decimal(text, *type, out);
+}
+
 bool text_to_bool(std::string_view text, bool* out) {
   text = trim(text);
   *out = is_prefix_of(text, "true", 1) || is_prefix_of(text, "yes", 1) ||

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "shared/base/decimal.h"
+
 namespace tidemill {
 
 // Each is false for text that is not such a value or out of range. Space around it is ignored.
@@ -13,6 +15,9 @@ bool text_to_double(std::string_view text, double* out);      // also NaN, Infin
 bool text_to_bool(std::string_view text, bool* out);          // t, true, yes, on, 1, ...
 bool text_to_timestamp(std::string_view text, int64_t* out);  // RFC 3339, or a date alone
 bool text_to_date(std::string_view text, int64_t* out);       // 2018-04-01, as days since 1970
+
+// 12.50, or to so many digits if there is a type.
+DecimalText text_to_decimal(std::string_view text, const DecimalType* type, Decimal* out);
 
 // A value's text, in place in `buffer`.
 using TextBuffer = std::array<char, 48>;

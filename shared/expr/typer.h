@@ -2,6 +2,8 @@
 // columns, finds the functions and inserts the conversions. Private to shared/expr.
 #pragma once
 
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +18,9 @@ struct Operand {
   proto::Expr expr;
   bool untyped = false;
   int location = 0;
+  // Of a double that PostgreSQL has as numeric, such as 1.10 or n * 1.1: what it is beside a
+  // decimal.
+  std::optional<proto::Expr> numeric{};
 };
 
 class Typer {
@@ -37,9 +42,11 @@ class Typer {
   std::string unknown_column(const std::string& name) const;
   Result<Operand> literal(const pg::AConst& value);
   Result<Operand> number(const std::string& digits, Operand out) const;
-  Result<proto::ColumnType> target_type(const pg::TypeName& type) const;
+  Result<proto::Type> target_type(const pg::TypeName& type) const;
+  Result<proto::Type> decimal_type(const pg::TypeName& type) const;
   Result<Operand> cast(const pg::TypeCast& node, int depth);
   Result<Operand> cast_to(Operand arg, proto::ColumnType type) const;
+  Result<Operand> cast_to(Operand arg, const proto::Type& type) const;
   std::string detour(const proto::Expr& from, proto::ColumnType to) const;
   Result<Operand> simplified(Operand operand) const;
   Result<Operand> plain_operation(const pg::AExpr& node, const std::string& name, int depth);
@@ -48,6 +55,8 @@ class Typer {
   Result<Operand> binary(proto::Expr::Op op, const std::string& name, int location, Operand left,
                          Operand right);
   Status agree(int location, Operand* left, Operand* right) const;
+  Result<Operand> both_numeric(proto::Expr::Op op, int location, const Operand& left,
+                               const Operand& right) const;
   Result<Operand> as_bool(const pg::Node& node, const std::string& who, int depth);
   Result<Operand> boolean(const pg::BoolExpr& node, int depth);
   Result<Operand> null_test(const pg::NullTest& node, int depth);
@@ -60,6 +69,18 @@ class Typer {
   Status as_strings(const std::string& name, std::vector<Operand>* args) const;
   Error does_not_fit(int location, const std::string& name, const std::vector<Operand>& args) const;
   Result<std::vector<Operand>> convert_all(const Nodes& nodes, int depth);
+
+  // typer_nested.cc: lists, structs and maps.
+  Result<Operand> array(const pg::AArrayExpr& node, const proto::Type* type, int depth);
+  Result<Operand> field(Operand value, const std::string& name, int location);
+  Result<Operand> indirection(const pg::AIndirection& node, int depth);
+  Result<Operand> column_path(const pg::ColumnRef& ref);
+  Result<Operand> quantified(const pg::AExpr& node, int depth);
+  Result<Operand> fit(Operand arg, const proto::Type& type, const std::string& who) const;
+  Status fit_parts(const std::string& name, std::vector<Operand>* args) const;
+  Result<proto::Type> list_type(const pg::TypeName& type) const;
+  Result<Operand> array_cast(const pg::TypeCast& node, int depth);
+  Result<Operand> cast_nested(Operand arg, const proto::Type& type) const;
 
   // typer_choices.cc: forms with a syntax of their own.
   Result<Operand> operation(const pg::AExpr& node, int depth);
@@ -78,6 +99,12 @@ class Typer {
   const std::vector<NamedColumn>& schema_;
   std::vector<std::string> names_;
 };
+
+// The type that a literal beside the operand gets: decimals have any number of digits.
+proto::Type adopted_type(const Operand& operand);
+
+// Where one is a decimal, literals with a point are decimals too.
+void prefer_numeric(std::span<Operand* const> operands);
 
 // An operator with its arguments.
 Operand operation_of(proto::Expr::Op op, proto::ColumnType type, int location,

@@ -1,4 +1,5 @@
 // Calls of functions, by name or by an operator's sign.
+#include <algorithm>
 #include <optional>
 
 #include "shared/expr/casts.h"
@@ -51,6 +52,15 @@ const SqlFunction* resolve(const std::string& name, const std::vector<Operand>& 
   return resolve_function(name, types);
 }
 
+// The same where literals with a point are decimals, as of mod(5.5, 2).
+const SqlFunction* resolve_numeric(const std::string& name, const std::vector<Operand>& args) {
+  std::vector<std::optional<proto::ColumnType>> types;
+  for (const Operand& arg : args) {
+    types.push_back(arg.numeric.has_value() ? proto::DECIMAL : known_type(arg));
+  }
+  return resolve_function(name, types);
+}
+
 }  // namespace
 
 Result<std::vector<Operand>> Typer::convert_all(const Nodes& nodes, int depth) {
@@ -95,6 +105,8 @@ Result<Operand> Typer::attempt(int location, std::vector<Operand> args) {
 Status Typer::as_strings(const std::string& name, std::vector<Operand>* args) const {
   const bool concat = name == "concat" || name == "concat_ws";
   const auto is_string = [](const Operand& arg) { return arg.expr.type() == proto::STRING; };
+  const auto is_list = [](const Operand& arg) { return arg.expr.type() == proto::LIST; };
+  if (!concat && std::any_of(args->begin(), args->end(), is_list)) return {};
   if (!concat && (name != "||" || args->size() != 2 ||
                   (!is_string(args->front()) && !is_string(args->back())))) {
     return {};
@@ -127,7 +139,7 @@ Error Typer::does_not_fit(int location, const std::string& name,
   }
   std::vector<std::string> given;
   for (const Operand& arg : args) {
-    given.push_back(arg.untyped ? "a literal" : type_name(arg.expr.type()));
+    given.push_back(arg.untyped ? "a literal" : type_name(adopted_type(arg)));
   }
   const std::string what = is_operator_name(name) ? "'" + name + "'" : name + "()";
   return fail(location, what + " does not take " +
@@ -136,10 +148,18 @@ Error Typer::does_not_fit(int location, const std::string& name,
 }
 
 Result<Operand> Typer::call(int location, const std::string& name, std::vector<Operand> args) {
+  if (Status s = fit_parts(name, &args); !s.ok()) return s.error();
   if (Status s = as_strings(name, &args); !s.ok()) return s.error();
+  std::vector<Operand*> all;
+  for (Operand& arg : args) all.push_back(&arg);
+  prefer_numeric(all);
   const SqlFunction* function = resolve(name, args);
+  if (function == nullptr && resolve_numeric(name, args) != nullptr) {
+    function = resolve_numeric(name, args);
+  }
   if (function == nullptr) return does_not_fit(location, name, args);
   for (size_t i = 0; i < args.size(); ++i) {
+    if (parameter(*function, i) == kAnyType) continue;
     Result<Operand> converted = cast_to(args[i], parameter(*function, i));
     if (!converted.ok()) return converted;
     args[i] = *std::move(converted);
@@ -150,6 +170,11 @@ Result<Operand> Typer::call(int location, const std::string& name, std::vector<O
   }
   Operand out = operation_of(Expr::CALL, function->result, location, std::move(args));
   out.expr.set_function(name);
+  if (function->type != nullptr) {
+    const Result<proto::Type> type = function->type(out.expr);
+    if (!type.ok()) return fail(location, type.error().message());
+    set_full_type(*type, &out.expr);
+  }
   if (function->prepare != nullptr) {
     const auto state = function->prepare(out.expr);
     if (!state.ok()) {

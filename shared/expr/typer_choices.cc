@@ -12,6 +12,8 @@ using proto::Expr;
 // A_Expr_Kind of libpg_query.
 enum Kind {
   kOperator = 1,
+  kOperatorAny = 2,
+  kOperatorAll = 3,
   kDistinct = 4,
   kNotDistinct = 5,
   kNullIf = 6,
@@ -77,6 +79,10 @@ Result<Operand> Typer::operation(const pg::AExpr& node, int depth) {
     case kSimilar:
       if (node.name_size() == 1) return plain_operation(node, name, depth);
       break;
+    case kOperatorAny:
+    case kOperatorAll:
+      if (node.name_size() == 1) return quantified(node, depth);
+      break;
     case kDistinct:
     case kNotDistinct:
       return distinct(node, depth);
@@ -112,21 +118,30 @@ Result<Operand> Typer::compared(Expr::Op op, int location, const Operand& a, con
 
 // Brings all to the type that they promote to; to string if none has a type.
 Status Typer::unify(const std::string& who, std::vector<Operand*> operands) const {
+  prefer_numeric(operands);
   std::optional<proto::ColumnType> common;
+  proto::Type whole;  // that others adopt
   for (const Operand* each : operands) {
     if (each->untyped) continue;
     const proto::ColumnType type = each->expr.type();
-    const std::optional<proto::ColumnType> both = common ? common_type(*common, type) : type;
+    std::optional<proto::ColumnType> both = common ? common_type(*common, type) : type;
+    if (common && is_nested(type) && !same_type(whole, full_type(each->expr))) both.reset();
     if (!both.has_value()) {
-      return fail(each->location, who + " needs values of one type, but there are " +
-                                      type_name(*common) + " and " + type_name(type) +
-                                      "; write cast(" + sql(each->expr) + " as " +
-                                      type_name(*common) + ")");
+      const bool nested = is_nested(type) || is_nested(*common);
+      return fail(
+          each->location,
+          who + " needs values of one type, but there are " +
+              (nested ? type_name(whole) : type_name(*common)) + " and " +
+              (nested ? type_name(full_type(each->expr)) : type_name(type)) +
+              (nested ? "; write all as one type"
+                      : "; write cast(" + sql(each->expr) + " as " + type_name(*common) + ")"));
     }
     common = both;
+    whole = adopted_type(*each);
   }
+  if (!is_nested(whole.kind())) whole.set_kind(common.value_or(proto::STRING));
   for (Operand* each : operands) {
-    Result<Operand> typed = cast_to(*each, common.value_or(proto::STRING));
+    Result<Operand> typed = cast_to(*each, whole);
     if (!typed.ok()) return typed.error();
     *each = *std::move(typed);
   }
@@ -189,7 +204,9 @@ Result<Operand> Typer::extreme(const pg::MinMaxExpr& node, int depth) {
   for (Operand& arg : *args) all.push_back(&arg);
   if (Status s = unify(name, all); !s.ok()) return s.error();
   const proto::ColumnType type = args->front().expr.type();
-  if (!is_comparable(type)) return fail(node.location(), name + " does not take json");
+  if (!is_comparable(type) || is_nested(type)) {
+    return fail(node.location(), name + " does not take " + type_name(type));
+  }
   return operation_of(greatest ? Expr::GREATEST : Expr::LEAST, type, node.location(),
                       *std::move(args));
 }
@@ -286,7 +303,8 @@ Result<Operand> Typer::null_if(const pg::AExpr& node, int depth) {
   if (Status s = unify("nullif()", {&left, &*other}); !s.ok()) return s.error();
   const proto::ColumnType type = left.expr.type();
   if (!is_comparable(type)) return fail(node.location(), "nullif() does not take json");
-  if (value->untyped || value->expr.type() == type) {
+  const bool numeric = value->numeric.has_value() && type == proto::DECIMAL;
+  if (value->untyped || numeric || value->expr.type() == type) {
     return operation_of(Expr::NULLIF, type, node.location(), {std::move(left), *std::move(other)});
   }
   if (Status s = copies(*value, 2); !s.ok()) return s.error();

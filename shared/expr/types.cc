@@ -11,7 +11,7 @@ struct TypeAlias {
   std::string_view name;
   proto::ColumnType type;
 };
-constexpr std::array<TypeAlias, 26> kAliases{{{"bool", proto::BOOL},
+constexpr std::array<TypeAlias, 28> kAliases{{{"bool", proto::BOOL},
                                               {"boolean", proto::BOOL},
                                               {"int32", proto::INT32},
                                               {"int", proto::INT32},
@@ -36,7 +36,9 @@ constexpr std::array<TypeAlias, 26> kAliases{{{"bool", proto::BOOL},
                                               {"bytea", proto::BYTES},
                                               {"json", proto::JSON},
                                               {"interval", proto::INTERVAL},
-                                              {"local_timestamp", proto::LOCAL_TIMESTAMP}}};
+                                              {"local_timestamp", proto::LOCAL_TIMESTAMP},
+                                              {"decimal", proto::DECIMAL},
+                                              {"numeric", proto::DECIMAL}}};
 
 }  // namespace
 
@@ -44,6 +46,9 @@ std::string type_name(proto::ColumnType type) {
   for (const TypeAlias& each : kAliases) {
     if (each.type == type) return std::string(each.name);
   }
+  if (type == proto::LIST) return "list";
+  if (type == proto::STRUCT) return "struct";
+  if (type == proto::MAP) return "map";
   return "unknown type " + std::to_string(static_cast<int>(type));
 }
 
@@ -58,20 +63,31 @@ std::optional<proto::ColumnType> parse_type_name(std::string_view name) {
 }
 
 std::string column_type_names() {
-  return "bool, int32, int64, double, string, timestamp, date, bytes or json";
+  return "bool, int32, int64, double, decimal(p, s), string, timestamp, date, bytes, json, "
+         "list<type>, map<type, type> or struct<name: type, ...>";
 }
 std::string known_type_names() {
-  return "bool, int32, int64, double, string, timestamp, date, bytes, json, interval or "
-         "local_timestamp";
+  return "bool, int32, int64, double, decimal, string, timestamp, date, bytes, json, interval, "
+         "local_timestamp, list<type>, map<type, type> or struct<name: type, ...>";
 }
 
 bool is_known_type(proto::ColumnType type) {
-  return type >= proto::BOOL && type <= proto::LOCAL_TIMESTAMP;
+  return type >= proto::BOOL && type <= proto::MAP;
 }
-bool is_column_type(proto::ColumnType type) { return type >= proto::BOOL && type <= proto::JSON; }
+bool is_column_type(proto::ColumnType type) {
+  return (type >= proto::BOOL && type <= proto::JSON) || has_details(type);
+}
+
+bool is_comparable(const proto::Type& type) {
+  for (const proto::NestedField& field : type.fields()) {
+    if (!is_comparable(field.type())) return false;
+  }
+  return is_comparable(type.kind());
+}
 
 proto::ColumnType wider(proto::ColumnType a, proto::ColumnType b) {
   if (a == proto::DOUBLE || b == proto::DOUBLE) return proto::DOUBLE;
+  if (a == proto::DECIMAL || b == proto::DECIMAL) return proto::DECIMAL;
   return a == proto::INT64 || b == proto::INT64 ? proto::INT64 : proto::INT32;
 }
 

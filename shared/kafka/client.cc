@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "shared/base/assert.h"
+#include "shared/kafka/queue_bounds.h"
 #include "shared/obs/log.h"
 
 namespace tidemill {
@@ -50,6 +51,7 @@ Result<std::unique_ptr<KafkaClient>> KafkaClient::create(const Config& config) {
   if (config.producer) {
     rd_kafka_conf_set_dr_msg_cb(conf, &KafkaClient::on_delivery);
   } else {
+    rd_kafka_conf_set_stats_cb(conf, &KafkaClient::on_statistics);
     rd_kafka_conf_set_offset_commit_cb(conf, &KafkaClient::on_commit);
   }
   for (const auto* settings : {&config.defaults, &config.users, &config.owned}) {
@@ -119,6 +121,14 @@ Error KafkaClient::unreachable(rd_kafka_resp_err_t error) const {
   }
   return retryable_error("the Kafka brokers " + brokers_ + " cannot be reached: " + reason +
                          "; check that they run and that 'brokers' names them");
+}
+
+// Called from poll(). Gives the text back to librdkafka.
+int KafkaClient::on_statistics(rd_kafka_t*, char* json, size_t length, void* opaque) {
+  auto* self = static_cast<Heard*>(opaque);
+  const std::lock_guard lock(self->mutex);
+  self->queued.resize(queued_bytes({json, length}));
+  return 0;
 }
 
 void KafkaClient::on_log(const rd_kafka_t* handle, int level, const char* facility,

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "shared/base/memory_account.h"
 #include "shared/base/result.h"
 #include "shared/kafka/client_settings.h"
 #include "shared/kafka/log_limiter.h"
@@ -78,6 +79,7 @@ class KafkaClient {
     std::atomic<uint64_t> missing_topic_events = 0;
     std::atomic<uint64_t> alarms = 0;
     std::atomic<uint64_t> failed_commits = 0;
+    HeldMemory queued{MemoryConsumer::kKafka};  // under the mutex
   };
 
   explicit KafkaClient(const Config& config)
@@ -85,6 +87,7 @@ class KafkaClient {
     heard_->deliveries = config.deliveries;
   }
 
+  static int on_statistics(rd_kafka_t* handle, char* json, size_t length, void* heard);
   static void on_log(const rd_kafka_t* handle, int level, const char* facility, const char* text);
   static void on_error(rd_kafka_t* handle, int error, const char* reason, void* heard);
   static void on_commit(rd_kafka_t* handle, rd_kafka_resp_err_t error,

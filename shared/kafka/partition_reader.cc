@@ -78,8 +78,9 @@ class Reader : public KafkaPartitionReader {
   int64_t eof_ms_ = 0;        // when the log's end was met at take_offset_; 0: it was not
   uint64_t end_seen_ = 0;
   size_t watches_ = 1;
-  bool doubt_ = false;    // something seems wrong; not said yet
-  bool restart_ = false;  // the client has given up on the partition
+  bool doubt_ = false;                         // something seems wrong; not said yet
+  bool restart_ = false;                       // the client has given up on the partition
+  HeldMemory memory_{MemoryConsumer::kKafka};  // of messages taken
 };
 
 Reader::~Reader() {
@@ -320,6 +321,7 @@ bool Reader::at_end(const KafkaTopic::Sight& sight) const {
 Status Reader::read(size_t max_records, size_t max_bytes, KafkaRecords* out) {
   given_.clear();
   last_before_ = last_;
+  memory_.resize(bytes_);
   *out = {};
   out->end_offset = offset_;
   out->last = last_;
@@ -341,6 +343,7 @@ Status Reader::read(size_t max_records, size_t max_bytes, KafkaRecords* out) {
   if (sight.error && !queued()) return *sight.error;
   // What was taken may be of another log: nothing is given before that is known.
   doubt_ = hears_alarm() || doubt_;
+  memory_.resize(bytes_);  // of what is given now as well, until the next read
   if (doubt_) return {};
   give(max_records, std::max<size_t>(max_bytes, 1), out);
   end_seen_ = std::max(end_seen_, offset_);

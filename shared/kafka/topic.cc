@@ -1,8 +1,10 @@
 #include "shared/kafka/topic.h"
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
+#include "shared/kafka/queue_bounds.h"
 #include "shared/obs/log.h"
 
 namespace tidemill {
@@ -22,12 +24,7 @@ constexpr int64_t kConfirmMissingMs = 3000;
 // Reading goes on from what is queued; beyond this it says that it stands still.
 constexpr int64_t kUnreachableMs = 2000;
 
-constexpr int64_t kQueueBytesMax = 16 << 20;
-constexpr int64_t kQueueBytesMin = 2 << 20;
-constexpr int64_t kQueueBytesAll = 256 << 20;  // over the partitions of a topic
-constexpr int64_t kQueueRecordsMax = 100'000;
-constexpr int64_t kQueueRecordsMin = 10'000;
-constexpr int64_t kQueueRecordsAll = 1'000'000;
+constexpr int64_t kMessageBytesMax = 1'000'000;  // librdkafka's own default of message.max.bytes
 
 std::vector<KafkaSetting> connection_defaults() {
   return {{"client.id", "tidemill"},
@@ -54,17 +51,19 @@ std::vector<KafkaSetting> consumer_owned() {
 
 // Memory is bounded by partition. A partition whose queue is full is asked for again when the
 // broker's connection wakes up, so a fetch must not wait long for the others.
-std::vector<KafkaSetting> consumer_defaults(int64_t partitions) {
+std::vector<KafkaSetting> consumer_defaults(int64_t partitions,
+                                            const std::vector<KafkaSetting>& users) {
   std::vector<KafkaSetting> settings = connection_defaults();
-  partitions = std::max<int64_t>(partitions, 1);
-  const int64_t bytes = std::clamp(kQueueBytesAll / partitions, kQueueBytesMin, kQueueBytesMax);
-  const int64_t records =
-      std::clamp(kQueueRecordsAll / partitions, kQueueRecordsMin, kQueueRecordsMax);
   settings.emplace_back("fetch.wait.max.ms", "100");
-  settings.emplace_back("max.partition.fetch.bytes", "2097152");
-  settings.emplace_back("fetch.max.bytes", "16777216");
-  settings.emplace_back("queued.max.messages.kbytes", std::to_string(bytes / 1024));
-  settings.emplace_back("queued.min.messages", std::to_string(records));
+  settings.emplace_back("statistics.interval.ms", "1000");  // of which the queues are accounted for
+  int64_t message_bytes = kMessageBytesMax;
+  for (const auto& [name, value] : users) {
+    if (name != "message.max.bytes") continue;  // it is a number, or the client refuses it
+    std::from_chars(value.data(), value.data() + value.size(), message_bytes);
+  }
+  for (KafkaSetting& setting : queue_settings(partitions, kafka_queues_bound(), message_bytes)) {
+    settings.push_back(std::move(setting));
+  }
   return settings;
 }
 
@@ -162,10 +161,11 @@ Result<KafkaClient*> KafkaTopic::lease(uint32_t partition) {
     if (consumer->retired || !consumer->partitions.insert(partition).second) continue;
     return consumer->client.get();
   }
-  auto client = KafkaClient::create({.brokers = input_.brokers(),
-                                     .defaults = consumer_defaults(input_.start_offsets_size()),
-                                     .users = settings_,
-                                     .owned = consumer_owned()});
+  auto client =
+      KafkaClient::create({.brokers = input_.brokers(),
+                           .defaults = consumer_defaults(input_.start_offsets_size(), settings_),
+                           .users = settings_,
+                           .owned = consumer_owned()});
   if (!client.ok()) return client.error();
   consumers_.push_back(std::make_unique<Consumer>());
   consumers_.back()->client = std::move(*client);

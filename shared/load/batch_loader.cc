@@ -11,6 +11,28 @@ namespace {
 
 constexpr uint32_t kDropped = UINT32_MAX;
 
+template <typename T>
+uint64_t room_of(const std::vector<T>& values) {
+  return values.capacity() * sizeof(T);
+}
+
+// About what a batch takes, but for the columns that evaluators keep from batch to batch.
+uint64_t memory_of(const LoadedBatch& batch) {
+  const EventBatch& events = batch.events;
+  uint64_t bytes = room_of(events.offsets) + room_of(events.record_times) + room_of(events.bad) +
+                   events.text.capacity() + events.made.capacity();
+  for (const Column& column : events.columns) {
+    bytes += room_of(column.nulls) + room_of(column.bools) + room_of(column.ints) +
+             room_of(column.doubles) + room_of(column.strings) + room_of(column.intervals);
+  }
+  for (const auto& block : events.blocks) bytes += block->capacity();
+  for (const TableRows& rows : batch.tables) {
+    bytes += room_of(rows.order) + room_of(rows.group_begin) + room_of(rows.key_hashes) +
+             room_of(rows.keys) + rows.key_bytes.capacity();
+  }
+  return bytes;
+}
+
 std::vector<ColumnType> schema_types(const proto::Source& source) {
   std::vector<ColumnType> types;
   for (const proto::Field& f : source.schema()) types.push_back(static_cast<ColumnType>(f.type()));
@@ -109,6 +131,9 @@ Result<std::vector<BatchLoader::InputProgram>> BatchLoader::compile(uint32_t sou
       if (input.source() != source_index) continue;
       InputProgram program;
       program.table = static_cast<uint16_t>(t);
+      program.has_view = std::any_of(
+          plan_->views().begin(), plan_->views().end(),
+          [&](const ViewSpec& view) { return view.table == program.table; });
       program.filters_needed =
           kept == RowsKept::kAll ? 0 : static_cast<uint32_t>(input.filters_size());
       const Status compiled[] = {compile_where(input, schema, &program.where),
@@ -124,13 +149,16 @@ Result<std::vector<BatchLoader::InputProgram>> BatchLoader::compile(uint32_t sou
   return programs;
 }
 
-// Rows on which an expression failed become dead letters, those that are not kept aside.
-void BatchLoader::drop_failed(uint16_t table, LoadedBatch* batch, std::vector<uint8_t>* keep) {
+// Rows on which an expression failed become dead letters, those that are not kept aside. Letters
+// are by view: those of a table that has none any more are in none.
+void BatchLoader::drop_failed(const InputProgram& program, LoadedBatch* batch,
+                              std::vector<uint8_t>* keep) {
   for (const RowError& error : errors_) {
     if ((*keep)[error.row] == 0) continue;
     (*keep)[error.row] = 0;
+    if (!program.has_view) continue;
     BadRecord failed{batch->events.offsets[error.row], BadReason::kExpression, error.reason, {}, 0,
-                     static_cast<int32_t>(table)};
+                     static_cast<int32_t>(program.table)};
     failed.bytes = cursor_->record_bytes(batch->events, error.row, &failed.size);
     batch->failed.push_back(std::move(failed));
   }
@@ -146,12 +174,12 @@ void BatchLoader::find_keys(InputProgram* program, LoadedBatch* batch, TableRows
     const Column& where = program->where->evaluate(events, &errors_);
     std::vector<uint8_t> kept(keep->size());
     for (size_t i = 0; i < kept.size(); ++i) kept[i] = where.nulls[i] == 0 && where.bools[i] != 0;
-    drop_failed(program->table, batch, keep);
+    drop_failed(*program, batch, keep);
     for (size_t i = 0; i < kept.size(); ++i) (*keep)[i] &= kept[i];
   }
   std::vector<const Column*> parts;
   for (Evaluator& e : program->keys) parts.push_back(&e.evaluate(events, &errors_));
-  drop_failed(program->table, batch, keep);
+  drop_failed(*program, batch, keep);
   std::vector<uint8_t> has_key(keep->size(), 1);
   build_keys(parts, (*plan_->tables())[program->table].key_types, &rows->keys, &rows->key_bytes,
              &has_key);
@@ -172,7 +200,7 @@ void BatchLoader::evaluate(InputProgram* program, LoadedBatch* batch, TableRows*
   rows->filters.clear();
   for (Evaluator& e : program->columns) rows->columns.push_back(&e.evaluate(events, &errors_));
   for (Evaluator& e : program->filters) rows->filters.push_back(&e.evaluate(events, &errors_));
-  drop_failed(program->table, batch, &keep);
+  drop_failed(*program, batch, &keep);
   if (program->filters_needed > 0) {
     for (size_t i = 0; i < n; ++i) {
       bool any = false;
@@ -252,6 +280,7 @@ Status BatchLoader::load(const LoadClock& clock, const LoadLimits& limits,
   batch->read_cost = {};
   batch->evaluate_cost = {};
   batch->event_time_field = event_time_field_;
+  batch->known_tables = static_cast<uint32_t>(plan_->tables()->size());
   {
     const StageTimer timer(clock, &batch->read_cost);
     cursor_->set_wall_time(clock.wall_us);
@@ -269,6 +298,7 @@ Status BatchLoader::load(const LoadClock& clock, const LoadLimits& limits,
       evaluate(&programs[i], batch, &batch->tables[i]);
     }
   }
+  batch->memory.resize(memory_of(*batch));
   if (letters == nullptr) return {};
   const Status written = write_dead_letters(*batch, letters);
   return mutated(Mutation::kMarkBeforeDeadLetters) ? Status{} : written;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "shared/base/bytes.h"
+#include "shared/base/memory_account.h"
 #include "shared/columns/column.h"
 #include "shared/dead_letter/dead_letter.h"
 #include "shared/expr/evaluator.h"
@@ -46,6 +47,8 @@ struct LoadedBatch {
   StageCost read_cost;
   StageCost evaluate_cost;
   uint32_t event_time_field = 0;
+  uint32_t known_tables = 0;  // of the plan
+  HeldMemory memory{MemoryConsumer::kReads};
 
   const std::vector<TimeUs>& event_times() const { return events.columns[event_time_field].ints; }
   // Leaves out what lies at or past `earlier`, a position on the way to `end`.
@@ -85,6 +88,7 @@ class BatchLoader {
   // What makes rows of a table of this source's events.
   struct InputProgram {
     uint16_t table = 0;
+    bool has_view = false;        // what fails in it is a dead letter
     uint32_t filters_needed = 0;  // how many filters decide whether a row is kept; 0: every row is
     std::optional<Evaluator> where;
     std::vector<Evaluator> keys;
@@ -98,7 +102,7 @@ class BatchLoader {
   void evaluate(InputProgram* program, LoadedBatch* batch, TableRows* rows);
   void find_keys(InputProgram* program, LoadedBatch* batch, TableRows* rows,
                  std::vector<uint8_t>* keep);
-  void drop_failed(uint16_t table, LoadedBatch* batch, std::vector<uint8_t>* keep);
+  void drop_failed(const InputProgram& program, LoadedBatch* batch, std::vector<uint8_t>* keep);
   void advance(LoadedBatch* batch);
   Status write_dead_letters(const LoadedBatch& batch, DeadLetterWriter* letters) const;
   DeadLetter dead_letter(const BadRecord& bad) const;

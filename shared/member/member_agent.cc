@@ -77,6 +77,10 @@ void merge_report(const proto::JobReport& part, proto::JobReport* sum) {
   sum->set_freed_rows(sum->freed_rows() + part.freed_rows());
   sum->set_image_bytes_sent(sum->image_bytes_sent() + part.image_bytes_sent());
   sum->set_session_gaps(sum->session_gaps() + part.session_gaps());
+  for (int t = 0; t < part.floors_us_size(); ++t) {
+    if (t == sum->floors_us_size()) sum->add_floors_us(part.floors_us(t));
+    sum->set_floors_us(t, std::max(sum->floors_us(t), part.floors_us(t)));
+  }
   for (int v = 0; v < part.too_late_by_view_size(); ++v) {
     if (v == sum->too_late_by_view_size()) sum->add_too_late_by_view(0);
     sum->set_too_late_by_view(v, sum->too_late_by_view(v) + part.too_late_by_view(v));
@@ -143,6 +147,33 @@ proto::JobReport MemberAgent::merged_report(uint32_t job) const {
   return sum;
 }
 
+// Reporters look at their own times: of what they say of the process the greatest counts.
+void MemberAgent::add_memory(proto::Heartbeat* beat) const {
+  MemoryUse shards;
+  MemoryUse process;
+  for (const auto& [reporter, report] : reports_) {
+    beat->set_resident_bytes(std::max<uint64_t>(beat->resident_bytes(), report.resident_bytes));
+    beat->set_memory_budget_bytes(
+        std::max<uint64_t>(beat->memory_budget_bytes(), report.memory_budget_bytes));
+    for (const auto& [consumer, bytes] : report.shard_use) shards[consumer] += bytes;
+    for (const auto& [consumer, bytes] : report.process_use) {
+      process[consumer] = std::max(process[consumer], bytes);
+    }
+  }
+  for (const auto& [consumer, bytes] : process) shards[consumer] += bytes;
+  uint64_t known = 0;
+  for (const auto& [consumer, bytes] : shards) known += bytes;
+  // What the allocator keeps and rounds, code, stacks, and what nobody accounts for.
+  if (!shards.empty()) {
+    shards["other"] = beat->resident_bytes() - std::min<uint64_t>(beat->resident_bytes(), known);
+  }
+  for (const auto& [consumer, bytes] : shards) {
+    proto::MemoryUse* use = beat->add_memory();
+    use->set_consumer(consumer);
+    use->set_bytes(bytes);
+  }
+}
+
 void MemberAgent::send_heartbeat() {
   proto::Heartbeat beat;
   beat.set_node(runtime_.node().value);
@@ -154,11 +185,7 @@ void MemberAgent::send_heartbeat() {
   beat.set_coordinator_instance(coordinator_instance_);
   beat.set_view_version(applied_view_version());
   beat.set_leaving(!leaving_.empty());
-  for (const auto& [reporter, report] : reports_) {
-    beat.set_resident_bytes(std::max<uint64_t>(beat.resident_bytes(), report.resident_bytes));
-    beat.set_memory_budget_bytes(
-        std::max<uint64_t>(beat.memory_budget_bytes(), report.memory_budget_bytes));
-  }
+  add_memory(&beat);
   last_heartbeat_us_ = runtime_.monotonic_us();
   if (view_) {
     for (const auto& [id, job] : view_->jobs) *beat.add_jobs() = merged_report(id.value);

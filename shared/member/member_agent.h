@@ -15,6 +15,7 @@
 #include "proto/control.pb.h"
 #include "shared/member/cluster_view.h"
 #include "shared/member/coordinator_choice.h"
+#include "shared/member/memory_watch.h"
 #include "shared/runtime/runtime.h"
 #include "shared/runtime/stage_cost.h"
 
@@ -42,6 +43,8 @@ struct ShardReport : LocalPayload {
   // Of the whole process; 0: the reporter does not know, or there is no budget.
   uint64_t resident_bytes = 0;
   uint64_t memory_budget_bytes = 0;
+  MemoryUse shard_use;    // what the reporter accounts for: those of all reporters add up
+  MemoryUse process_use;  // of the whole process (MemoryWatch::add_process_use())
   std::vector<proto::JobReport> jobs;
 };
 
@@ -64,6 +67,7 @@ class MemberAgent : public Actor {
   void follow(std::shared_ptr<const ClusterState> view);
   void tell_followers();
   uint64_t applied_view_version() const;
+  void add_memory(proto::Heartbeat* beat) const;
   proto::JobReport merged_report(uint32_t job) const;
 
   Runtime& runtime_;

@@ -3,6 +3,8 @@
 #include <memory>
 #include <utility>
 
+#include "shared/base/memory_account.h"
+
 namespace tidemill {
 namespace {
 
@@ -44,6 +46,14 @@ bool MemoryWatch::receive(LocalPayload* payload, uint64_t accounted_bytes) {
   looking_ = false;
   observe(read->bytes, accounted_bytes);
   return true;
+}
+
+void MemoryWatch::add_process_use(MemoryUse* out) const {
+  if (!memory_.counted) return;
+  for (size_t i = 0; i < static_cast<size_t>(MemoryConsumer::kCount); ++i) {
+    const auto consumer = static_cast<MemoryConsumer>(i);
+    (*out)[MemoryAccount::name(consumer)] += MemoryAccount::bytes(consumer);
+  }
 }
 
 void MemoryWatch::observe(uint64_t process_bytes, uint64_t accounted_bytes) {

@@ -7,6 +7,8 @@
 #pragma once
 
 #include <functional>
+#include <map>
+#include <string>
 
 #include "shared/member/memory_limit.h"
 #include "shared/runtime/runtime.h"
@@ -19,7 +21,12 @@ struct ProcessMemory {
   std::function<uint64_t()> resident_bytes = nullptr;
   // Gives back to the system what this thread has freed. None: that happens by itself.
   std::function<void()> release = nullptr;
+  // There is one such process in this program: what MemoryAccount counts is its own.
+  bool counted = false;
 };
+
+// Bytes by consumer (docs/operations.md), in the order of their names.
+using MemoryUse = std::map<std::string, uint64_t>;
 
 class MemoryWatch {
  public:
@@ -36,6 +43,8 @@ class MemoryWatch {
   // Of the process, when it was last looked at; 0: not known.
   uint64_t resident_bytes() const { return resident_bytes_; }
   const ProcessMemory& memory() const { return memory_; }
+  // Adds what no shard accounts for: the same for each of them.
+  void add_process_use(MemoryUse* out) const;
 
   // Looks if it is time to; as often as it likes.
   void tick(uint64_t accounted_bytes);

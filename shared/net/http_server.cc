@@ -259,8 +259,31 @@ class Connection : public std::enable_shared_from_this<Connection> {
     enter(Phase::kWriting, shared_.config.write_timeout_ms);
     const std::array<asio::const_buffer, 2> bytes{asio::buffer(head_),
                                                   asio::buffer(body_.data(), body_bytes)};
-    asio::async_write(socket_, bytes,
-                      [self = shared_from_this()](error_code ec, size_t) { self->on_written(ec); });
+    // Most answers fit the socket's buffer: then there is nothing to wait for.
+    error_code ec;
+    const size_t sent = socket_.write_some(bytes, ec);
+    if (!ec && sent == head_.size() + body_bytes) return on_sent();
+    asio::async_write(socket_, rest_of(bytes, sent),
+                      [self = shared_from_this()](error_code e, size_t) { self->on_written(e); });
+  }
+
+  static std::array<asio::const_buffer, 2> rest_of(std::array<asio::const_buffer, 2> bytes,
+                                                   size_t sent) {
+    const size_t of_head = std::min(sent, bytes[0].size());
+    bytes[0] += of_head;
+    bytes[1] += sent - of_head;
+    return bytes;
+  }
+
+  // A request that has come already is looked at later: here its answer would come before this
+  // function ends, and so would that of the next.
+  void on_sent() {
+    if (buffer_.size() > 0 || close_after_) {
+      asio::post(socket_.get_executor(),
+                 [self = shared_from_this()] { self->on_written(error_code()); });
+    } else {
+      on_written(error_code());
+    }
   }
 
   // The body has been moved on to body_.
@@ -329,7 +352,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
 class HttpServerImpl final : public HttpServer {
  public:
-  HttpServerImpl(const HttpServerConfig& config, Handler handler) {
+  HttpServerImpl(const HttpServerConfig& config, Handler handler, asio::io_context* loop)
+      : own_(loop == nullptr ? std::make_unique<asio::io_context>(1) : nullptr),
+        io_(loop == nullptr ? *own_ : *loop) {
     shared_.config = config;
     shared_.handler = std::move(handler);
     shared_.gate->io = &io_;
@@ -343,7 +368,7 @@ class HttpServerImpl final : public HttpServer {
       const std::lock_guard lock(shared_.gate->mutex);
       shared_.gate->io = nullptr;
     }
-    io_.stop();
+    if (own_ != nullptr) own_->stop();
     if (thread_.joinable()) thread_.join();
     shared_.connections.clear();
   }
@@ -369,7 +394,7 @@ class HttpServerImpl final : public HttpServer {
                         "; choose another port, or 0 for any free one");
     }
     accept();
-    thread_ = std::thread([this] { run(); });
+    if (own_ != nullptr) thread_ = std::thread([this] { run(); });
     return {};
   }
 
@@ -408,6 +433,7 @@ class HttpServerImpl final : public HttpServer {
     if (held >= shared_.config.max_connections + kRefusals) return;
     error_code ignored;
     socket.set_option(tcp::no_delay(true), ignored);
+    socket.non_blocking(true, ignored);
     const auto connection = std::make_shared<Connection>(std::move(socket), &shared_);
     connection->placed_at(shared_.connections.insert(shared_.connections.end(), connection));
     if (held >= shared_.config.max_connections) {
@@ -437,8 +463,9 @@ class HttpServerImpl final : public HttpServer {
     });
   }
 
-  Shared shared_;  // before io_, whose destructor ends the last operations
-  asio::io_context io_{1};
+  Shared shared_;                          // before io_, whose destructor ends the last operations
+  std::unique_ptr<asio::io_context> own_;  // null: on somebody's loop
+  asio::io_context& io_;
   Acceptor acceptor_{io_};
   Timer ticker_{io_};
   Timer retry_{io_};
@@ -460,9 +487,9 @@ HttpResponse http_error(int status, const std::string& message) {
 }
 
 Result<std::unique_ptr<HttpServer>> HttpServer::start(const HttpServerConfig& config,
-                                                      Handler handler) {
+                                                      Handler handler, asio::io_context* loop) {
   try {
-    auto server = std::make_unique<HttpServerImpl>(config, std::move(handler));
+    auto server = std::make_unique<HttpServerImpl>(config, std::move(handler), loop);
     if (const Status status = server->listen(); !status.ok()) return status.error();
     return std::unique_ptr<HttpServer>(std::move(server));
   } catch (const std::exception& e) {

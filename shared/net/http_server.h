@@ -9,6 +9,10 @@
 
 #include "shared/base/result.h"
 
+namespace boost::asio {
+class io_context;
+}
+
 namespace tidemill {
 
 struct HttpRequest {
@@ -47,8 +51,10 @@ struct HttpServerConfig {
 class HttpServer {
  public:
   using Handler = std::function<void(HttpRequest, HttpResponder)>;
-  // Listens and serves on a thread of its own until destroyed.
-  static Result<std::unique_ptr<HttpServer>> start(const HttpServerConfig& config, Handler handler);
+  // Listens and serves on a thread of its own until destroyed; or on `loop`, whose thread then runs
+  // the handler too. A loop outlives the server, and has stopped when the server is destroyed.
+  static Result<std::unique_ptr<HttpServer>> start(const HttpServerConfig& config, Handler handler,
+                                                   boost::asio::io_context* loop = nullptr);
   virtual ~HttpServer() = default;
   virtual uint16_t port() const = 0;
 };

@@ -3,9 +3,27 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <cstring>
 
 namespace tidemill {
 namespace {
+
+// How many of the first bytes are plain: some eight at a time.
+size_t plain_words(std::string_view text) {
+  constexpr uint64_t kOnes = 0x0101'0101'0101'0101;
+  constexpr uint64_t kTops = 0x80 * kOnes;
+  // Has its top bit set in some byte if `x` has a byte of 0; and, of a byte above it, maybe.
+  const auto zeros = [](uint64_t x) { return (x - kOnes) & ~x; };
+  size_t at = 0;
+  for (; at + 8 <= text.size(); at += 8) {
+    uint64_t word = 0;
+    std::memcpy(&word, text.data() + at, 8);
+    const uint64_t low = (word - 0x20 * kOnes) & ~word;
+    const uint64_t special = zeros(word ^ '"' * kOnes) | zeros(word ^ '\\' * kOnes);
+    if (((word | low | special) & kTops) != 0) break;
+  }
+  return at;
+}
 
 bool is_plain(unsigned char c) { return c >= 0x20 && c < 0x80 && c != '"' && c != '\\'; }
 
@@ -67,7 +85,7 @@ void append_json_string(std::string_view text, std::string* out) {
   out->push_back('"');
   size_t at = 0;
   while (at < text.size()) {
-    size_t end = at;
+    size_t end = at + plain_words(text.substr(at));
     while (end < text.size() && is_plain(static_cast<unsigned char>(text[end]))) ++end;
     out->append(text, at, end - at);
     at = end;
@@ -91,7 +109,8 @@ void append_json_string(std::string_view text, std::string* out) {
 }
 
 void append_json_int(int64_t value, std::string* out) {
-  std::array<char, 24> text{};
+  if (value >= 0 && value < 10) return out->push_back(static_cast<char>('0' + value));
+  std::array<char, 24> text;
   const auto [end, ec] = std::to_chars(text.data(), text.data() + text.size(), value);
   out->append(text.data(), end);
 }

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "shared/base/assert.h"
+#include "shared/nested/nested_type.h"
 #include "shared/parquet/arrow_text.h"
 #include "shared/parquet/arrow_types.h"
 
@@ -26,7 +27,8 @@ class ColumnReader {
   void read() {
     const auto rows = static_cast<size_t>(array_.length());
     // The caller parses text.
-    const bool parsed = is_text(type_) && wanted_ != ColumnType::kString;
+    const bool parsed = (is_text(type_) && wanted_ != ColumnType::kString) ||
+                        wanted_ == ColumnType::kDecimal || is_nested(wanted_);
     column_.clear();
     column_.type = parsed ? ColumnType::kString : wanted_;
     column_.nulls.assign(rows, 0);
@@ -136,8 +138,17 @@ class ColumnReader {
 
   void set_string(const arrow::Array& array, int64_t row) {
     std::string_view& value = column_.strings[row_];
-    if (is_decimal()) {
+    if (is_nested(wanted_) && !is_text(type_)) {
+      scratch_.clear();
+      append_json(array_, static_cast<int64_t>(row_), &scratch_, JsonOf::kColumns);
+      value = batch_.made.copy(scratch_);
+    } else if (is_decimal()) {
       value = batch_.made.copy(decimal_at(array, row));
+    } else if (type_.id() == Type::UINT64) {
+      value = batch_.made.copy(
+          std::to_string(static_cast<const arrow::UInt64Array&>(array).Value(row)));
+    } else if (type_.id() >= Type::UINT8 && type_.id() <= Type::INT64) {
+      value = batch_.made.copy(std::to_string(number_at(array, row)));
     } else if (wanted_ == ColumnType::kString && is_uuid(*array_.type())) {
       value = batch_.made.copy(uuid_text(bytes_at(array, row)));
     } else {

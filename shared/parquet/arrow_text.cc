@@ -70,52 +70,53 @@ void append_quoted(std::string_view text, std::string* out) {
 
 void append_unsigned(uint64_t value, std::string* out) { out->append(std::to_string(value)); }
 
-void append_items(const arrow::Array& items, int64_t begin, int64_t size, std::string* out) {
+void append_items(const arrow::Array& items, int64_t begin, int64_t size, JsonOf of,
+                  std::string* out) {
   out->push_back('[');
   for (int64_t i = 0; i < size && out->size() <= kMaxParquetJson; ++i) {
     if (i > 0) out->push_back(',');
-    append_json(items, begin + i, out);
+    append_json(items, begin + i, out, of);
   }
   out->push_back(']');
 }
 
 template <typename List>
-void append_list(const arrow::Array& array, int64_t row, std::string* out) {
+void append_list(const arrow::Array& array, int64_t row, JsonOf of, std::string* out) {
   const auto& list = static_cast<const List&>(array);
-  append_items(*list.values(), list.value_offset(row), list.value_length(row), out);
+  append_items(*list.values(), list.value_offset(row), list.value_length(row), of, out);
 }
 
 // Keys of JSON are strings: others are their text.
-void append_key(const arrow::Array& keys, int64_t row, std::string* out) {
+void append_key(const arrow::Array& keys, int64_t row, JsonOf of, std::string* out) {
   const size_t begin = out->size();
-  append_json(keys, row, out);
+  append_json(keys, row, out, of);
   if ((*out)[begin] == '"') return;
   const std::string text = out->substr(begin);
   out->resize(begin);
   append_json_string(text, out);
 }
 
-void append_map(const arrow::Array& array, int64_t row, std::string* out) {
+void append_map(const arrow::Array& array, int64_t row, JsonOf of, std::string* out) {
   const auto& map = static_cast<const arrow::MapArray&>(array);
   out->push_back('{');
   const int64_t begin = map.value_offset(row);
   for (int64_t i = 0; i < map.value_length(row) && out->size() <= kMaxParquetJson; ++i) {
     if (i > 0) out->push_back(',');
-    append_key(*map.keys(), begin + i, out);
+    append_key(*map.keys(), begin + i, of, out);
     out->push_back(':');
-    append_json(*map.items(), begin + i, out);
+    append_json(*map.items(), begin + i, out, of);
   }
   out->push_back('}');
 }
 
-void append_struct(const arrow::Array& array, int64_t row, std::string* out) {
+void append_struct(const arrow::Array& array, int64_t row, JsonOf of, std::string* out) {
   const auto& record = static_cast<const arrow::StructArray&>(array);
   out->push_back('{');
   for (int i = 0; i < record.num_fields(); ++i) {
     if (i > 0) out->push_back(',');
     append_json_string(record.struct_type()->field(i)->name(), out);
     out->push_back(':');
-    append_json(*record.field(i), row, out);
+    append_json(*record.field(i), row, out, of);
   }
   out->push_back('}');
 }
@@ -126,14 +127,14 @@ void append_date(const arrow::Array& array, int64_t row, std::string* out) {
   append_quoted(date_text(days), out);
 }
 
-void append_timestamp(const arrow::Array& array, int64_t row, std::string* out) {
+void append_timestamp(const arrow::Array& array, int64_t row, JsonOf of, std::string* out) {
   int64_t micros = 0;
   const int64_t number = number_at(array, row);
   if (!micros_at(array, row, &micros)) return append_json_int(number, out);
   std::string text = format_timestamp(micros);
   const auto unit = static_cast<const arrow::TimestampType&>(*array.type()).unit();
   const int64_t nanos = unit == arrow::TimeUnit::NANO ? number - micros * 1000 : 0;
-  if (nanos != 0) {
+  if (nanos != 0 && of == JsonOf::kFile) {
     const int64_t fraction =
         (micros - floor_divide(micros, kMicrosPerSecond) * kMicrosPerSecond) * 1000 + nanos;
     const std::string digits = std::to_string(1'000'000'000 + fraction).substr(1);
@@ -249,7 +250,7 @@ Cell resolve(const arrow::Array& array, int64_t row) {
   return {&array, row};
 }
 
-void append_json(const arrow::Array& outer, int64_t outer_row, std::string* out) {
+void append_json(const arrow::Array& outer, int64_t outer_row, std::string* out, JsonOf of) {
   if (outer.IsNull(outer_row)) return void(out->append("null"));
   const auto [at, row] = resolve(outer, outer_row);
   const arrow::Array& array = *at;
@@ -263,6 +264,7 @@ void append_json(const arrow::Array& outer, int64_t outer_row, std::string* out)
       return append_unsigned(value_of<arrow::UInt64Array>(array, row), out);
     case Type::FLOAT:
     case Type::HALF_FLOAT:
+      if (of == JsonOf::kColumns) return append_json_double(real_at(array, row), out);
       return append_float(static_cast<float>(real_at(array, row)), out);
     case Type::DOUBLE:
       return append_json_double(real_at(array, row), out);
@@ -275,26 +277,26 @@ void append_json(const arrow::Array& outer, int64_t outer_row, std::string* out)
     case Type::DATE64:
       return append_date(array, row, out);
     case Type::TIMESTAMP:
-      return append_timestamp(array, row, out);
+      return append_timestamp(array, row, of, out);
     case Type::BINARY:
     case Type::LARGE_BINARY:
     case Type::BINARY_VIEW:
     case Type::FIXED_SIZE_BINARY:
       return append_json_string(bytes_text(bytes_at(array, row)), out);
     case Type::LIST:
-      return append_list<arrow::ListArray>(array, row, out);
+      return append_list<arrow::ListArray>(array, row, of, out);
     case Type::LARGE_LIST:
-      return append_list<arrow::LargeListArray>(array, row, out);
+      return append_list<arrow::LargeListArray>(array, row, of, out);
     case Type::FIXED_SIZE_LIST:
-      return append_list<arrow::FixedSizeListArray>(array, row, out);
+      return append_list<arrow::FixedSizeListArray>(array, row, of, out);
     case Type::LIST_VIEW:
-      return append_list<arrow::ListViewArray>(array, row, out);
+      return append_list<arrow::ListViewArray>(array, row, of, out);
     case Type::LARGE_LIST_VIEW:
-      return append_list<arrow::LargeListViewArray>(array, row, out);
+      return append_list<arrow::LargeListViewArray>(array, row, of, out);
     case Type::MAP:
-      return append_map(array, row, out);
+      return append_map(array, row, of, out);
     case Type::STRUCT:
-      return append_struct(array, row, out);
+      return append_struct(array, row, of, out);
     default:
       return append_json_int(number_at(array, row), out);
   }

@@ -28,7 +28,12 @@ struct Cell {
 };
 Cell resolve(const arrow::Array& array, int64_t row);
 
+// Values as they are in the file, or as columns of ours would have them: floats as doubles, times
+// in microseconds.
+enum class JsonOf : uint8_t { kFile, kColumns };
+
 // Ends early, with text that is no JSON, once there is more than kMaxParquetJson of it.
-void append_json(const arrow::Array& array, int64_t row, std::string* out);
+void append_json(const arrow::Array& array, int64_t row, std::string* out,
+                 JsonOf of = JsonOf::kFile);
 
 }  // namespace tidemill

@@ -105,14 +105,18 @@ std::vector<ColumnType> readable_as(const arrow::DataType& outer) {
   if (is_uuid(outer)) return {T::kString, T::kBytes, T::kJson};
   const arrow::DataType& type = stored_type(outer);
   const Type::type id = type.id();
-  if (is_text(type)) return {T::kString, T::kTimestamp, T::kDate, T::kJson};
+  if (is_text(type)) {
+    return {T::kString, T::kTimestamp, T::kDate, T::kDecimal,
+            T::kJson,   T::kList,      T::kMap,  T::kStruct};
+  }
   if (is_binary(id)) return {T::kBytes, T::kString, T::kJson};
-  if (is_integer(id)) return {T::kInt64, T::kInt32, T::kDouble, T::kJson};
+  if (is_integer(id)) return {T::kInt64, T::kInt32, T::kDouble, T::kDecimal, T::kJson};
+  if (is_list(id)) return {T::kList, T::kJson};
   if (is_decimal(id)) {
     if (static_cast<const arrow::DecimalType&>(type).scale() != 0) {
-      return {T::kDouble, T::kString, T::kJson};
+      return {T::kDecimal, T::kDouble, T::kString, T::kJson};
     }
-    return {T::kInt64, T::kInt32, T::kDouble, T::kString, T::kJson};
+    return {T::kDecimal, T::kInt64, T::kInt32, T::kDouble, T::kString, T::kJson};
   }
   switch (id) {
     case Type::BOOL:
@@ -132,9 +136,13 @@ std::vector<ColumnType> readable_as(const arrow::DataType& outer) {
     case Type::TIME64:
     case Type::DURATION:
       return {T::kInt64, T::kJson};
+    case Type::STRUCT:
+      return {T::kStruct, T::kJson};
+    case Type::MAP:
+      return {T::kMap, T::kJson};
     case Type::NA:
-      return {T::kBool,      T::kInt32, T::kInt64, T::kDouble, T::kString,
-              T::kTimestamp, T::kDate,  T::kBytes, T::kJson};
+      return {T::kBool,  T::kInt32, T::kInt64,   T::kDouble, T::kString, T::kTimestamp, T::kDate,
+              T::kBytes, T::kJson,  T::kDecimal, T::kList,   T::kMap,    T::kStruct};
     default:
       return {T::kJson};
   }
@@ -158,6 +166,14 @@ std::string column_type_name(ColumnType type) {
       return "date";
     case ColumnType::kBytes:
       return "bytes";
+    case ColumnType::kDecimal:
+      return "decimal";
+    case ColumnType::kList:
+      return "list";
+    case ColumnType::kStruct:
+      return "struct";
+    case ColumnType::kMap:
+      return "map";
     default:
       return "json";
   }
@@ -188,6 +204,28 @@ std::shared_ptr<arrow::DataType> written_type(ColumnType type) {
   }
   ASSERT(false);  // no feature has it
   return nullptr;
+}
+
+std::shared_ptr<arrow::DataType> written_type(const NestedType& type) {
+  switch (type.kind) {
+    case ColumnType::kDecimal:
+      return arrow::decimal128(type.precision, type.scale);
+    case ColumnType::kList:
+      return arrow::list(written_type(type.element()));
+    case ColumnType::kMap:
+      return arrow::map(written_type(type.key()), written_type(type.value()));
+    case ColumnType::kStruct: {
+      arrow::FieldVector fields;
+      for (const NestedType::Field& each : type.fields) {
+        fields.push_back(arrow::field(each.name, written_type(each.type)));
+      }
+      return arrow::struct_(std::move(fields));
+    }
+    case ColumnType::kJson:
+      return arrow::utf8();
+    default:
+      return written_type(type.kind);
+  }
 }
 
 }  // namespace tidemill

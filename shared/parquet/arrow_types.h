@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "shared/columns/column.h"
+#include "shared/nested/nested_type.h"
 
 namespace tidemill {
 
@@ -26,5 +27,7 @@ std::string column_type_name(ColumnType type);
 
 // What a column of a type of ours is written as.
 std::shared_ptr<arrow::DataType> written_type(ColumnType type);
+// The same of one that may have parts. JSON within it is text.
+std::shared_ptr<arrow::DataType> written_type(const NestedType& type);
 
 }  // namespace tidemill

@@ -7,6 +7,7 @@
 #include <parquet/properties.h>
 
 #include "shared/base/assert.h"
+#include "shared/parquet/arrow_nested.h"
 #include "shared/parquet/arrow_types.h"
 
 namespace tidemill {
@@ -47,7 +48,10 @@ ArrayResult narrow_array(const Column& column) {
   return flat_array(Builder(), values, column.nulls);
 }
 
-ArrayResult array_of(const Column& column) {
+bool has_parts(ColumnType type) { return type == ColumnType::kDecimal || is_nested(type); }
+
+ArrayResult array_of(const Column& column, const NestedType& details) {
+  if (has_parts(column.type)) return nested_array(column, details);
   const auto type = written_type(column.type);
   switch (column.type) {
     case ColumnType::kBool:
@@ -75,16 +79,19 @@ ArrayResult array_of(const Column& column) {
 }
 
 std::shared_ptr<arrow::DataType> type_of(const ParquetField& field) {
-  const auto type = written_type(field.type);
+  const auto written = [](ColumnType type, const NestedType& details) {
+    return has_parts(type) ? written_type(details) : written_type(type);
+  };
+  const auto type = written(field.type, field.details);
   if (field.shape == ParquetField::Shape::kLists) return arrow::list(type);
   if (field.shape == ParquetField::Shape::kMaps) {
-    return arrow::map(written_type(field.key_type), type);
+    return arrow::map(written(field.key_type, field.key_details), type);
   }
   return type;
 }
 
 ArrayResult array_of(const ParquetField& field, const ParquetValues& values) {
-  ARROW_ASSIGN_OR_RAISE(auto items, array_of(values.items));
+  ARROW_ASSIGN_OR_RAISE(auto items, array_of(values.items, field.details));
   if (field.shape == ParquetField::Shape::kValues) return items;
   arrow::Int32Builder ends;
   ARROW_RETURN_NOT_OK(ends.Append(0));
@@ -101,7 +108,7 @@ ArrayResult array_of(const ParquetField& field, const ParquetValues& values) {
   if (field.shape == ParquetField::Shape::kLists) {
     return std::make_shared<arrow::ListArray>(type_of(field), rows, begins, items, bitmap);
   }
-  ARROW_ASSIGN_OR_RAISE(auto keys, array_of(values.keys));
+  ARROW_ASSIGN_OR_RAISE(auto keys, array_of(values.keys, field.key_details));
   return std::make_shared<arrow::MapArray>(type_of(field), rows, begins, keys, items, bitmap);
 }
 

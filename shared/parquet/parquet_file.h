@@ -18,6 +18,7 @@
 
 #include "shared/base/result.h"
 #include "shared/columns/column.h"
+#include "shared/nested/nested_type.h"
 
 namespace tidemill {
 
@@ -65,8 +66,9 @@ class ParquetRows {
 
 struct ParquetBatch {
   size_t rows = 0;
-  // As wanted, but for text that is wanted as timestamp, date or JSON: that is of type kString, for
-  // the caller to parse. Strings are not checked to be UTF-8. Valid until the next read.
+  // As wanted, but for text that is wanted as timestamp, date or JSON, for decimals, which are
+  // digits, and for lists, structs and maps, which are JSON text: that is of type kString, for the
+  // caller to parse. Strings are not checked to be UTF-8. Valid until the next read.
   std::vector<Column> columns;
   std::vector<ParquetFault> faults;  // by column, then row; the value's place holds nothing
   std::shared_ptr<const ParquetRows> whole;
@@ -95,9 +97,12 @@ struct ParquetField {
   ColumnType type{};
   Shape shape = Shape::kValues;
   ColumnType key_type{};  // of maps
+  // Of a `type` or `key_type` that is kDecimal, kList, kStruct or kMap: the whole of it.
+  NestedType details{};
+  NestedType key_details{};
 };
 
-// Its values in some rows.
+// Its values in some rows, as rows keep them: decimals, lists, structs and maps as their bytes.
 struct ParquetValues {
   Column items;                // one for each row; of lists and maps those of all rows
   Column keys;                 // of maps: as many as items

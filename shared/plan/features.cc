@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "shared/base/decimal.h"
 #include "shared/expr/types.h"
 #include "shared/plan/limits.h"
 
@@ -155,23 +156,35 @@ std::string function_name(Feature::Function function) {
   return rule == nullptr ? "" : rule->name;
 }
 
-std::optional<proto::ColumnType> feature_type(Feature::Function function,
-                                              std::optional<proto::ColumnType> column) {
-  if (function == Feature::COUNT) return proto::INT64;
-  if (function == Feature::DECAYED_COUNT) return proto::DOUBLE;
+std::optional<proto::Type> feature_type(Feature::Function function,
+                                        const std::optional<proto::Type>& column) {
+  proto::Type out;
+  out.set_kind(proto::INT64);
+  if (function == Feature::COUNT) return out;
+  if (function == Feature::DECAYED_COUNT) {
+    out.set_kind(proto::DOUBLE);
+    return out;
+  }
   const Rule* rule = rule_of(function);
-  if (rule == nullptr || !column.has_value() || !is_column_type(*column) ||
-      !takes(rule->takes, *column)) {
+  if (rule == nullptr || !column.has_value() || !is_column_type(column->kind()) ||
+      !takes(rule->takes, column->kind())) {
     return std::nullopt;
   }
   if (function == Feature::COUNT_DISTINCT || function == Feature::APPROX_COUNT_DISTINCT ||
       function == Feature::HISTOGRAM) {
-    return proto::INT64;
+    return out;
   }
   if (rule->takes != Takes::kNumbers) return *column;
+  if (function == Feature::SUM && column->kind() == proto::DECIMAL) {
+    if (column->precision() > kMostSummedDigits) return std::nullopt;
+    out = *column;
+    out.set_precision(kMaxDecimalDigits);
+    return out;
+  }
   // Sums of int32 fit; those of int64 may not, so they are doubles, as the means are.
-  if (function == Feature::SUM && column == proto::INT32) return proto::INT64;
-  return proto::DOUBLE;
+  if (function == Feature::SUM && column->kind() == proto::INT32) return out;
+  out.set_kind(proto::DOUBLE);
+  return out;
 }
 
 bool takes_rows(Feature::Function function) {
@@ -183,7 +196,11 @@ std::string wanted_types(Feature::Function function) {
   if (rule == nullptr || rule->takes == Takes::kAnything) return "a column of any type";
   if (rule->takes == Takes::kOrdered) return "numbers, timestamps, dates, strings or bytes";
   if (rule->takes == Takes::kNumbersOrTimes) return "numbers, timestamps or dates";
-  return "numbers (int32, int64 or double)";
+  if (function == Feature::SUM) {
+    return "numbers (int32, int64, double, or decimal of up to " +
+           std::to_string(kMostSummedDigits) + " digits)";
+  }
+  return "numbers (int32, int64, double or decimal)";
 }
 
 bool is_never_null(Feature::Function function) {

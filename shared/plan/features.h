@@ -27,8 +27,12 @@ std::string function_name(proto::Feature::Function function);
 // The type of a feature's value, or of the elements if it gives a list; nothing if the function
 // does not take such a column. No column: the rows themselves, which only some
 // functions take.
-std::optional<proto::ColumnType> feature_type(proto::Feature::Function function,
-                                              std::optional<proto::ColumnType> column);
+std::optional<proto::Type> feature_type(proto::Feature::Function function,
+                                        const std::optional<proto::Type>& column);
+
+// Sums of decimals have 38 digits: what is added up has at most so many, so that no sum of fewer than
+// 10^10 rows has more.
+inline constexpr uint32_t kMostSummedDigits = 28;
 
 // Whether it may be without a column, of rows.
 bool takes_rows(proto::Feature::Function function);

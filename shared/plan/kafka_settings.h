@@ -40,7 +40,7 @@ inline constexpr std::array<OwnedKafkaSetting, 34> kOwnedKafkaSettings{{
     {"log.connection.close", "Tidemill decides what is logged"},
     {"log.queue", "nobody would receive what it reports"},
     {"enabled_events", "nobody would receive what it reports"},
-    {"statistics.interval.ms", "nobody would receive what it reports"},
+    {"statistics.interval.ms", "Tidemill accounts for the memory of the queues by it"},
     {"enable.idempotence", "Tidemill writes each record once"},
     {"enable.gapless.guarantee", "Tidemill writes each record once"},
     {"transactional.id", "Tidemill writes each record once"},

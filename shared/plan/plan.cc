@@ -5,10 +5,13 @@
 
 #include "shared/base/hash.h"
 #include "shared/expr/printer.h"
+#include "shared/expr/types.h"
+#include "shared/nested/proto_type.h"
 #include "shared/plan/limits.h"
 #include "shared/plan/plan_checks.h"
 #include "shared/plan/source_partitions.h"
 #include "shared/plan/table_bound.h"
+#include "shared/plan/table_layout.h"
 #include "shared/plan/window_kinds.h"
 
 namespace tidemill {
@@ -67,7 +70,9 @@ Status check_tables(const proto::JobPlan& plan) {
 // Of all views, each its own, or of none.
 Status check_numbers(const proto::JobPlan& plan) {
   std::set<uint32_t> numbers;
+  size_t views = 0;
   for (const proto::View& view : plan.views()) {
+    views += view.continued() ? 0 : 1;
     if (view.has_number()) numbers.insert(view.number());
   }
   if (plan.next_view_number() > limits::kViewNumbers) {
@@ -77,21 +82,37 @@ Status check_numbers(const proto::JobPlan& plan) {
   if (numbers.empty() && plan.next_view_number() == 0) return {};
   const uint32_t end =
       plan.next_view_number() == 0 ? limits::kViewNumbers : plan.next_view_number();
-  if (numbers.size() == static_cast<size_t>(plan.views_size()) && *numbers.rbegin() < end) {
-    return {};
-  }
+  if (numbers.size() == views && *numbers.rbegin() < end) return {};
   return user_error("the numbers of its views are not each view's own, or beyond " +
                     std::to_string(limits::kViewNumbers));
 }
 
+// Whether it is a part of the view before it, or none.
+Status check_continued(const proto::JobPlan& plan, const proto::View& view,
+                       const proto::View* before) {
+  if (!view.continued()) return {};
+  const auto same = [](const auto& a, const auto& b) {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end());
+  };
+  if (plan.revision() > 0 && before != nullptr && before->name() == view.name() &&
+      before->has_number() && view.has_number() && before->number() == view.number() &&
+      same(before->entity(), view.entity())) {
+    return {};
+  }
+  return user_error("view '" + view.name() + "' is continued where it was not begun");
+}
+
 Status check_views(const proto::JobPlan& plan) {
   std::set<std::string> names;
+  const proto::View* before = nullptr;
   std::vector<int64_t> longest(static_cast<size_t>(plan.tables_size()));
   std::vector<int> views(static_cast<size_t>(plan.tables_size()));
   size_t features = 0;
   for (const proto::View& view : plan.views()) {
     if (Status s = check_view(plan, view); !s.ok()) return s;
-    if (!names.insert(view.name()).second) {
+    if (Status s = check_continued(plan, view, before); !s.ok()) return s;
+    before = &view;
+    if (!names.insert(view.name()).second && !view.continued()) {
       return user_error("view '" + view.name() + "' is there twice");
     }
     features += static_cast<size_t>(view.features_size());
@@ -181,7 +202,7 @@ void rewrite_texts(proto::JobPlan* plan) {
   }
 }
 
-FeatureSpec feature_spec(const proto::Feature& feature,
+FeatureSpec feature_spec(const proto::Table& table, const proto::Feature& feature,
                          const google::protobuf::RepeatedField<uint32_t>& order) {
   FeatureSpec spec;
   spec.name = feature.name();
@@ -192,6 +213,15 @@ FeatureSpec feature_spec(const proto::Feature& feature,
   spec.offset = feature.offset_us();
   spec.closed = static_cast<Closed>(feature.closed());
   spec.type = static_cast<ColumnType>(feature.type());
+  if (feature.column() >= 0) {
+    spec.column_scale = static_cast<uint8_t>(column_type(table, feature.column()).scale());
+  }
+  if (is_nested(feature.type())) {
+    spec.nested = std::make_shared<const NestedType>(nested_type(feature.details()));
+  }
+  if (is_nested(feature.key_type())) {
+    spec.nested_key = std::make_shared<const NestedType>(nested_type(feature.key_details()));
+  }
   spec.list = feature.list();
   spec.n = feature.n();
   spec.lifetime = feature.lifetime();
@@ -206,7 +236,19 @@ FeatureSpec feature_spec(const proto::Feature& feature,
   spec.steps = window_steps(feature);
   spec.otherwise = default_of(feature);
   spec.order.assign(order.begin(), order.end());
+  spec.reach = reach_of(feature);
   return spec;
+}
+
+// As the table of a job that was changed states it, or as the view that has it alone has it.
+std::shared_ptr<const Deduplication> deduplication_of(const proto::Deduplication& from) {
+  auto out = std::make_shared<Deduplication>();
+  out->by.assign(from.by().begin(), from.by().end());
+  out->within = from.within_us();
+  out->filter = static_cast<int32_t>(from.filter()) - 1;
+  out->order.assign(from.order().begin(), from.order().end());
+  out->filters.assign(from.order_filters().begin(), from.order_filters().end());
+  return out;
 }
 
 TableSchema table_schema(const proto::Table& table) {
@@ -215,39 +257,34 @@ TableSchema table_schema(const proto::Table& table) {
   out.entity_seed = hash_bytes(table.entity(), 0);
   for (int type : table.key_types()) out.key_types.push_back(static_cast<ColumnType>(type));
   for (int type : table.column_types()) out.columns.push_back(static_cast<ColumnType>(type));
+  const auto& types = table.column_types();
+  if (std::find(types.begin(), types.end(), proto::DECIMAL) != types.end()) {
+    for (int i = 0; i < types.size(); ++i) {
+      out.scales.push_back(static_cast<uint8_t>(column_type(table, i).scale()));
+    }
+  }
   out.filters = static_cast<uint32_t>(table.inputs(0).filters_size());
   out.retention = table.retention_us();
+  if (table.has_first_retention_us()) out.first_retention = table.first_retention_us();
+  out.further = table.since_revision() > 0;
   for (const proto::LifetimeFeature& kept : table.summarized()) {
-    out.lifetime.push_back(feature_spec(kept.feature(), kept.order()));
+    out.lifetime.push_back(feature_spec(table, kept.feature(), kept.order()));
+  }
+  if (table.deduplication().order_stated()) {
+    out.deduplication = deduplication_of(table.deduplication());
   }
   return out;
 }
 
-ViewSpec view_spec(const proto::View& view, uint32_t place) {
+ViewSpec view_spec(const proto::Table& table, const proto::View& view, uint32_t place) {
   ViewSpec out;
   out.name = view.name();
   out.entity.assign(view.entity().begin(), view.entity().end());
   out.table = static_cast<uint16_t>(view.table());
   out.number = view.has_number() ? view.number() : place;
   for (const proto::Feature& feature : view.features()) {
-    out.features.push_back(feature_spec(feature, view.order()));
-  }
-  return out;
-}
-
-// Of the view that has the table alone.
-std::shared_ptr<const Deduplication> deduplication_of(const proto::Deduplication& from,
-                                                      const proto::View& view) {
-  auto out = std::make_shared<Deduplication>();
-  out->by.assign(from.by().begin(), from.by().end());
-  out->within = from.within_us();
-  out->filter = static_cast<int32_t>(from.filter()) - 1;
-  out->order.assign(view.order().begin(), view.order().end());
-  for (const proto::Feature& feature : view.features()) {
-    if (feature.filter() < 0) continue;
-    const auto filter = static_cast<uint32_t>(feature.filter());
-    const auto found = std::find(out->filters.begin(), out->filters.end(), filter);
-    if (found == out->filters.end()) out->filters.push_back(filter);
+    out.features.push_back(feature_spec(table, feature, view.order()));
+    out.features.back().table = out.table;
   }
   return out;
 }
@@ -264,7 +301,7 @@ void add_view(const ViewSpec& view, const proto::View& from, const proto::Table&
     kept.retention = std::max(kept.retention, reach_of(feature));
   }
   if (kept_in.has_deduplication()) {
-    table.deduplication = deduplication_of(kept_in.deduplication(), from);
+    table.deduplication = deduplication_of(stated_deduplication(kept_in.deduplication(), from));
     kept.retention += table.deduplication->within;
     every_row = table.deduplication->filter < 0;
     if (!every_row) filters.insert(static_cast<uint32_t>(table.deduplication->filter));
@@ -278,7 +315,7 @@ void add_view(const ViewSpec& view, const proto::View& from, const proto::Table&
     if (kept_in.summarized_size() == 0) table.lifetime.push_back(feature);
   }
   if (!every_row) kept.filters.assign(filters.begin(), filters.end());
-  table.views.push_back(std::move(kept));
+  if (!from.continued()) table.views.push_back(std::move(kept));  // late rows count once
 }
 
 // After all views over the table. What its summaries are for has to be found in leaves too.
@@ -288,14 +325,41 @@ void add_bound(const proto::Table& from, TableSchema* table) {
       std::make_shared<const TileBound>(tile_bound(from.bound(), table->columns, table->features));
 }
 
+// Decimals and nested types, of which older readers know nothing.
+bool has_newer_types(const proto::Expr& expr) {
+  return has_details(expr.type()) ||
+         std::any_of(expr.args().begin(), expr.args().end(), has_newer_types);
+}
+bool has_newer_types(const proto::JobPlan& plan) {
+  for (const proto::Source& source : plan.sources()) {
+    for (const proto::Field& field : source.schema()) {
+      if (has_details(field.type())) return true;
+    }
+  }
+  for (const proto::Table& table : plan.tables()) {
+    for (const proto::TableInput& input : table.inputs()) {
+      for (const auto* list : {&input.keys(), &input.columns(), &input.filters()}) {
+        for (const proto::Expr& expr : *list) {
+          if (has_newer_types(expr)) return true;
+        }
+      }
+      if (has_newer_types(input.where())) return true;
+    }
+  }
+  return false;
+}
+
 }  // namespace
 
 uint32_t plan_format_of(const proto::JobPlan& plan) {
-  const bool counts_not_every_row =
-      std::any_of(plan.tables().begin(), plan.tables().end(), [](const proto::Table& table) {
-        return table.has_deduplication() || table.has_bound();
-      });
-  return counts_not_every_row ? kPlanFormat : kLeastPlanFormat;
+  const bool says_what_it_was =
+      std::any_of(plan.tables().begin(), plan.tables().end(),
+                  [](const proto::Table& table) { return table.fed() != 0; });
+  if (has_newer_types(plan) || says_what_it_was) return kPlanFormat;
+  const bool counts_not_every_row = std::any_of(
+      plan.tables().begin(), plan.tables().end(),
+      [](const proto::Table& table) { return table.has_deduplication() || table.has_bound(); });
+  return counts_not_every_row ? 4 : kLeastPlanFormat;
 }
 
 Result<std::shared_ptr<const Plan>> Plan::from_proto(proto::JobPlan message) {
@@ -304,12 +368,25 @@ Result<std::shared_ptr<const Plan>> Plan::from_proto(proto::JobPlan message) {
   rewrite_texts(&message);
   if (Status s = check_expressions(message); !s.ok()) return s.error();
   auto tables = std::make_shared<std::vector<TableSchema>>();
-  for (const proto::Table& table : message.tables()) tables->push_back(table_schema(table));
+  for (const proto::Table& table : message.tables()) {
+    tables->push_back(table_schema(table));
+    for (const proto::TableInput& input : table.inputs()) {
+      const auto source = static_cast<int>(input.source());
+      tables->back().max_future =
+          std::max<DurationUs>(tables->back().max_future, message.sources(source).max_future_us());
+    }
+  }
   for (const proto::View& view : message.views()) {
     const auto place = static_cast<uint32_t>(plan->views_.size());
-    plan->views_.push_back(view_spec(view, place));
-    add_view(plan->views_.back(), view, message.tables(static_cast<int>(view.table())),
-             tables.get());
+    const proto::Table& table = message.tables(static_cast<int>(view.table()));
+    ViewSpec spec = view_spec(table, view, place);
+    add_view(spec, view, table, tables.get());
+    if (!view.continued()) {
+      plan->views_.push_back(std::move(spec));
+      continue;
+    }
+    auto& features = plan->views_.back().features;
+    std::move(spec.features.begin(), spec.features.end(), std::back_inserter(features));
   }
   for (int t = 0; t < message.tables_size(); ++t) {
     if (message.tables(t).has_bound())

@@ -14,18 +14,18 @@
 namespace tidemill {
 
 inline constexpr uint32_t kLeastPlanFormat = 3;
-inline constexpr uint32_t kPlanFormat = 4;
+inline constexpr uint32_t kPlanFormat = 5;
 
-// The lowest format version whose readers know all that the plan says: 4 with tables that
-// deduplicate or have a bound.
+// The lowest format version whose readers know all that the plan says: 5 with decimals, lists,
+// structs or maps, 4 with tables that deduplicate or have a bound.
 uint32_t plan_format_of(const proto::JobPlan& plan);
 
 struct ViewSpec {
   std::string name;
   uint32_t number = 0;              // under which it is counted
   std::vector<std::string> entity;  // join keys, in declared order
-  uint16_t table = 0;
-  std::vector<FeatureSpec> features;
+  uint16_t table = 0;                 // of its first features; others may be over further ones
+  std::vector<FeatureSpec> features;  // each says which table it is over
 };
 
 class Plan {

@@ -11,13 +11,13 @@
 #include "shared/expr/types.h"
 #include "shared/plan/features.h"
 #include "shared/plan/file_pattern.h"
-#include "shared/plan/kafka_settings.h"
+#include "shared/plan/kafka_checks.h"
 #include "shared/plan/limits.h"
 #include "shared/plan/summaries.h"
 #include "shared/plan/table_bound.h"
 #include "shared/plan/table_inputs.h"
+#include "shared/plan/type_checks.h"
 #include "shared/plan/window_kinds.h"
-#include "shared/schema/schema_limits.h"
 
 namespace tidemill {
 namespace {
@@ -39,6 +39,9 @@ Status check_schema(const proto::Source& source) {
     if (!is_column_name(field.name())) return user_error("a column's name is not valid");
     if (!is_column_type(field.type())) {
       return user_error("column '" + field.name() + "' has no type");
+    }
+    if (Status s = check_details(field.type(), field.has_details(), field.details()); !s.ok()) {
+      return s.error().within("column '" + field.name() + "'");
     }
     if (!names.insert(field.name()).second) {
       return user_error("column '" + field.name() + "' is there twice");
@@ -103,76 +106,6 @@ Status check_files(const proto::Source& source) {
   return check_patterns(files);
 }
 
-Status check_kafka_fields(const proto::Source& source) {
-  const proto::KafkaInput& kafka = source.kafka();
-  const bool csv = kafka.format() == proto::KafkaInput::CSV;
-  if (kafka.format() < proto::KafkaInput::JSON || kafka.format() > proto::KafkaInput::PROTOBUF) {
-    return user_error("the records have no known format");
-  }
-  std::set<uint32_t> fields;
-  for (const uint32_t field : kafka.csv_fields()) {
-    if (!csv || field >= static_cast<uint32_t>(source.schema_size())) {
-      return user_error("a field of the records is out of range");
-    }
-    if (!fields.insert(field).second) return user_error("a field of the records is there twice");
-  }
-  if (csv && fields.count(source.event_time_field()) == 0) {
-    return user_error("the records have no event time");
-  }
-  return {};
-}
-
-Status check_message_schema(const proto::KafkaInput& kafka) {
-  const bool avro = kafka.format() == proto::KafkaInput::AVRO;
-  const bool protobuf = kafka.format() == proto::KafkaInput::PROTOBUF;
-  const bool schema = !kafka.message_schema().empty();
-  if (!avro && !protobuf) {
-    if (!kafka.has_registry() && !schema && kafka.message_type().empty()) return {};
-    return user_error("records of this format have no schema of their own");
-  }
-  if (kafka.has_registry() == schema) {
-    return user_error("the records' schemas are in a registry or in the plan");
-  }
-  if (kafka.message_schema().size() > kMaxSchemaBytes ||
-      kafka.message_type().size() > limits::kMessageTypeBytes) {
-    return user_error("the records' schema is too large");
-  }
-  if ((avro && !kafka.message_type().empty()) ||
-      (protobuf && schema && kafka.message_type().empty())) {
-    return user_error("the records' message type is missing, or there needlessly");
-  }
-  if (!kafka.has_registry()) return {};
-  const Status parts[] = {check_registry_url(kafka.registry().url()),
-                          check_registry_user(kafka.registry().user()),
-                          check_registry_password(kafka.registry().password())};
-  for (const Status& s : parts) {
-    if (!s.ok()) return s;
-  }
-  return {};
-}
-
-Status check_kafka(const proto::Source& source) {
-  const proto::KafkaInput& kafka = source.kafka();
-  const Status parts[] = {check_kafka_brokers(kafka.brokers()), check_kafka_topic(kafka.topic()),
-                          check_kafka_group(kafka.group()), check_kafka_fields(source),
-                          check_message_schema(kafka)};
-  for (const Status& s : parts) {
-    if (!s.ok()) return s;
-  }
-  if (kafka.start() < proto::KafkaInput::EARLIEST || kafka.start() > proto::KafkaInput::TIMESTAMP ||
-      (kafka.start() != proto::KafkaInput::TIMESTAMP && kafka.start_time_us() != 0)) {
-    return user_error("it does not say where to start");
-  }
-  if (kafka.client().size() > limits::kClientSettings) {
-    return user_error("the client has more than " + std::to_string(limits::kClientSettings) +
-                      " settings");
-  }
-  for (const auto& [name, value] : kafka.client()) {
-    if (Status s = check_kafka_client_setting(name, value); !s.ok()) return s;
-  }
-  return {};
-}
-
 std::string joined(const google::protobuf::RepeatedPtrField<std::string>& names) {
   std::string out;
   for (const std::string& name : names) out += (out.empty() ? "" : ",") + name;
@@ -189,6 +122,9 @@ Status check_all(const google::protobuf::RepeatedPtrField<proto::Expr>& list,
   for (int i = 0; i < list.size(); ++i) {
     if (Status s = check_expression(list[i], schema); !s.ok()) return s;
     if (list[i].type() != types[i]) return user_error("a " + what + " is not of its type");
+    if (list[i].type() == proto::DECIMAL && list[i].details().precision() == 0) {
+      return user_error("a " + what + " is a decimal of no precision");
+    }
   }
   return {};
 }
@@ -210,9 +146,11 @@ Status check_input(const proto::JobPlan& plan, const proto::Table& table,
   for (const Status& s : parts) {
     if (!s.ok()) return s;
   }
-  if (!input.has_where()) return {};
-  if (Status s = check_expression(input.where(), schema); !s.ok()) return s;
-  return input.where().type() == proto::BOOL ? Status() : user_error("a where is not of type bool");
+  if (input.has_where()) {
+    if (Status s = check_expression(input.where(), schema); !s.ok()) return s;
+    if (input.where().type() != proto::BOOL) return user_error("a where is not of type bool");
+  }
+  return check_input_details(plan.sources(static_cast<int>(input.source())), table, input);
 }
 
 // What all inputs of a table have in common.
@@ -239,7 +177,7 @@ Status check_table_size(const proto::Table& table) {
       return user_error("a column has no type that rows can have");
     }
   }
-  return {};
+  return check_column_types(table);
 }
 
 Status check_deduplication(const proto::Table& table) {
@@ -299,6 +237,13 @@ Status check_parameters(const proto::Feature& feature, const Fail& fail) {
   return {};
 }
 
+proto::Type key_type(const proto::Feature& feature) {
+  if (feature.has_key_details()) return feature.key_details();
+  proto::Type out;
+  out.set_kind(feature.key_type());
+  return out;
+}
+
 // Of a feature with or without `by`.
 template <typename Fail>
 Status check_groups(const proto::Table& table, const proto::Feature& feature, const Fail& fail) {
@@ -311,8 +256,8 @@ Status check_groups(const proto::Table& table, const proto::Feature& feature, co
     return fail("its 'by' is out of range");
   }
   if (!gives_scalar(feature.function())) return fail("its function does not go with 'by'");
-  const proto::ColumnType key = table.column_types(static_cast<int>(feature.by()) - 1);
-  if (key == proto::DOUBLE || !feature.map() || feature.key_type() != key) {
+  const proto::Type key = column_type(table, static_cast<int>(feature.by()) - 1);
+  if (key.kind() == proto::DOUBLE || !feature.map() || !same_type(key_type(feature), key)) {
     return fail("its map's keys are not of the type of its 'by', or of none that they can have");
   }
   if (feature.max_groups() < 1 || feature.max_groups() > limits::kGroupsMost ||
@@ -324,10 +269,15 @@ Status check_groups(const proto::Table& table, const proto::Feature& feature, co
 
 // The type of the value, list, map and its keys.
 template <typename Fail>
-Status check_type(const proto::Feature& feature, std::optional<proto::ColumnType> column,
-                  const Fail& fail) {
+Status check_value_type(const proto::Feature& feature, const std::optional<proto::Type>& column,
+                        const Fail& fail) {
+  if (feature.has_details() != has_details(feature.type()) ||
+      feature.has_key_details() != has_details(feature.key_type())) {
+    return fail("the details of its type are missing, or there needlessly");
+  }
+  const auto type = feature_type(feature.function(), column);
   if (feature.by() != 0) {
-    if (feature.list() || feature.type() != feature_type(feature.function(), column)) {
+    if (feature.list() || !type.has_value() || !same_type(full_type(feature), *type)) {
       return fail("its type does not follow from its function and column");
     }
     return {};
@@ -339,12 +289,13 @@ Status check_type(const proto::Feature& feature, std::optional<proto::ColumnType
   if (feature.list() != (gives_list(feature.function()) && !feature.map())) {
     return fail("only functions that give lists do, and they always do");
   }
-  if (feature.key_type() != (feature.map() ? column.value_or(proto::COLUMN_TYPE_UNSPECIFIED)
-                                           : proto::COLUMN_TYPE_UNSPECIFIED)) {
+  if (!same_type(key_type(feature),
+                 feature.map() ? column.value_or(proto::Type()) : proto::Type())) {
     return fail("its map's keys are not of its column's type");
   }
-  const auto type = feature_type(feature.function(), column);
-  if (!type.has_value() || feature.type() != (feature.map() ? proto::INT64 : *type)) {
+  proto::Type count;
+  count.set_kind(proto::INT64);
+  if (!type.has_value() || !same_type(full_type(feature), feature.map() ? count : *type)) {
     return fail("its type does not follow from its function and column");
   }
   return {};
@@ -366,9 +317,9 @@ Status check_feature(const proto::Table& table, const proto::Feature& feature) {
   if (feature.closed() < proto::Feature::RIGHT || feature.closed() > proto::Feature::NEITHER) {
     return fail("unknown kind of window ends");
   }
-  std::optional<proto::ColumnType> column;
-  if (feature.column() >= 0) column = table.column_types(feature.column());
-  if (Status s = check_type(feature, column, fail); !s.ok()) return s;
+  std::optional<proto::Type> column;
+  if (feature.column() >= 0) column = column_type(table, feature.column());
+  if (Status s = check_value_type(feature, column, fail); !s.ok()) return s;
   if (Status s = check_parameters(feature, fail); !s.ok()) return s;
   // How large groups may be follows from parameters that are in their range.
   if (Status s = check_groups(table, feature, fail); !s.ok()) return s;
@@ -458,7 +409,7 @@ bool is_key_type(proto::ColumnType type) {
 }
 
 bool is_id_type(proto::ColumnType type) {
-  return is_key_type(type) || type == proto::DATE || type == proto::BYTES;
+  return is_key_type(type) || type == proto::DATE || type == proto::BYTES || type == proto::DECIMAL;
 }
 
 bool is_column_name(std::string_view name) {
@@ -529,6 +480,33 @@ Status check_source(const proto::Source& source) {
   return {};
 }
 
+namespace {
+
+// What an update has stated.
+Status check_stated(const proto::JobPlan& plan, const proto::Table& table) {
+  const proto::Deduplication& by = table.deduplication();
+  const bool stated = table.fed() != proto::Table::FED_UNSPECIFIED ||
+                      table.has_first_retention_us() || table.since_revision() != 0 ||
+                      by.order_stated();
+  if (stated && plan.revision() == 0) return user_error("it is of a job that was never changed");
+  if (!proto::Table::Fed_IsValid(table.fed())) return user_error("it is fed in no known way");
+  if (table.since_revision() > plan.revision()) return user_error("it is of a later revision");
+  if (table.first_retention_us() < 0 || table.first_retention_us() > table.retention_us()) {
+    return user_error("it keeps rows for less long than it did");
+  }
+  const auto below = [](const auto& list, int count) {
+    return std::all_of(list.begin(), list.end(),
+                       [&](uint32_t i) { return i < static_cast<uint32_t>(count); });
+  };
+  if (!below(by.order(), table.column_types_size()) ||
+      !below(by.order_filters(), table.inputs(0).filters_size())) {
+    return user_error("the order of its deduplication is out of range");
+  }
+  return {};
+}
+
+}  // namespace
+
 Status check_table(const proto::JobPlan& plan, const proto::Table& table) {
   const std::string where = "table '" + table.entity() + "'";
   if (!in_time_range(table.retention_us())) {
@@ -541,6 +519,7 @@ Status check_table(const proto::JobPlan& plan, const proto::Table& table) {
   if (Status s = check_deduplication(table); !s.ok()) return s.error().within(where);
   if (Status s = check_summarized(table); !s.ok()) return s.error().within(where);
   if (Status s = check_bound(table); !s.ok()) return s.error().within(where);
+  if (Status s = check_stated(plan, table); !s.ok()) return s.error().within(where);
   return {};
 }
 

@@ -50,9 +50,19 @@ bool same_length(const Feature& kept, const Feature& feature) {
   return may_be_longer(feature) ? kept.n() >= feature.n() : kept.n() == feature.n();
 }
 
-// The columns that decide between rows in which the feature shows different values; those behind
-// do not.
-std::vector<uint32_t> deciding(const Feature& feature, const Order& order) {
+bool holds(const proto::LifetimeFeature& kept, const Feature& feature, const Order& order) {
+  const Feature& of = kept.feature();
+  return like(of.function()) == like(feature.function()) && of.column() == feature.column() &&
+         of.filter() == feature.filter() && of.by() == feature.by() &&
+         of.max_groups() == feature.max_groups() && of.bound() == feature.bound() &&
+         of.relative_accuracy() == feature.relative_accuracy() &&
+         of.half_life_us() == feature.half_life_us() && same_length(of, feature) &&
+         deciding_columns(of, kept.order()) == deciding_columns(feature, order);
+}
+
+}  // namespace
+
+std::vector<uint32_t> deciding_columns(const Feature& feature, const Order& order) {
   if (!is_by_order(feature.function())) return {};
   int needed = 0;
   for (int i = 0; i < order.size(); ++i) {
@@ -63,18 +73,6 @@ std::vector<uint32_t> deciding(const Feature& feature, const Order& order) {
   }
   return {order.begin(), order.begin() + needed};
 }
-
-bool holds(const proto::LifetimeFeature& kept, const Feature& feature, const Order& order) {
-  const Feature& of = kept.feature();
-  return like(of.function()) == like(feature.function()) && of.column() == feature.column() &&
-         of.filter() == feature.filter() && of.by() == feature.by() &&
-         of.max_groups() == feature.max_groups() && of.bound() == feature.bound() &&
-         of.relative_accuracy() == feature.relative_accuracy() &&
-         of.half_life_us() == feature.half_life_us() && same_length(of, feature) &&
-         deciding(of, kept.order()) == deciding(feature, order);
-}
-
-}  // namespace
 
 std::vector<proto::LifetimeFeature> summarized_features(const proto::JobPlan& plan,
                                                         uint32_t table) {

@@ -17,4 +17,9 @@ std::vector<proto::LifetimeFeature> summarized_features(const proto::JobPlan& pl
 bool summaries_hold(const std::vector<proto::LifetimeFeature>& kept, const proto::Feature& feature,
                     const google::protobuf::RepeatedField<uint32_t>& order);
 
+// The columns of a view's order that decide between rows in which the feature shows different values;
+// none if it does not go by the order of rows.
+std::vector<uint32_t> deciding_columns(const proto::Feature& feature,
+                                       const google::protobuf::RepeatedField<uint32_t>& order);
+
 }  // namespace tidemill

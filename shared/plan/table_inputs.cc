@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "shared/base/assert.h"
+#include "shared/expr/types.h"
 
 namespace tidemill {
 namespace {
@@ -65,7 +66,14 @@ size_t count_parts(const Expr& expr, size_t most) {
 
 int32_t shared_column(const ExprTuple& column, proto::Table* table) {
   const int32_t index = shared(column, &TableInput::columns, &TableInput::mutable_columns, table);
-  if (index == table->column_types_size()) table->add_column_types(column[0].type());
+  if (index != table->column_types_size()) return index;
+  const proto::Type type = full_type(column[0]);
+  table->add_column_types(type.kind());
+  if (!has_details(type.kind()) && table->column_details_size() == 0) return index;
+  for (int i = table->column_details_size(); i < index; ++i) {
+    table->add_column_details()->set_kind(table->column_types(i));
+  }
+  *table->add_column_details() = type;
   return index;
 }
 
@@ -94,6 +102,7 @@ ExprTuple filter_of(const proto::Table& table, int32_t filter) {
 proto::Table without_columns(const proto::Table& table) {
   proto::Table out = table;
   out.clear_column_types();
+  out.clear_column_details();
   out.clear_retention_us();
   out.clear_deduplication();
   for (TableInput& input : *out.mutable_inputs()) {

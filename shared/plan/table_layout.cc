@@ -68,8 +68,11 @@ bool filter_can_fail(const proto::Table& table, int32_t filter) {
 }
 
 RowsKept rows_kept(const proto::JobPlan& plan, uint32_t table) {
-  RowsKept out = RowsKept::kNone;
   const proto::Table& of = plan.tables(static_cast<int>(table));
+  if (of.fed() == proto::Table::FED_ALL) return RowsKept::kAll;
+  if (of.fed() == proto::Table::FED_PASSING) return RowsKept::kPassing;
+  RowsKept out = RowsKept::kNone;
+  if (of.fed() == proto::Table::FED_NONE) return out;
   for (const proto::View& view : plan.views()) {
     if (view.table() != table) continue;
     // What does not count for itself tells which rows count.
@@ -80,6 +83,22 @@ RowsKept rows_kept(const proto::JobPlan& plan, uint32_t table) {
     out = std::max(out, all ? RowsKept::kAll : RowsKept::kPassing);
   }
   return out;
+}
+
+proto::Deduplication stated_deduplication(proto::Deduplication deduplication,
+                                          const proto::View& view) {
+  if (deduplication.order_stated()) return deduplication;
+  deduplication.set_order_stated(true);
+  *deduplication.mutable_order() = view.order();
+  for (const proto::Feature& feature : view.features()) {
+    if (feature.filter() < 0) continue;
+    const auto filter = static_cast<uint32_t>(feature.filter());
+    const auto& known = deduplication.order_filters();
+    if (std::find(known.begin(), known.end(), filter) == known.end()) {
+      deduplication.add_order_filters(filter);
+    }
+  }
+  return deduplication;
 }
 
 void separate_views_that_can_fail(proto::JobPlan* plan) {

@@ -20,10 +20,14 @@ bool view_can_fail(const proto::View& view, const proto::Table& table);
 bool column_can_fail(const proto::Table& table, int32_t column);
 bool filter_can_fail(const proto::Table& table, int32_t filter);
 
-// Of which events a table gets rows, of those that its inputs' conditions and keys let through: of
-// none if no view is over it any more, and only of those that pass one of its filters if every
-// feature over it has one.
+// Of which events a table gets rows, of those that its inputs' conditions and keys let through: only
+// of those that pass one of its filters if every feature over it has one. A job that was changed
+// states it, so that it stays what it was.
 enum class RowsKept : uint8_t { kNone, kPassing, kAll };
 RowsKept rows_kept(const proto::JobPlan& plan, uint32_t table);
+
+// With the order in which it looks at rows, which is that of its view if it does not state one.
+proto::Deduplication stated_deduplication(proto::Deduplication deduplication,
+                                          const proto::View& view);
 
 }  // namespace tidemill

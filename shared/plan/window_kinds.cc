@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "shared/base/utf8.h"
+#include "shared/expr/types.h"
 #include "shared/plan/features.h"
 #include "shared/plan/limits.h"
 #include "shared/window/scalar_values.h"
@@ -57,7 +58,7 @@ Status check_steps(const proto::Feature& feature) {
 }
 
 bool is_literal_of(const proto::Expr& value, proto::ColumnType type) {
-  if (value.op() != proto::Expr::LITERAL || value.type() != type) return false;
+  if (value.op() != proto::Expr::LITERAL || value.type() != type || is_nested(type)) return false;
   switch (storage_of(static_cast<ColumnType>(type))) {
     case Storage::kBits:
       return value.literal_case() == proto::Expr::kLiteralBool;

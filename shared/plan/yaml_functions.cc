@@ -117,6 +117,11 @@ void compile_parameter(YamlFields* fields, const FunctionParameter& parameter,
                     std::string(parameter.example) + ", found " + node->describe());
 }
 
+void set_key_type(const proto::Expr& key, proto::Feature* feature) {
+  feature->set_key_type(key.type());
+  if (key.has_details()) *feature->mutable_key_details() = key.details();
+}
+
 void compile_map(YamlFields* fields, const std::optional<proto::Expr>& column,
                  proto::Feature* feature) {
   const bool may = may_give_map(feature->function()) && !gives_map(feature->function());
@@ -130,7 +135,8 @@ void compile_map(YamlFields* fields, const std::optional<proto::Expr>& column,
   feature->set_map(true);
   feature->set_list(false);
   feature->set_type(proto::INT64);
-  if (column.has_value()) feature->set_key_type(column->type());
+  feature->clear_details();
+  if (column.has_value()) set_key_type(*column, feature);
 }
 
 }  // namespace
@@ -162,20 +168,29 @@ void compile_type(YamlFields* fields, const std::optional<proto::Expr>& column,
                   " is over a column or an expression");
     return;
   }
-  std::optional<proto::ColumnType> type;
-  if (column.has_value()) type = column->type();
+  std::optional<proto::Type> type;
+  if (column.has_value()) type = full_type(*column);
   const auto result = feature_type(feature->function(), type);
-  if (result.has_value()) feature->set_type(*result);
+  if (result.has_value()) set_full_type(*result, feature);
   feature->set_list(gives_list(feature->function()));
   compile_map(fields, column, feature);
   if (result.has_value() || !column.has_value()) return;
   std::string advice;
-  if (can_cast(column->type(), proto::DOUBLE)) {
+  if (column->type() == proto::DECIMAL && feature->function() == proto::Feature::SUM) {
+    const uint32_t scale = std::min(column->details().scale(), kMostSummedDigits);
+    advice = "; write cast(" + column->text() + " as decimal(" + std::to_string(kMostSummedDigits) +
+             ", " + std::to_string(scale) + "))";
+  } else if (is_nested(column->type())) {
+    advice = "; write what is in it, such as " +
+             (column->type() == proto::STRUCT
+                  ? "(" + column->text() + ")." + column->details().fields(0).name()
+                  : "cardinality(" + column->text() + ")");
+  } else if (can_cast(column->type(), proto::DOUBLE)) {
     advice = "; write cast(" + column->text() + " as double)";
   }
   fields->error(*fields->find("column"), "column",
                 function + " needs " + wanted_types(feature->function()) + ", but " +
-                    column->text() + " is " + type_name(column->type()) + advice);
+                    column->text() + " is " + type_name(full_type(*column)) + advice);
 }
 
 void compile_groups(YamlFields* fields, const std::optional<proto::Expr>& by,
@@ -200,7 +215,7 @@ void compile_groups(YamlFields* fields, const std::optional<proto::Expr>& by,
       fields->integer("max_groups", limits::kGroupsDefault, 1, limits::kGroupsMost)));
   feature->set_map(true);
   if (!by.has_value()) return;
-  feature->set_key_type(by->type());
+  set_key_type(*by, feature);
   if (by->type() != proto::DOUBLE) return;
   fields->error(*node, "by",
                 by->text() +

@@ -77,11 +77,11 @@ class SourceCompiler {
     return generator;
   }
 
-  void add_column(const std::string& name, proto::ColumnType type) {
+  void add_column(const std::string& name, const proto::Type& type) {
     proto::Field* field = source_.add_schema();
     field->set_name(name);
-    field->set_type(type);
-    columns_.columns.push_back({name, type});
+    set_full_type(type, field);
+    columns_.columns.push_back(named_column(name, type));
   }
 
   void compile_schema(bool generated) {
@@ -91,7 +91,11 @@ class SourceCompiler {
                                                          "their types");
     if (schema == nullptr) {
       if (!generated) return;
-      for (const GeneratedColumn& each : kGeneratedSchema) add_column(each.name, each.type);
+      for (const GeneratedColumn& each : kGeneratedSchema) {
+        proto::Type type;
+        type.set_kind(each.type);
+        add_column(each.name, type);
+      }
       columns_.usable = true;
       return;
     }
@@ -120,12 +124,24 @@ class SourceCompiler {
                        " bytes and no control characters");
       return;
     }
-    const auto type = parse_type_name(entry.value.scalar);
-    if (!entry.value.is_scalar() || !type.has_value() || !is_column_type(*type)) {
+    const std::string& text = entry.value.scalar;
+    const bool parameters = text.find_first_of("(<[") != std::string::npos;
+    const auto kind = parse_type_name(text);
+    if (!entry.value.is_scalar() ||
+        (!parameters && (!kind.has_value() || !is_column_type(*kind)))) {
       errors_->add(
           entry.value.place, path,
           "expected a type, one of " + column_type_names() + ", found " + entry.value.describe());
       return;
+    }
+    const Result<proto::Type> type = parse_type(text);
+    if (!type.ok()) return errors_->add(entry.value.place, path, type.error().message());
+    if (type->kind() == proto::DECIMAL && type->precision() == 0) {
+      return errors_->add(
+          entry.value.place, path,
+          "a decimal has so many digits; write how many there are in all and behind the "
+          "point: " +
+              text + "(12, 2)");
     }
     add_column(entry.key, *type);
   }

@@ -147,8 +147,13 @@ class UnionCompiler {
   static std::optional<Expr> parsed(const YamlNode& node, const std::vector<NamedColumn>& schema,
                                     const std::string& key, YamlFields* fields) {
     Result<Expr> expr = parse_expression(node.scalar, schema);
-    if (expr.ok()) return *std::move(expr);
-    fields->error(node, key, expr.error().message());
+    if (!expr.ok()) {
+      fields->error(node, key, expr.error().message());
+    } else if (expr->type() == proto::DECIMAL && expr->details().precision() == 0) {
+      fields->error(node, key, unknown_digits(*expr));
+    } else {
+      return *std::move(expr);
+    }
     return std::nullopt;
   }
 
@@ -177,7 +182,7 @@ class UnionCompiler {
       found.push_back(*std::move(mapped));
     }
     for (size_t i = 1; i < found.size(); ++i) {
-      if (found[i].expr.type() == found[0].expr.type()) continue;
+      if (same_type(full_type(found[i].expr), full_type(found[0].expr))) continue;
       const bool written = found[i].place.line != 0;
       return errors_->add(written ? found[i].place : entries_[i].place,
                           entries_[i].path + (written ? ".columns." + name : ""),
@@ -197,20 +202,20 @@ class UnionCompiler {
     }
     std::string conflict;
     for (size_t i = 1; i < found.size() && conflict.empty(); ++i) {
-      if (found[i].expr.type() == found[0].expr.type()) continue;
+      if (same_type(full_type(found[i].expr), full_type(found[0].expr))) continue;
       conflict = differing(name, found, i) + "; cast one of them in columns: of its entry";
     }
     put(name, found, conflict);
   }
 
   std::string differing(const std::string& name, const std::vector<Mapped>& found, size_t i) const {
-    return "column '" + name + "' is " + type_name(found[0].expr.type()) + " in " +
-           out_.inputs[0].name + " and " + type_name(found[i].expr.type()) + " in " +
+    return "column '" + name + "' is " + type_name(full_type(found[0].expr)) + " in " +
+           out_.inputs[0].name + " and " + type_name(full_type(found[i].expr)) + " in " +
            out_.inputs[i].name;
   }
 
   void put(const std::string& name, std::vector<Mapped>& found, std::string conflict) {
-    out_.columns.push_back({name, found[0].expr.type()});
+    out_.columns.push_back(named_column(name, full_type(found[0].expr)));
     out_.conflicts.push_back(std::move(conflict));
     for (size_t i = 0; i < found.size(); ++i) {
       out_.inputs[i].columns.push_back(std::move(found[i].expr));
@@ -276,10 +281,16 @@ Result<Expr> over_source(const Expr& expr, const ViewInput& input,
 
 }  // namespace
 
+std::string unknown_digits(const Expr& decimal) {
+  return "how many digits " + decimal.text() +
+         " has differs from row to row; write how many to keep: cast(" + decimal.text() +
+         " as decimal(38, 6))";
+}
+
 Expr column_expr(const std::vector<NamedColumn>& columns, size_t index) {
   Expr out;
   out.set_op(Expr::COLUMN);
-  out.set_type(columns[index].type);
+  set_full_type(type_of(columns[index]), &out);
   out.set_column(static_cast<uint32_t>(index));
   out.set_text(quote_identifier(columns[index].name));
   return out;

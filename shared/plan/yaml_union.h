@@ -35,6 +35,9 @@ ViewInputs compile_view_inputs(YamlFields* view, JobContext* job);
 Result<ExprTuple> over_sources(const proto::Expr& expr, const ViewInputs& inputs,
                                const JobContext& job);
 
+// Of a decimal whose digits are not known, where values have to have a fixed number: what to write.
+std::string unknown_digits(const proto::Expr& decimal);
+
 // One of `columns`, as an expression.
 proto::Expr column_expr(const std::vector<NamedColumn>& columns, size_t index);
 

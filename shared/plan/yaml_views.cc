@@ -144,6 +144,10 @@ class ViewCompiler {
       fields->error(node, key, expr.error().message());
       return std::nullopt;
     }
+    if (expr->type() == proto::DECIMAL && expr->details().precision() == 0) {
+      fields->error(node, key, unknown_digits(*expr));
+      return std::nullopt;
+    }
     if (Status s = check_over_sources(*expr); !s.ok()) {
       fields->error(node, key, s.error().message());
       return std::nullopt;

@@ -209,12 +209,12 @@ bool set_window(const YamlNode& node, const std::string& path, const WindowKeys&
 }
 
 // The text as a literal of the type, as a cast gives it; nothing if there is none.
-std::optional<proto::Expr> literal_of(const std::string& text, proto::ColumnType type) {
+std::optional<proto::Expr> literal_of(const std::string& text, const proto::Type& type) {
   std::string quoted;
   for (const char c : text) quoted += c == '\'' ? std::string("''") : std::string(1, c);
   Result<proto::Expr> out =
       parse_expression("cast('" + quoted + "' as " + type_name(type) + ")", {});
-  if (!out.ok() || out->op() != proto::Expr::LITERAL || out->type() != type ||
+  if (!out.ok() || out->op() != proto::Expr::LITERAL || out->type() != type.kind() ||
       out->literal_case() == proto::Expr::LITERAL_NOT_SET) {
     return std::nullopt;
   }
@@ -222,7 +222,7 @@ std::optional<proto::Expr> literal_of(const std::string& text, proto::ColumnType
 }
 
 std::string wanted_default(const proto::Feature& feature) {
-  const std::string type = type_name(feature.type());
+  const std::string type = type_name(full_type(feature));
   if (feature.map()) return "a map, and its default can only be the empty one, {}";
   if (!feature.list()) return "a value of type " + type;
   return "a list of up to " + std::to_string(feature.n()) + " values of type " + type;
@@ -265,13 +265,18 @@ void compile_default(YamlFields* fields, bool typed, proto::Feature* feature) {
     return fields->error(*node, "default",
                          *fields->text("function") + " is 0 where others are null; leave it out");
   }
+  if (is_nested(feature->type()) && !feature->map() && !(feature->list() && node->items.empty())) {
+    return fields->error(*node, "default",
+                         gives + ", for which no default can be written" +
+                             (feature->list() ? " but []" : "") + "; leave it out");
+  }
   if (!has_shape_of(*feature, *node)) {
     return fields->error(*node, "default", gives + ", found " + node->describe());
   }
   proto::DefaultValue* out = feature->mutable_default_value();
   const auto add = [&](const YamlNode& item, const std::string& key) {
     std::optional<proto::Expr> value;
-    if (item.is_scalar()) value = literal_of(item.scalar, feature->type());
+    if (item.is_scalar()) value = literal_of(item.scalar, full_type(*feature));
     if (value.has_value()) {
       *out->add_values() = *std::move(value);
     } else {

@@ -74,9 +74,10 @@ using TimerId = uint64_t;
 
 // Of blocking work, the most urgent first. A lane is as urgent as the most urgent work in it.
 enum class Urgency {
-  kNow,    // what is fresh, or a reader, waits for it
-  kSoon,   // something stands still until it is done: restoring, catching up
-  kLater,  // nothing does: increments, copies, clearing away
+  kNow,      // what is fresh, or a reader, waits for it
+  kRestore,  // a key partition has no owner until it is done
+  kSoon,     // something stands still until it is done, or is behind: catching up
+  kLater,    // nothing does: increments, copies, clearing away
 };
 
 using BlockingWork = std::function<std::unique_ptr<LocalPayload>()>;

@@ -1,6 +1,7 @@
 // Reading and writing whole files of a Disk, a piece at a time. blocking
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -54,15 +55,17 @@ class FileSink {
   std::unique_ptr<rocksdb::WritableFile> file_;
 };
 
-// Reads all of `source` through a buffer.
+// Reads all of `source` through a buffer. Most files are far smaller than it may be.
 template <typename Append>
 Status copy(FileSource* source, Append append) {
-  std::vector<uint8_t> buffer(size_t{1} << 20);
+  constexpr uint64_t kBufferBytesMax = uint64_t{1} << 20;
+  const auto bytes = static_cast<size_t>(std::min(source->size() + 1, kBufferBytesMax));
+  const auto buffer = std::make_unique_for_overwrite<uint8_t[]>(bytes);
   while (true) {
-    const auto got = source->read(buffer);
+    const auto got = source->read({buffer.get(), bytes});
     if (!got) return got.error();
     if (*got == 0) return {};
-    if (Status done = append(std::span<const uint8_t>(buffer.data(), *got)); !done) return done;
+    if (Status done = append(std::span<const uint8_t>(buffer.get(), *got)); !done) return done;
   }
 }
 

@@ -4,7 +4,8 @@
 
 namespace tidemill {
 
-Result<std::shared_ptr<SnapshotStorage>> open_snapshot_storage(const std::string& location) {
+Result<std::shared_ptr<SnapshotStorage>> open_snapshot_storage(const std::string& location,
+                                                               uint64_t memory_budget_bytes) {
   if (!location.starts_with(kS3Scheme)) {
     if (location.empty() || location.find("://") != std::string::npos) {
       return user_error("snapshot storage '" + location +
@@ -19,7 +20,8 @@ Result<std::shared_ptr<SnapshotStorage>> open_snapshot_storage(const std::string
     return value == nullptr ? std::nullopt : std::optional<std::string>(value);
   });
   if (!credentials) return credentials.error();
-  return s3_storage(std::move(*parsed), std::move(*credentials), S3Patience{});
+  return s3_storage(std::move(*parsed), std::move(*credentials), S3Patience{},
+                    s3_part_bytes(memory_budget_bytes));
 }
 
 }  // namespace tidemill

@@ -1,5 +1,6 @@
 #include "shared/snapshot/s3_storage.h"
 
+#include "shared/base/memory_account.h"
 #include "shared/snapshot/disk_files.h"
 #include "shared/snapshot/object_name.h"
 
@@ -10,8 +11,9 @@ constexpr const char* kBinary = "application/octet-stream";
 
 class S3Storage : public SnapshotStorage {
  public:
-  S3Storage(S3Location location, S3Credentials credentials, S3Patience patience)
-      : client_(std::move(location), std::move(credentials), patience) {}
+  S3Storage(S3Location location, S3Credentials credentials, S3Patience patience,
+            uint64_t part_bytes)
+      : client_(std::move(location), std::move(credentials), patience), part_bytes_(part_bytes) {}
 
   Status put(const std::string& name, std::span<const uint8_t> bytes) override {
     if (Status named = check_object_name(name); !named) return named;
@@ -23,7 +25,8 @@ class S3Storage : public SnapshotStorage {
     if (Status named = check_object_name(name); !named) return named;
     FileSource source(disk, path);
     if (Status opened = source.open(); !opened) return opened;
-    if (source.size() > kS3PartBytes) return put_in_parts(name, &source);
+    if (source.size() > part_bytes_) return put_in_parts(name, &source);
+    const HeldMemory memory(MemoryConsumer::kUploads, source.size());
     std::vector<uint8_t> bytes(source.size());
     const auto got = source.read(bytes);
     if (!got) return got.error();
@@ -132,7 +135,8 @@ class S3Storage : public SnapshotStorage {
   }
 
   Status put_parts(const std::string& name, const std::string& id, FileSource* source) {
-    const uint64_t part_bytes = std::max(kS3PartBytes, source->size() / kS3MaxParts + 1);
+    const uint64_t part_bytes = std::max(part_bytes_, source->size() / kS3MaxParts + 1);
+    const HeldMemory memory(MemoryConsumer::kUploads, part_bytes);
     std::vector<uint8_t> buffer(part_bytes);
     std::vector<std::string> tags;
     uint64_t sent = 0;
@@ -166,13 +170,15 @@ class S3Storage : public SnapshotStorage {
   }
 
   S3Client client_;
+  const uint64_t part_bytes_;
 };
 
 }  // namespace
 
 std::shared_ptr<SnapshotStorage> s3_storage(S3Location location, S3Credentials credentials,
-                                            S3Patience patience) {
-  return std::make_shared<S3Storage>(std::move(location), std::move(credentials), patience);
+                                            S3Patience patience, uint64_t part_bytes) {
+  return std::make_shared<S3Storage>(std::move(location), std::move(credentials), patience,
+                                     part_bytes);
 }
 
 }  // namespace tidemill

@@ -45,7 +45,9 @@ class SnapshotStorage {
 
 // `location`: a directory, or s3://BUCKET/PREFIX?endpoint=URL&region=R with the credentials in the
 // environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN). kUser: not understood.
-Result<std::shared_ptr<SnapshotStorage>> open_snapshot_storage(const std::string& location);
+// `memory_budget_bytes`: of the process, 0: no bound; uploads keep to their part of it.
+Result<std::shared_ptr<SnapshotStorage>> open_snapshot_storage(const std::string& location,
+                                                               uint64_t memory_budget_bytes = 0);
 // A directory on a disk of one's own.
 std::shared_ptr<SnapshotStorage> directory_storage(std::shared_ptr<Disk> disk,
                                                    const std::string& directory);

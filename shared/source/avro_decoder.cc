@@ -10,6 +10,7 @@
 #include "shared/base/calendar.h"
 #include "shared/source/avro_input.h"
 #include "shared/source/message_decoder.h"
+#include "shared/source/nested_columns.h"
 #include "shared/source/record_parser.h"
 #include "shared/source/values.h"
 
@@ -24,7 +25,7 @@ constexpr int kIgnored = -1;
 class AvroDecoder : public MessageDecoder {
  public:
   AvroDecoder(std::shared_ptr<const AvroSchema> schema, const proto::Source& source)
-      : schema_(std::move(schema)), source_(source) {
+      : schema_(std::move(schema)), source_(source), nested_(source) {
     const AvroType& root = schema_->root();
     column_of_field_.assign(root.names.size(), kIgnored);
     for (int column = 0; column < source_.schema_size(); ++column) {
@@ -47,6 +48,7 @@ class AvroDecoder : public MessageDecoder {
   void set_text(int column, uint32_t type, AvroInput* in, BatchWriter* writer);
   void set_bytes_value(int column, uint32_t type, AvroInput* in, BatchWriter* writer);
   void set_decimal(int column, uint32_t type, AvroInput* in, BatchWriter* writer);
+  void set_digits(int column, std::string_view text, BatchWriter* writer);
   void set_string(int column, std::string_view text, BatchWriter* writer);
   void set_json(int column, uint32_t type, AvroInput* in, BatchWriter* writer);
   // The column cannot hold values of the type, or not this one: the first such fault counts.
@@ -62,6 +64,7 @@ class AvroDecoder : public MessageDecoder {
 
   const std::shared_ptr<const AvroSchema> schema_;
   const proto::Source source_;
+  NestedColumns nested_;
   std::vector<int> column_of_field_;  // of the schema; kIgnored: none
   std::vector<size_t> missing_;       // columns without a field
   TimestampParser timestamps_;
@@ -122,7 +125,7 @@ void AvroDecoder::set_value(int column, uint32_t type, AvroInput* in, BatchWrite
   const auto index = static_cast<size_t>(column);
   const ColumnType wanted = writer->type(index);
   if (avro.kind == Kind::kNull) return writer->set_null(index);
-  if (wanted == ColumnType::kJson) return set_json(column, type, in, writer);
+  if (wanted == ColumnType::kJson || is_nested(wanted)) return set_json(column, type, in, writer);
   if (avro.logical == Logical::kDecimal) return set_decimal(column, type, in, writer);
   switch (avro.kind) {
     case Kind::kBoolean:
@@ -133,6 +136,10 @@ void AvroDecoder::set_value(int column, uint32_t type, AvroInput* in, BatchWrite
       return set_number(column, type, in, writer);
     case Kind::kFloat:
     case Kind::kDouble:
+      if (wanted == ColumnType::kDecimal) {
+        return set_digits(column, digits_of(avro.kind == Kind::kFloat ? in->single() : in->real()),
+                          writer);
+      }
       if (wanted != ColumnType::kDouble) return mismatch(column, type, in);
       return writer->set_double(index, avro.kind == Kind::kFloat ? in->single() : in->real());
     case Kind::kString:
@@ -178,8 +185,18 @@ void AvroDecoder::set_number(int column, uint32_t type, AvroInput* in, BatchWrit
       }
       return writer->set_int(index, days);
     }
+    case ColumnType::kDecimal:
+      if (avro.logical != Logical::kNone) return mismatch(column, type, in);
+      return set_digits(column, std::to_string(in->number()), writer);
     default:
       return mismatch(column, type, in);
+  }
+}
+
+// A decimal by its text.
+void AvroDecoder::set_digits(int column, std::string_view text, BatchWriter* writer) {
+  if (!tidemill::set_decimal(static_cast<size_t>(column), text, writer)) {
+    bad(bad_value(source_.schema(column), text));
   }
 }
 
@@ -201,6 +218,9 @@ void AvroDecoder::set_text(int column, uint32_t type, AvroInput* in, BatchWriter
       if (!good) bad(bad_value(field, text));
       return writer->set_int(index, number);
     }
+    case ColumnType::kDecimal:
+      if (avro.kind == Kind::kEnum) return mismatch(column, type, in);
+      return set_digits(column, in->bytes(), writer);
     default:
       return mismatch(column, type, in);
   }
@@ -226,7 +246,7 @@ void AvroDecoder::set_decimal(int column, uint32_t type, AvroInput* in, BatchWri
   if (wanted == ColumnType::kBytes) return set_bytes_value(column, type, in, writer);
   const bool whole = wanted == ColumnType::kInt32 || wanted == ColumnType::kInt64;
   if (wanted != ColumnType::kDouble && wanted != ColumnType::kString &&
-      (!whole || avro.scale != 0)) {
+      wanted != ColumnType::kDecimal && (!whole || avro.scale != 0)) {
     return mismatch(column, type, in);
   }
   const std::string text = in->decimal(avro);
@@ -236,7 +256,9 @@ void AvroDecoder::set_decimal(int column, uint32_t type, AvroInput* in, BatchWri
   }
   double real = 0;
   int64_t number = 0;
-  if (wanted == ColumnType::kString) {
+  if (wanted == ColumnType::kDecimal) {
+    set_digits(column, text, writer);
+  } else if (wanted == ColumnType::kString) {
     writer->set_string(index, writer->keep(text));
   } else if (wanted == ColumnType::kDouble && parse_double(text, &real)) {
     writer->set_double(index, real);
@@ -257,6 +279,8 @@ void AvroDecoder::set_string(int column, std::string_view text, BatchWriter* wri
 
 void AvroDecoder::set_json(int column, uint32_t type, AvroInput* in, BatchWriter* writer) {
   scratch_.clear();
+  const bool nested = nested_.holds(static_cast<size_t>(column));
+  in->write_floats_as_doubles(nested);
   in->append_json_inside(type, &scratch_);
   if (!in->ok()) return;
   if (!in->value_fault().empty()) {
@@ -267,7 +291,9 @@ void AvroDecoder::set_json(int column, uint32_t type, AvroInput* in, BatchWriter
     if (done_.why.empty()) done_.reason = BadReason::kOversized;
     return bad("the JSON text of the record's columns is larger than 1 MB");
   }
-  writer->set_string(static_cast<size_t>(column), writer->keep(scratch_));
+  if (!nested) return writer->set_string(static_cast<size_t>(column), writer->keep(scratch_));
+  std::string why = nested_.set(static_cast<size_t>(column), scratch_, writer);
+  if (!why.empty()) bad(std::move(why));
 }
 
 }  // namespace

@@ -283,6 +283,7 @@ void AvroInput::append_json_inside(uint32_t number_of_type, std::string* out) {
     case Kind::kLong:
       return append_number(type, out);
     case Kind::kFloat:
+      if (floats_as_doubles_) return append_json_double(single(), out);
       return append_float(single(), out);
     case Kind::kDouble:
       return append_json_double(real(), out);

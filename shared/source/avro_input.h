@@ -23,6 +23,9 @@ class AvroInput {
   AvroInput(const AvroSchema& schema, std::string_view bytes)
       : schema_(schema), begin_(bytes.data()), rest_(bytes) {}
 
+  // Has floats in JSON with all digits of the double that they are.
+  void write_floats_as_doubles(bool whether) { floats_as_doubles_ = whether; }
+
   bool ok() const { return fault_.empty(); }
   const std::string& fault() const { return fault_; }
   const std::string& value_fault() const { return value_fault_; }
@@ -82,6 +85,7 @@ class AvroInput {
   std::string value_fault_;
   int depth_ = 0;
   size_t values_ = 0;
+  bool floats_as_doubles_ = false;
 };
 
 // A number of a timestamp type in microseconds, rounded down; false if it is out of range.

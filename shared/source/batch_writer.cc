@@ -1,6 +1,7 @@
 #include "shared/source/batch_writer.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "shared/base/assert.h"
@@ -43,6 +44,9 @@ BatchWriter::BatchWriter(const google::protobuf::RepeatedPtrField<proto::Field>&
     const auto type = static_cast<ColumnType>(schema[i].type());
     if (column.type != type) column.clear();
     column.type = type;
+    const proto::Type& details = schema[i].details();
+    column.decimal = {static_cast<uint8_t>(details.precision()),
+                      static_cast<uint8_t>(details.scale())};
   }
   batch->bad.clear();
   batch->begin_offset = begin_offset;
@@ -76,6 +80,11 @@ void BatchWriter::set_null(size_t column) {
     case Storage::kIntervals:
       ASSERT(false);  // no schema has them
   }
+}
+
+void BatchWriter::set_decimal(size_t column, const Decimal& value) {
+  std::array<char, kMaxDecimalEncoding> bytes;
+  set_string(column, keep({bytes.data(), encode_decimal(value, bytes.data())}));
 }
 
 void BatchWriter::bad(uint64_t offset, BadReason reason, std::string message, std::string_view head,

@@ -36,6 +36,8 @@ class BatchWriter {
   void set_int(size_t column, int64_t value) { cell(column).ints[rows_] = value; }
   void set_double(size_t column, double value) { cell(column).doubles[rows_] = value; }
   void set_string(size_t column, std::string_view value) { cell(column).strings[rows_] = value; }
+  void set_decimal(size_t column, const Decimal& value);  // of the column's scale
+  const DecimalType& decimal_type(size_t column) const { return batch_->columns[column].decimal; }
   // A copy that lives as long as the batch's strings do.
   std::string_view keep(std::string_view text) { return batch_->made.copy(text); }
 

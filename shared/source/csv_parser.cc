@@ -10,6 +10,7 @@
 #include "shared/base/assert.h"
 #include "shared/base/calendar.h"
 #include "shared/base/json_text.h"
+#include "shared/source/nested_columns.h"
 #include "shared/source/record_parser.h"
 #include "shared/source/values.h"
 
@@ -80,7 +81,7 @@ struct CsvField {
 
 class CsvParser : public RecordParser {
  public:
-  explicit CsvParser(const proto::Source& source) : source_(source) {
+  explicit CsvParser(const proto::Source& source) : source_(source), nested_(source) {
     for (const proto::Field& field : source.schema()) has_bytes_ |= field.type() == proto::BYTES;
   }
 
@@ -103,6 +104,8 @@ class CsvParser : public RecordParser {
   std::string wrong_field_count(size_t fields) const;
 
   proto::Source source_;
+  NestedColumns nested_;
+  std::string nested_fault_;
   std::vector<int> column_of_field_;  // kIgnored: not in the schema
   bool has_header_ = false;
   TimestampParser timestamps_;
@@ -193,8 +196,9 @@ void CsvParser::parse_record(char* begin, size_t size, uint64_t offset, BatchWri
     if (fields < column_of_field_.size()) {
       const int column = column_of_field_[fields];
       if (column != kIgnored && !set_value(column, field, writer)) {
-        return writer->bad(offset, BadReason::kUnparsable,
-                           bad_value(source_.schema(column), field.text), record, size);
+        std::string why = std::exchange(nested_fault_, {});
+        if (why.empty()) why = bad_value(source_.schema(column), field.text);
+        return writer->bad(offset, BadReason::kUnparsable, std::move(why), record, size);
       }
     }
     ++fields;
@@ -254,6 +258,17 @@ bool CsvParser::set_value(int column, const CsvField& field, BatchWriter* writer
       return true;
     case proto::BYTES:
       return set_bytes(index, field.text, &scratch_, writer);
+    case proto::DECIMAL:
+      return set_decimal(index, field.text, writer);
+    case proto::LIST:
+    case proto::STRUCT:
+    case proto::MAP:
+      if (field.text == "null") {
+        writer->set_null(index);
+        return true;
+      }
+      nested_fault_ = nested_.set(index, field.text, writer);
+      return nested_fault_.empty();
     default:
       if (!valid_utf8_ && !simdjson::validate_utf8(field.text.data(), field.text.size())) {
         return false;

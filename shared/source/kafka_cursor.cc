@@ -17,11 +17,6 @@ TimeUs record_time(const KafkaRecord& record) {
   return record.timestamp_ms * kMicrosPerMilli;
 }
 
-TimeUs saturating_add(TimeUs time, DurationUs duration) {
-  TimeUs sum = 0;
-  return __builtin_add_overflow(time, duration, &sum) ? kMaxTime : sum;
-}
-
 }  // namespace
 
 Result<std::unique_ptr<SourceCursor>> KafkaCursor::open(const proto::Source& source,

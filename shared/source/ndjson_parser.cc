@@ -14,6 +14,7 @@
 
 #include "shared/base/calendar.h"
 #include "shared/base/json_text.h"
+#include "shared/source/nested_columns.h"
 #include "shared/source/record_parser.h"
 #include "shared/source/values.h"
 
@@ -36,7 +37,7 @@ std::string_view trimmed(std::string_view token) {
 class NdjsonParser : public RecordParser {
  public:
   explicit NdjsonParser(const proto::Source& source)
-      : source_(source), seen_(static_cast<size_t>(source.schema_size())) {
+      : source_(source), nested_(source), seen_(static_cast<size_t>(source.schema_size())) {
     for (const proto::Field& field : source_.schema()) {
       names_.push_back(field.name() + '"');
     }
@@ -56,12 +57,17 @@ class NdjsonParser : public RecordParser {
   size_t column_of(simdjson::ondemand::field* field, simdjson::error_code* error);
   bool set_value(size_t column, value& v, std::string_view token, BatchWriter* writer);
   bool set_text(size_t column, value& v, std::string_view token, BatchWriter* writer);
+  bool set_decimal_value(size_t column, value& v, std::string_view token, BatchWriter* writer);
   bool set_json(size_t column, value& v, BatchWriter* writer);
-  // The text of a string, in the window. False if it is not valid.
-  bool string_text(value& v, std::string_view token, std::string_view* out);
+  // The text of a value as it stands in the record.
+  bool raw_text(value& v, std::string_view* text);
+  // The text of a string, in the window. False if it is not valid. Inline, as most values are such.
+  [[gnu::always_inline]] inline bool string_text(value& v, std::string_view token,
+                                                 std::string_view* out);
   void keep_head();
 
   proto::Source source_;
+  NestedColumns nested_;
   simdjson::ondemand::parser parser_;
   std::vector<std::string> names_;  // of the columns, each with the quote behind it
   std::vector<uint8_t> seen_;
@@ -145,6 +151,11 @@ std::string NdjsonParser::parse_field(simdjson::ondemand::field* field, BatchWri
   next_column_ = column + 1;
   value& v = field->value();
   const std::string_view token = trimmed(v.raw_json_token());
+  if (nested_.holds(column) && !token.starts_with('n')) {
+    std::string_view text;
+    if (!raw_text(v, &text)) return bad_value(source_.schema(static_cast<int>(column)), token);
+    return nested_.set(column, text, writer);
+  }
   if (!set_value(column, v, token, writer)) {
     return bad_value(source_.schema(static_cast<int>(column)), token);
   }
@@ -206,9 +217,19 @@ bool NdjsonParser::set_value(size_t column, value& v, std::string_view token, Ba
     case ColumnType::kBytes:
     case ColumnType::kString:
       return set_text(column, v, token, writer);
+    case ColumnType::kDecimal:
+      return set_decimal_value(column, v, token, writer);
     default:
       return false;
   }
+}
+
+// A number as it is written, digit by digit, or the text of one.
+bool NdjsonParser::set_decimal_value(size_t column, value& v, std::string_view token,
+                                     BatchWriter* writer) {
+  std::string_view text;
+  if (token[0] == '"') return string_text(v, token, &text) && set_decimal(column, text, writer);
+  return is_valid_json(token) && set_decimal(column, token, writer);
 }
 
 bool NdjsonParser::set_text(size_t column, value& v, std::string_view token, BatchWriter* writer) {
@@ -235,23 +256,27 @@ bool NdjsonParser::set_text(size_t column, value& v, std::string_view token, Bat
   return true;
 }
 
-// The text of the value as it stands in the record. simdjson skips what it is not asked for without
-// a look at it, so that what is kept is looked at here.
-bool NdjsonParser::set_json(size_t column, value& v, BatchWriter* writer) {
-  std::string_view text;
+bool NdjsonParser::raw_text(value& v, std::string_view* text) {
   simdjson::ondemand::json_type type{};
   if (v.type().get(type)) return false;
   if (type == simdjson::ondemand::json_type::object) {
     simdjson::ondemand::object object;
-    if (v.get_object().get(object) || object.raw_json().get(text)) return false;
+    if (v.get_object().get(object) || object.raw_json().get(*text)) return false;
   } else if (type == simdjson::ondemand::json_type::array) {
     simdjson::ondemand::array array;
-    if (v.get_array().get(array) || array.raw_json().get(text)) return false;
+    if (v.get_array().get(array) || array.raw_json().get(*text)) return false;
   } else {
-    text = v.raw_json_token();
+    *text = v.raw_json_token();
   }
-  text = trimmed(text);  // simdjson's ends where the next token begins
-  if (!is_valid_json(text)) return false;
+  *text = trimmed(*text);  // simdjson's ends where the next token begins
+  return true;
+}
+
+// simdjson skips what it is not asked for without a look at it, so that what is kept is looked at
+// here.
+bool NdjsonParser::set_json(size_t column, value& v, BatchWriter* writer) {
+  std::string_view text;
+  if (!raw_text(v, &text) || !is_valid_json(text)) return false;
   writer->set_string(column, text);
   return true;
 }

@@ -140,6 +140,17 @@ bool ParquetFileCursor::set_text(std::string_view text, size_t column, BatchWrit
       if (!parse_date(text, &number)) return false;
       writer->set_int(column, number);
       return true;
+    case ColumnType::kDecimal:
+      return set_decimal(column, text, writer);
+    case ColumnType::kList:
+    case ColumnType::kStruct:
+    case ColumnType::kMap:
+      if (text == "null") {
+        writer->set_null(column);
+        return true;
+      }
+      nested_fault_ = nested_.set(column, text, writer);
+      return nested_fault_.empty();
     case ColumnType::kJson:
       if (!is_valid_json(text)) return false;
       break;
@@ -184,6 +195,7 @@ std::string ParquetFileCursor::set_row(size_t row, BatchWriter* writer, BadReaso
       return kTooLongTexts;
     }
     if (!set_cell(from, row, c, writer)) {
+      if (!nested_fault_.empty()) return std::exchange(nested_fault_, {});
       return bad_value(source_.schema(static_cast<int>(c)), from.strings[row]);
     }
   }

@@ -13,6 +13,7 @@
 #include "shared/parquet/parquet_file.h"
 #include "shared/source/batch_writer.h"
 #include "shared/source/file_identity.h"
+#include "shared/source/nested_columns.h"
 #include "shared/source/source_cursor.h"
 #include "shared/source/values.h"
 
@@ -41,7 +42,7 @@ class ParquetFileCursor : public SourceCursor {
 
  private:
   ParquetFileCursor(const proto::Source& source, std::string path, bool all)
-      : source_(source), path_(std::move(path)), all_(all) {}
+      : source_(source), nested_(source), path_(std::move(path)), all_(all) {}
   static Result<std::unique_ptr<ParquetFileCursor>> make(const proto::Source& source,
                                                          uint32_t index, uint64_t offset,
                                                          const RecordIdentity& last, bool all);
@@ -61,6 +62,8 @@ class ParquetFileCursor : public SourceCursor {
   Error changed(const std::string& what) const;
 
   const proto::Source source_;
+  NestedColumns nested_;
+  std::string nested_fault_;  // why a value is none, where set_cell() said so
   const std::string path_;
   const bool all_;  // columns are read, not those of the schema alone
   std::shared_ptr<FileText> text_;

@@ -13,6 +13,8 @@
 #include "shared/base/json_text.h"
 #include "shared/base/utf8.h"
 #include "shared/source/message_decoder.h"
+#include "shared/source/nested_columns.h"
+#include "shared/source/protobuf_nested.h"
 #include "shared/source/record_parser.h"
 #include "shared/source/values.h"
 
@@ -23,18 +25,6 @@ namespace pb = google::protobuf;
 using pb::FieldDescriptor;
 
 constexpr char kTypePrefix[] = "type.googleapis.com";
-constexpr int64_t kNanosPerMicro = 1000;
-constexpr int64_t kNanosPerSecond = 1'000'000'000;
-
-// google.protobuf.StringValue and its like: a scalar that may be missing.
-bool is_wrapper(const pb::Descriptor& type) {
-  return type.file()->name() == "google/protobuf/wrappers.proto";
-}
-
-bool is_timestamp(const pb::Descriptor& type) {
-  return type.full_name() == "google.protobuf.Timestamp" &&
-         type.file()->name() == "google/protobuf/timestamp.proto";
-}
 
 std::string describe(const FieldDescriptor& field) {
   if (field.is_map()) return "a map";
@@ -96,6 +86,7 @@ class ProtobufDecoder : public MessageDecoder {
   ProtobufDecoder(std::shared_ptr<const ProtobufType> type, const proto::Source& source)
       : type_(std::move(type)),
         source_(source),
+        nested_(source),
         message_(type_->prototype().New()),
         json_part_(type_->prototype().New()),
         resolver_(pb::util::NewTypeResolverForDescriptorPool(kTypePrefix, &type_->pool())),
@@ -128,6 +119,9 @@ class ProtobufDecoder : public MessageDecoder {
   void set_text(size_t column, const pb::Message& message, const FieldDescriptor& field,
                 BatchWriter* writer);
   void set_timestamp(size_t column, const pb::Message& time, BatchWriter* writer);
+  void set_nested(size_t column, const pb::Message& message, const FieldDescriptor& field,
+                  BatchWriter* writer);
+  void set_digits(size_t column, std::string_view text, BatchWriter* writer);
   // Of the columns of type json: all at once.
   void set_json(BatchWriter* writer);
   void mismatch(size_t column, const FieldDescriptor& field);
@@ -138,6 +132,8 @@ class ProtobufDecoder : public MessageDecoder {
 
   const std::shared_ptr<const ProtobufType> type_;
   const proto::Source source_;
+  NestedColumns nested_;
+  ProtobufNested nested_reader_;
   const std::unique_ptr<pb::Message> message_;
   const std::unique_ptr<pb::Message> json_part_;
   const std::unique_ptr<pb::util::TypeResolver> resolver_;
@@ -181,6 +177,7 @@ void ProtobufDecoder::mismatch(size_t index, const FieldDescriptor& field) {
 void ProtobufDecoder::set_value(size_t index, const pb::Message& message,
                                 const FieldDescriptor& field, BatchWriter* writer) {
   const pb::Reflection& reflection = *message.GetReflection();
+  if (nested_.holds(index)) return set_nested(index, message, field, writer);
   if (field.is_repeated()) return mismatch(index, field);
   if (field.has_presence() && !reflection.HasField(message, &field)) return writer->set_null(index);
   switch (field.cpp_type()) {
@@ -218,6 +215,8 @@ void ProtobufDecoder::set_integer(size_t index, int64_t value, const FieldDescri
       return writer->set_int(index, value);
     case ColumnType::kDouble:
       return writer->set_double(index, static_cast<double>(value));
+    case ColumnType::kDecimal:
+      return set_digits(index, std::to_string(value), writer);
     default:
       return mismatch(index, field);
   }
@@ -228,6 +227,9 @@ void ProtobufDecoder::set_unsigned(size_t index, uint64_t value, const FieldDesc
   if (writer->type(index) == ColumnType::kDouble) {
     return writer->set_double(index, static_cast<double>(value));
   }
+  if (writer->type(index) == ColumnType::kDecimal) {
+    return set_digits(index, std::to_string(value), writer);
+  }
   const bool whole =
       writer->type(index) == ColumnType::kInt64 || writer->type(index) == ColumnType::kInt32;
   if (whole && value > INT64_MAX) return bad(bad_value(column(index), std::to_string(value)));
@@ -236,6 +238,9 @@ void ProtobufDecoder::set_unsigned(size_t index, uint64_t value, const FieldDesc
 
 void ProtobufDecoder::set_real(size_t index, double value, const FieldDescriptor& field,
                                BatchWriter* writer) {
+  if (writer->type(index) == ColumnType::kDecimal) {
+    return set_digits(index, digits_of(value), writer);
+  }
   if (writer->type(index) != ColumnType::kDouble) return mismatch(index, field);
   writer->set_double(index, value);
 }
@@ -245,7 +250,9 @@ void ProtobufDecoder::set_enum(size_t index, const pb::Message& message,
                                const FieldDescriptor& field, BatchWriter* writer) {
   const int number = message.GetReflection()->GetEnumValue(message, &field);
   if (writer->type(index) != ColumnType::kString) {
-    if (writer->type(index) == ColumnType::kDouble) return mismatch(index, field);
+    if (writer->type(index) != ColumnType::kInt32 && writer->type(index) != ColumnType::kInt64) {
+      return mismatch(index, field);
+    }
     return set_integer(index, number, field, writer);
   }
   const pb::EnumValueDescriptor* value = field.enum_type()->FindValueByNumber(number);
@@ -274,6 +281,8 @@ void ProtobufDecoder::set_text(size_t index, const pb::Message& message,
       if (!good) bad(bad_value(column(index), text));
       return writer->set_int(index, number);
     }
+    case ColumnType::kDecimal:
+      return bytes ? mismatch(index, field) : set_digits(index, text, writer);
     default:
       return mismatch(index, field);
   }
@@ -291,20 +300,26 @@ void ProtobufDecoder::set_message(size_t index, const pb::Message& message,
 }
 
 void ProtobufDecoder::set_timestamp(size_t index, const pb::Message& time, BatchWriter* writer) {
-  const pb::Descriptor& type = *time.GetDescriptor();
-  const pb::Reflection& reflection = *time.GetReflection();
-  const int64_t seconds = reflection.GetInt64(time, type.FindFieldByNumber(1));
-  const int64_t nanos = reflection.GetInt32(time, type.FindFieldByNumber(2));
   int64_t micros = 0;
-  const bool good = nanos >= 0 && nanos < kNanosPerSecond &&
-                    !__builtin_mul_overflow(seconds, kMicrosPerSecond, &micros) &&
-                    !__builtin_add_overflow(micros, nanos / kNanosPerMicro, &micros) &&
-                    micros >= kLeastTextTime && micros <= kGreatestTextTime;
-  if (!good) {
-    bad(bad_value(column(index), "{seconds: " + std::to_string(seconds) +
-                                     ", nanos: " + std::to_string(nanos) + "}"));
-  }
+  if (!micros_of(time, &micros)) bad(bad_value(column(index), timestamp_words(time)));
   writer->set_int(index, micros);
+}
+
+void ProtobufDecoder::set_nested(size_t index, const pb::Message& message,
+                                 const FieldDescriptor& field, BatchWriter* writer) {
+  if (field.has_presence() && !message.GetReflection()->HasField(message, &field)) {
+    return writer->set_null(index);
+  }
+  std::string_view value;
+  const auto fault = nested_reader_.read(message, field, nested_.type(index), &value);
+  std::string why =
+      fault.has_value() ? nested_.words(index, *fault) : nested_.put(index, value, writer);
+  if (!why.empty()) bad(std::move(why));
+}
+
+// A decimal by its text.
+void ProtobufDecoder::set_digits(size_t index, std::string_view text, BatchWriter* writer) {
+  if (!set_decimal(index, text, writer)) bad(bad_value(column(index), text));
 }
 
 void ProtobufDecoder::set_json(BatchWriter* writer) {

@@ -88,6 +88,14 @@ Expected expected(proto::ColumnType type) {
       return {"of type bytes", "write hexadecimal digits such as \\x0aff"};
     case proto::JSON:
       return {"valid JSON", "write one JSON value of at most 512 levels"};
+    case proto::DECIMAL:
+      return {"a decimal", "write a number such as 12.50, with no more digits than the type"};
+    case proto::LIST:
+      return {"a list of its type", "write a JSON array such as [1, 2]"};
+    case proto::STRUCT:
+      return {"a struct of its type", "write a JSON object with its fields"};
+    case proto::MAP:
+      return {"a map of its type", "write a JSON object such as {\"key\": 1}"};
     default:
       return {"of a known type", "give the column a type in the schema"};
   }
@@ -175,6 +183,19 @@ bool fits_int32(int64_t value) {
          value <= std::numeric_limits<int32_t>::max();
 }
 
+bool set_decimal(size_t column, std::string_view text, BatchWriter* writer) {
+  Decimal value;
+  if (parse_decimal(text, writer->decimal_type(column), &value) != DecimalText::kGood) return false;
+  writer->set_decimal(column, value);
+  return true;
+}
+
+std::string digits_of(double value) {
+  std::array<char, 32> text{};
+  const auto [end, ec] = std::to_chars(text.data(), text.data() + text.size(), value);
+  return {text.data(), end};
+}
+
 std::string type_noun(proto::ColumnType type) {
   if (type == proto::BYTES) return "bytes";
   return expected(type).noun;
@@ -182,9 +203,13 @@ std::string type_noun(proto::ColumnType type) {
 
 std::string bad_value(const proto::Field& field, std::string_view text) {
   const Expected right = expected(field.type());
+  std::string noun = right.noun;
+  if (field.type() == proto::DECIMAL) {
+    noun += "(" + std::to_string(field.details().precision()) + ", " +
+            std::to_string(field.details().scale()) + ")";
+  }
   return "column '" + field.name() + "': '" + printable(text, kShownBytes) +
-         (text.size() > kShownBytes ? "...' is not " : "' is not ") + right.noun + "; " +
-         right.advice;
+         (text.size() > kShownBytes ? "...' is not " : "' is not ") + noun + "; " + right.advice;
 }
 
 std::string missing_event_time(const proto::Field& field) {

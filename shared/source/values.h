@@ -34,6 +34,13 @@ bool fits_int32(int64_t value);
 // text is as it was, if it is of none.
 bool set_bytes(size_t column, std::string_view text, std::string* scratch, BatchWriter* writer);
 
+// The number that the text is, to the digits of the column. False, and the text is no number or has
+// more digits before the point.
+bool set_decimal(size_t column, std::string_view text, BatchWriter* writer);
+
+// The shortest decimal that reads back as the same double; "nan", "inf".
+std::string digits_of(double value);
+
 // "a double", "bytes" and so on.
 std::string type_noun(proto::ColumnType type);
 

@@ -111,6 +111,20 @@ void ChangeCursor::index_sources() {
     const auto hashes = source.block->key_hashes();
     for (uint32_t row = 0; row < hashes.size(); ++row) entries.push_back({hashes[row], s, row});
   }
+  note_memory();
+}
+
+// Sorting takes the entries of a table once more.
+void ChangeCursor::note_memory() {
+  uint64_t bytes = sources_.capacity() * sizeof(Source) + images_.capacity() * sizeof(Image) +
+                   blocks_.capacity() * sizeof(RowBlockView);
+  for (const StateChange& change : changes_) bytes += change.bytes.size();
+  size_t most = 0;
+  for (const std::vector<Entry>& entries : entries_) {
+    bytes += entries.capacity() * sizeof(Entry);
+    most = std::max(most, entries.size());
+  }
+  memory_.resize(bytes + most * sizeof(Entry));
 }
 
 std::string_view ChangeCursor::key_of(const Entry& entry) const {

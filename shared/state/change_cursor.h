@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "shared/base/memory_account.h"
 #include "shared/columns/row_block.h"
 #include "shared/state/partition_disk.h"
 #include "shared/state/state_cursor.h"
@@ -54,6 +55,7 @@ class ChangeCursor final : public StateCursor {
   Status gather();
   Status gather_images(const Buffer& bytes, const std::vector<BasePlan>& plans);
   void index_sources();
+  void note_memory();
   std::string_view key_of(const Entry& entry) const;
   void fetch_ahead(size_t at);
   size_t group_end(size_t begin);
@@ -75,6 +77,7 @@ class ChangeCursor final : public StateCursor {
   uint64_t rows_ = 0;
   std::string key_;
   std::string value_;
+  HeldMemory memory_{MemoryConsumer::kSorting};
 };
 
 }  // namespace tidemill

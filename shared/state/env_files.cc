@@ -1,5 +1,6 @@
 #include "shared/state/env_files.h"
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -8,7 +9,7 @@
 namespace tidemill {
 namespace {
 
-constexpr size_t kPieceBytes = 256u << 10;
+constexpr uint64_t kPieceBytes = 256u << 10;
 
 std::string parent_of(const std::string& path) {
   const size_t end = path.find_last_not_of('/');
@@ -72,10 +73,11 @@ Status read_pieces(rocksdb::Env* env, const std::string& path,
   uint64_t size = 0;
   auto s = env->GetFileSize(path, &size);
   if (s.ok()) s = env->NewSequentialFile(path, &file, streaming_options(size));
-  std::vector<char> scratch(kPieceBytes);
+  const auto bytes = static_cast<size_t>(std::min(size + 1, kPieceBytes));
+  const auto scratch = std::make_unique_for_overwrite<char[]>(bytes);
   while (s.ok()) {
     rocksdb::Slice piece;
-    s = file->Read(scratch.size(), &piece, scratch.data());
+    s = file->Read(bytes, &piece, scratch.get());
     if (!s.ok() || piece.empty()) break;
     take({reinterpret_cast<const uint8_t*>(piece.data()), piece.size()});
   }

@@ -5,6 +5,7 @@
 #include "shared/base/assert.h"
 #include "shared/base/mutation.h"
 #include "shared/plan/limits.h"
+#include "shared/state/floors.h"
 #include "shared/window/block_list.h"
 
 namespace tidemill {
@@ -38,7 +39,15 @@ bool ancestry_after(const FramePart& part, const Ancestry& held, Ancestry* out) 
 }  // namespace
 
 Follower::Follower(TableSchemas schemas, KeyPartitionId id, FollowedRows* rows)
-    : schemas_(std::move(schemas)), id_(id), rows_(rows) {}
+    : schemas_(std::move(schemas)), id_(id), rows_(rows) {
+  keep_as_of(*schemas_, &head_);
+}
+
+void Follower::set_schemas(TableSchemas schemas) {
+  schemas_ = std::move(schemas);
+  keep_as_of(*schemas_, &head_);
+  tell_rows();
+}
 
 void Follower::restore(StateHead head) {
   ASSERT(session_ == 0 && !holds_state_);
@@ -48,7 +57,8 @@ void Follower::restore(StateHead head) {
   holds_state_ = !head_.ancestry.empty();
   // Owners before the one whose state this is are of the past.
   registered_ = std::max(registered_, on_disk_.epoch);
-  if (rows_ != nullptr) rows_->raise_horizon(head_.horizon);
+  keep_as_of(*schemas_, &head_);
+  tell_rows();
 }
 
 ReplicaState Follower::state() const {
@@ -189,8 +199,19 @@ void Follower::advance_head(const FramePart& part) {
   head_.read_wall_us = part.read_wall_us;
   head_.rows_applied = part.rows_applied;
   head_.horizon = std::max(head_.horizon, part.horizon);
+  if (part.kind == PartKind::kRows) {
+    take_floors_of_rows(*schemas_, part.floors, &head_);
+  } else if (!mutated(Mutation::kImagesWithoutFloors)) {
+    take_floors_of_images(*schemas_, part.floors, part.horizon, &head_);
+  }
   if (part.current) current_ = true;
-  if (rows_ != nullptr) rows_->raise_horizon(head_.horizon);
+  tell_rows();
+}
+
+void Follower::tell_rows() {
+  if (rows_ == nullptr) return;
+  rows_->raise_horizon(head_.horizon);
+  rows_->raise_floors(head_.floors);
 }
 
 void Follower::keep(const FramePart& part, StateChange::Kind kind, const Buffer& bytes) {
@@ -211,6 +232,7 @@ void Follower::forget_all() {
   if (current()) reached_ = head_.offsets;
   current_ = false;
   head_ = {};
+  keep_as_of(*schemas_, &head_);
   if (rows_ != nullptr) rows_->clear();
 }
 

@@ -32,6 +32,7 @@ class FollowedRows {
   // gone. On an error nothing of the state is to be trusted any more.
   virtual Status replace(bool whole, std::span<const Buffer> images, uint64_t number) = 0;
   virtual void raise_horizon(TimeUs horizon) = 0;
+  virtual void raise_floors(const TableFloors& floors) = 0;
   // Nothing is held any more.
   virtual void clear() = 0;
 };
@@ -40,6 +41,9 @@ class Follower {
  public:
   // `rows` outlives it; null: nobody wants the rows, the increments hold them.
   Follower(TableSchemas schemas, KeyPartitionId id, FollowedRows* rows);
+
+  // The job was changed. What is told of `rows` is theirs to be told of as well.
+  void set_schemas(TableSchemas schemas);
 
   // What its disk holds; before the first registration.
   void restore(StateHead head);
@@ -102,6 +106,7 @@ class Follower {
   bool apply_rows(const FramePart& part);
   bool close_images(const FramePart& part);
   void advance_head(const FramePart& part);
+  void tell_rows();
   void keep(const FramePart& part, StateChange::Kind kind, const Buffer& bytes);
   void forget_changes();
   void forget_all();

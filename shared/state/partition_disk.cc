@@ -80,7 +80,8 @@ class PartitionDiskImpl final : public PartitionDisk {
   Status load();
 
   void set_schemas(TableSchemas schemas) override {
-    ASSERT(schema_hash(*schemas) == schema_hash(*config_.schemas));
+    ASSERT(reads_states_of(*schemas, schema_hash(*config_.schemas)));
+    files_.set_schemas(schemas);
     config_.schemas = std::move(schemas);
     values_ = std::make_unique<ValueMerger>(config_.schemas);
   }

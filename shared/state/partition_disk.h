@@ -97,8 +97,9 @@ class PartitionDisk {
   static Result<std::unique_ptr<PartitionDisk>> open(PartitionDiskConfig config);
   virtual ~PartitionDisk() = default;
 
-  // Other features are asked for over the same tables (schema_hash()). Leaves of tiles that are
-  // folded from now on hold what these need; scans that have begun go on as they were.
+  // Other features are asked for over the same tables, which may keep rows longer, and further ones
+  // (reads_states_of()). Leaves of tiles that are folded from now on hold what these need; scans
+  // that have begun go on as they were.
   virtual void set_schemas(TableSchemas schemas) = 0;
 
   // What is held and durable; null: nothing.

@@ -109,6 +109,30 @@ class HashingFile final : public rocksdb::WritableFileWrapper {
   bool sealed_ = false;
 };
 
+rocksdb::BlockBasedTableOptions table_options() {
+  rocksdb::BlockBasedTableOptions table;
+  table.no_block_cache = true;  // the operating system caches files
+  table.block_size = kBlockBytes;
+  table.checksum = rocksdb::kXXH3;
+  table.format_version = 5;
+  // Iterators ask filters of prefixes only: the whole key is one.
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(kBloomBitsPerKey));
+  table.whole_key_filtering = false;
+  return table;
+}
+
+// But for the table factory.
+rocksdb::Options common_options() {
+  rocksdb::Options options;
+  options.prefix_extractor.reset(rocksdb::NewNoopTransform());
+  options.merge_operator = std::make_shared<PartsMergeOperator>();
+  options.compression = rocksdb::kNoCompression;
+  options.bottommost_compression = rocksdb::kNoCompression;
+  options.db_host_id = "";
+  options.table_factory = nullptr;
+  return options;
+}
+
 }  // namespace
 
 class SstFileOut::HashingEnv final : public rocksdb::EnvWrapper {
@@ -132,21 +156,12 @@ class SstFileOut::HashingEnv final : public rocksdb::EnvWrapper {
 };
 
 rocksdb::Options state_options(rocksdb::Env* env) {
-  rocksdb::BlockBasedTableOptions table;
-  table.no_block_cache = true;  // the operating system caches files
-  table.block_size = kBlockBytes;
-  table.checksum = rocksdb::kXXH3;
-  table.format_version = 5;
-  // Iterators ask filters of prefixes only: the whole key is one.
-  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(kBloomBitsPerKey));
-  table.whole_key_filtering = false;
-  rocksdb::Options options;
+  // Options that are made, and not copied, make a block cache, which costs more than all the rest.
+  static const rocksdb::BlockBasedTableOptions table = table_options();
+  static const rocksdb::Options common = common_options();
+  rocksdb::Options options = common;
   options.env = env;
-  options.prefix_extractor.reset(rocksdb::NewNoopTransform());
-  options.merge_operator = std::make_shared<PartsMergeOperator>();
-  options.compression = rocksdb::kNoCompression;
-  options.bottommost_compression = rocksdb::kNoCompression;
-  options.db_host_id = "";
+  // One for each file: it reads a file as it has learnt from those before.
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   return options;
 }

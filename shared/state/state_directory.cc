@@ -33,7 +33,7 @@ StateDirectory::StateDirectory(const PartitionDiskConfig& config)
       directory_(config.directory),
       job_(config.job),
       key_partition_(config.key_partition),
-      schema_hash_(schema_hash(*config.schemas)) {}
+      schemas_(config.schemas) {}
 
 Result<StateDirectory::Loaded> StateDirectory::load() {
   if (Status made = create_directories(env(), directory_); !made) return made.error();
@@ -88,7 +88,7 @@ Status StateDirectory::check_identity(const proto::StateManifest& manifest) cons
     return corrupt_error("it is of key partition " + std::to_string(manifest.key_partition()) +
                          " of job " + std::to_string(manifest.job()));
   }
-  if (manifest.schema_hash() != schema_hash_) {
+  if (!reads_states_of(*schemas_, manifest.schema_hash())) {
     return corrupt_error("it was written for other tables than this job's");
   }
   return {};

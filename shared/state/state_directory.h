@@ -20,6 +20,9 @@ class StateDirectory {
  public:
   explicit StateDirectory(const PartitionDiskConfig& config);
 
+  // The job was changed: further tables, or none.
+  void set_schemas(TableSchemas schemas) { schemas_ = std::move(schemas); }
+
   std::string path(const std::string& name) const { return directory_ + "/" + name; }
   rocksdb::Env* env() const { return disk_->env(); }
   const std::shared_ptr<Disk>& disk() const { return disk_; }
@@ -51,7 +54,7 @@ class StateDirectory {
   std::string directory_;
   JobId job_;
   KeyPartitionId key_partition_;
-  uint64_t schema_hash_;
+  TableSchemas schemas_;
   std::unordered_set<std::string> verified_;  // while loading: names of files that are good
 };
 

@@ -23,6 +23,11 @@ proto::StateHead to_proto(const StateHead& head) {
   out.set_too_late_rows(head.too_late_rows);
   out.mutable_too_late_by_view()->Assign(head.too_late_by_view.begin(),
                                          head.too_late_by_view.end());
+  for (const TableFloor& floor : head.floors) {
+    proto::StoredFloor* stored = out.add_floors();
+    stored->set_kept_us(floor.kept);
+    stored->set_floor_us(floor.floor);
+  }
   return out;
 }
 
@@ -40,6 +45,9 @@ StateHead from_proto(const proto::StateHead& stored) {
   out.rows_applied = stored.rows_applied();
   out.too_late_rows = stored.too_late_rows();
   out.too_late_by_view.assign(stored.too_late_by_view().begin(), stored.too_late_by_view().end());
+  for (const proto::StoredFloor& floor : stored.floors()) {
+    out.floors.push_back({floor.kept_us(), floor.floor_us()});
+  }
   return out;
 }
 

@@ -7,6 +7,7 @@
 #include "proto/state.pb.h"
 #include "shared/wire/offset_vector.h"
 #include "shared/wire/stamp.h"
+#include "shared/wire/table_floor.h"
 
 namespace tidemill {
 
@@ -18,6 +19,7 @@ struct StateHead {
   uint64_t rows_applied = 0;
   uint64_t too_late_rows = 0;
   std::vector<uint64_t> too_late_by_view;
+  TableFloors floors;
 
   Stamp stamp() const { return ancestry.empty() ? Stamp{} : ancestry.back(); }
   friend bool operator==(const StateHead&, const StateHead&) = default;

@@ -155,7 +155,7 @@ BasePlan::BasePlan(const TableSchema& schema, const std::vector<FeatureSpec>& fe
     ASSERT(feature.by < static_cast<int32_t>(schema.columns.size()));
     const SummaryInput input = summary_input_of(feature);
     if (!reads_collection(feature)) {
-      with_input(&numbers, input)->families |= families_of(feature.function);
+      with_input(&numbers, input)->families |= families_of(feature);
       continue;
     }
     const CollectionSpec spec = collection_of(feature);
@@ -247,7 +247,7 @@ uint64_t BaseSummary::bytes() const {
   return out;
 }
 
-void BaseSummary::spread(const BasePlan& plan, DurationUs apart, uint64_t* bytes) {
+void BaseSummary::spread(const BasePlan& plan, DurationUs apart, StateBytes* bytes) {
   const auto is_lost = [&](DurationUs half_life) {
     return !decay_apart(half_life, apart_) && decay_apart(half_life, apart);
   };
@@ -263,7 +263,7 @@ void BaseSummary::spread(const BasePlan& plan, DurationUs apart, uint64_t* bytes
 }
 
 void BaseSummary::fold(const BasePlan& plan, const ChunkLayout& layout, const ChunkRows& rows,
-                       uint64_t* bytes) {
+                       StateBytes* bytes) {
   *bytes -= this->bytes();
   for (size_t i = 0; i < numbers_.size(); ++i) {
     const BasePlan::Numbers& numbers = plan.numbers[i];
@@ -281,7 +281,7 @@ void BaseSummary::fold(const BasePlan& plan, const ChunkLayout& layout, const Ch
 }
 
 void BaseSummary::keep(const BasePlan& plan, const ChunkLayout& layout, Chunk* chunk,
-                       uint64_t* bytes) {
+                       StateBytes* bytes) {
   *bytes -= this->bytes();
   kept_.push_back(chunk);
   kept_rows_ += chunk->rows;
@@ -291,7 +291,7 @@ void BaseSummary::keep(const BasePlan& plan, const ChunkLayout& layout, Chunk* c
 }
 
 void BaseSummary::merge(const BasePlan& plan, const ChunkLayout& layout, const BaseSummary& other,
-                        const BasePlan& from, uint64_t* bytes) {
+                        const BasePlan& from, StateBytes* bytes) {
   *bytes -= this->bytes();
   for (size_t i = 0; i < numbers_.size(); ++i) {
     const BasePlan::Numbers& numbers = plan.numbers[i];
@@ -311,7 +311,7 @@ void BaseSummary::merge(const BasePlan& plan, const ChunkLayout& layout, const B
 }
 
 void BaseSummary::merge_rows(const BasePlan& plan, const ChunkLayout& layout,
-                             const BaseSummary& other, uint64_t* bytes) {
+                             const BaseSummary& other, StateBytes* bytes) {
   std::vector<RowRef> rows;
   other.kept_rows(&rows);
   std::sort(rows.begin(), rows.end(),
@@ -328,7 +328,7 @@ void BaseSummary::kept_rows(std::vector<RowRef>* out) const {
   }
 }
 
-void BaseSummary::trim(const BasePlan& plan, const ChunkLayout& layout, uint64_t* bytes) {
+void BaseSummary::trim(const BasePlan& plan, const ChunkLayout& layout, StateBytes* bytes) {
   std::vector<RowRef> rows;
   kept_rows(&rows);
   const std::vector<RowRef> needed = needed_rows(plan, layout, std::move(rows));
@@ -342,7 +342,7 @@ void BaseSummary::trim(const BasePlan& plan, const ChunkLayout& layout, uint64_t
   kept_rows_ = needed_rows_ = static_cast<uint32_t>(needed.size());
 }
 
-void BaseSummary::clear(uint64_t* bytes) {
+void BaseSummary::clear(StateBytes* bytes) {
   for (Chunk* chunk : kept_) ChunkLayout::free(chunk, bytes);
   kept_.clear();
 }
@@ -423,7 +423,7 @@ bool BaseImage::decays_between(const BasePlan& plan, TimeUs first, TimeUs last) 
                      [&](const Sketch& sketch) { return sketch.decays_between(first, last); });
 }
 
-BaseSummary BaseImage::restore(const BasePlan& plan, const ChunkLayout& layout, uint64_t* bytes) {
+BaseSummary BaseImage::restore(const BasePlan& plan, const ChunkLayout& layout, StateBytes* bytes) {
   BaseSummary out(plan);
   out.numbers_ = std::move(numbers);
   out.hashes_ = std::move(hashes);

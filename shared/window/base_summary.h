@@ -14,6 +14,7 @@
 #include "shared/window/collection.h"
 #include "shared/window/row_codec.h"
 #include "shared/window/sketch.h"
+#include "shared/window/state_bytes.h"
 #include "shared/window/summary.h"
 
 namespace tidemill {
@@ -62,16 +63,16 @@ class BaseSummary {
 
   // Before rows are added: that then the first and the last of all lie so far apart. From then on
   // nothing is known of what decays faster (decay_apart), as no window has all the rows.
-  void spread(const BasePlan& plan, DurationUs apart, uint64_t* bytes);
+  void spread(const BasePlan& plan, DurationUs apart, StateBytes* bytes);
   // Adds the numbers and hashes of rows that leave the key.
   void fold(const BasePlan& plan, const ChunkLayout& layout, const ChunkRows& rows,
-            uint64_t* bytes);
+            StateBytes* bytes);
   // Takes over a chunk of rows that were folded, for the lists.
-  void keep(const BasePlan& plan, const ChunkLayout& layout, Chunk* chunk, uint64_t* bytes);
+  void keep(const BasePlan& plan, const ChunkLayout& layout, Chunk* chunk, StateBytes* bytes);
   // Adds what another has, of the same rows' table: its plan `from` has all that this one's has.
   void merge(const BasePlan& plan, const ChunkLayout& layout, const BaseSummary& other,
-             const BasePlan& from, uint64_t* bytes);
-  void clear(uint64_t* bytes);
+             const BasePlan& from, StateBytes* bytes);
+  void clear(StateBytes* bytes);
 
   const Summary& numbers(size_t at) const { return numbers_[at]; }
   std::span<const uint64_t> hashes(size_t at) const { return hashes_[at]; }
@@ -83,9 +84,9 @@ class BaseSummary {
  private:
   friend struct BaseImage;
 
-  void trim(const BasePlan& plan, const ChunkLayout& layout, uint64_t* bytes);
+  void trim(const BasePlan& plan, const ChunkLayout& layout, StateBytes* bytes);
   void merge_rows(const BasePlan& plan, const ChunkLayout& layout, const BaseSummary& other,
-                  uint64_t* bytes);
+                  StateBytes* bytes);
 
   std::vector<Summary> numbers_;
   std::vector<std::vector<uint64_t>> hashes_;  // rising, up to n + 1 each
@@ -124,7 +125,7 @@ struct BaseImage {
   // Whether rows with times from `first` to `last` may have it, as far as it decays.
   bool decays_between(const BasePlan& plan, TimeUs first, TimeUs last) const;
   // Leaves nothing in the image. `bytes` is raised by the chunks alone.
-  BaseSummary restore(const BasePlan& plan, const ChunkLayout& layout, uint64_t* bytes);
+  BaseSummary restore(const BasePlan& plan, const ChunkLayout& layout, StateBytes* bytes);
 };
 
 }  // namespace tidemill

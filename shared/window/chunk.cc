@@ -11,7 +11,7 @@ namespace tidemill {
 namespace {
 
 // Small steps: a key of few rows is the common case, and its slack is most of its cost.
-constexpr uint8_t kCapacities[] = {2, 4, 8, 16, 24, 32, 48, 64};
+constexpr uint8_t kCapacities[] = {2, 4, 8, 16, 24, 32, 40, 48, 56, 64};
 constexpr uint32_t kHeapHeader = 8;  // u32 used, u32 capacity
 // Rows whose strings a new row is compared with: a chunk of a key that is rarely appended to is not
 // in the caches, and strings that repeat at all mostly do within so many rows.
@@ -34,18 +34,57 @@ TimeCode unit_for(TimeCode code, int64_t delta) {
   return code;
 }
 
+constexpr int64_t kMostMicros48 = (int64_t{1} << 48) - 1;
+
 // The code for times in [least, greatest] of which `code` divides all differences to `least`.
 TimeCode code_for(TimeCode code, TimeUs least, TimeUs greatest) {
   const __int128 span = static_cast<__int128>(greatest) - least;
-  const bool fits =
-      span / kTimeUnitUs[static_cast<int>(code)] <= std::numeric_limits<uint32_t>::max();
-  return fits ? code : TimeCode::kRaw;
+  if (span / kTimeUnitUs[static_cast<int>(code)] <= std::numeric_limits<uint32_t>::max()) {
+    return code;
+  }
+  return span <= kMostMicros48 ? TimeCode::kMicros48 : TimeCode::kRaw;
+}
+
+// Whether a chunk of this code can hold a time that lies `delta` after its base.
+bool holds(TimeCode code, int64_t delta) {
+  if (delta < 0) return false;
+  if (code == TimeCode::kMicros48) return delta <= kMostMicros48;
+  const int64_t unit = kTimeUnitUs[static_cast<int>(code)];
+  return delta % unit == 0 && delta / unit <= std::numeric_limits<uint32_t>::max();
+}
+
+// The chunk's code is not raw, and holds the time.
+void store_time(Chunk* chunk, uint32_t row, TimeUs time) {
+  const int64_t delta = (time - chunk->base) / kTimeUnitUs[static_cast<int>(chunk->code)];
+  chunk->store(sizeof(Chunk) + 4 * row, static_cast<uint32_t>(delta));
+  if (chunk->code == TimeCode::kMicros48) {
+    chunk->store(chunk->high_offset(row), static_cast<uint16_t>(delta >> 32));
+  }
 }
 
 bool subtract(int64_t a, int64_t b, int64_t* out) { return !__builtin_sub_overflow(a, b, out); }
 
 void copy_bits(const Chunk& from, size_t from_at, Chunk* to, size_t to_at) {
   std::memcpy(to->at(to_at), from.at(from_at), (from.rows + 7u) / 8);
+}
+
+uint64_t first_rows(uint32_t count) {
+  return count >= kChunkRows ? ~uint64_t{0} : (uint64_t{1} << count) - 1;
+}
+
+// Of a sorted chunk, whose first rows are `before`: how many.
+template <typename Before>
+uint32_t rows_before(const Chunk& chunk, Before&& before) {
+  uint32_t begin = 0;
+  for (uint32_t end = chunk.rows; begin < end;) {
+    const uint32_t middle = (begin + end) / 2;
+    if (before(chunk.time(middle))) {
+      begin = middle + 1;
+    } else {
+      end = middle;
+    }
+  }
+  return begin;
 }
 
 }  // namespace
@@ -62,6 +101,10 @@ ChunkLayout::ChunkLayout(const TableSchema& schema)
       case ColumnType::kString:
       case ColumnType::kBytes:
       case ColumnType::kJson:
+      case ColumnType::kDecimal:
+      case ColumnType::kList:
+      case ColumnType::kStruct:
+      case ColumnType::kMap:
         has_strings_ = true;
         row_bytes_ += 4;
         break;
@@ -82,7 +125,7 @@ size_t ChunkLayout::heap_offset(const Chunk& chunk) const {
   return (bitmap_offset(chunk, static_cast<uint32_t>(bitmaps(chunk.flags))) + 7) & ~size_t{7};
 }
 
-Chunk* ChunkLayout::allocate(const Shape& shape, uint64_t* bytes) const {
+Chunk* ChunkLayout::allocate(const Shape& shape, StateBytes* bytes) const {
   Chunk header;
   header.capacity = shape.capacity;
   header.flags = shape.flags;
@@ -100,26 +143,22 @@ Chunk* ChunkLayout::allocate(const Shape& shape, uint64_t* bytes) const {
     chunk->store<uint32_t>(heap_at, 0);
     chunk->store<uint32_t>(heap_at + 4, shape.heap);
   }
-  *bytes += rounded;
+  bytes->add_chunk(rounded);
   return chunk;
 }
 
-void ChunkLayout::free(Chunk* chunk, uint64_t* bytes) {
+void ChunkLayout::free(Chunk* chunk, StateBytes* bytes) {
   if (chunk == nullptr) return;
-  *bytes -= chunk->bytes;
+  bytes->remove_chunk(chunk->bytes);
   ::operator delete(chunk);
 }
 
 // The same rows in an allocation of another shape; the shape has room for all that is there.
-Chunk* ChunkLayout::reshape(Chunk* old, const Shape& shape, uint64_t* bytes) const {
+Chunk* ChunkLayout::reshape(Chunk* old, const Shape& shape, StateBytes* bytes) const {
   Chunk* out = allocate(shape, bytes);
   out->base = old->base;
   out->rows = old->rows;
-  if (out->code == TimeCode::kRaw && old->code != TimeCode::kRaw) {
-    for (uint32_t i = 0; i < old->rows; ++i) out->store(sizeof(Chunk) + 8 * i, old->time(i));
-  } else {
-    std::memcpy(out->at(sizeof(Chunk)), old->at(sizeof(Chunk)), old->rows * time_width(out->code));
-  }
+  copy_times(*old, out);
   for (uint32_t c = 0; c < types_.size(); ++c) {
     if (types_[c] == ColumnType::kBool) continue;
     const size_t width =
@@ -140,7 +179,7 @@ Chunk* ChunkLayout::reshape(Chunk* old, const Shape& shape, uint64_t* bytes) con
   return out;
 }
 
-void ChunkLayout::push(Chunk** chunk, const RowInput& row, uint64_t* bytes) const {
+void ChunkLayout::push(Chunk** chunk, const RowInput& row, StateBytes* bytes) const {
   make_room(chunk, row, bytes);
   push_time(chunk, row.time, bytes);
   Chunk* const c = *chunk;
@@ -166,6 +205,10 @@ void ChunkLayout::push(Chunk** chunk, const RowInput& row, uint64_t* bytes) cons
       case ColumnType::kString:
       case ColumnType::kBytes:
       case ColumnType::kJson:
+      case ColumnType::kDecimal:
+      case ColumnType::kList:
+      case ColumnType::kStruct:
+      case ColumnType::kMap:
         c->store(offset + 4 * at,
                  intern(c, i, null ? std::string_view() : in.string_at(row.row), kLookBack));
         break;
@@ -178,7 +221,7 @@ void ChunkLayout::push(Chunk** chunk, const RowInput& row, uint64_t* bytes) cons
 }
 
 // Grows the allocation if the row needs a longer array, null bitmaps or more text.
-void ChunkLayout::make_room(Chunk** chunk, const RowInput& row, uint64_t* bytes) const {
+void ChunkLayout::make_room(Chunk** chunk, const RowInput& row, StateBytes* bytes) const {
   bool nulls = false;
   uint64_t text = 0;
   for (uint32_t i = 0; i < types_.size(); ++i) {
@@ -211,43 +254,63 @@ void ChunkLayout::make_room(Chunk** chunk, const RowInput& row, uint64_t* bytes)
 }
 
 // Writes the time of row number `rows`, re-encoding those before it if it does not fit.
-void ChunkLayout::push_time(Chunk** chunk, TimeUs time, uint64_t* bytes) const {
-  Chunk* c = *chunk;
-  const uint32_t at = c->rows;
-  if (c->code != TimeCode::kRaw) {
+void ChunkLayout::push_time(Chunk** chunk, TimeUs time, StateBytes* bytes) const {
+  const uint32_t at = (*chunk)->rows;
+  if ((*chunk)->code != TimeCode::kRaw) {
     int64_t from_base;
-    const int64_t unit = kTimeUnitUs[static_cast<int>(c->code)];
-    if (subtract(time, c->base, &from_base) && from_base >= 0 && from_base % unit == 0 &&
-        from_base / unit <= std::numeric_limits<uint32_t>::max()) {
-      c->store(sizeof(Chunk) + 4 * at, static_cast<uint32_t>(from_base / unit));
-      return;
+    if (subtract(time, (*chunk)->base, &from_base) && holds((*chunk)->code, from_base)) {
+      return store_time(*chunk, at, time);
     }
-    TimeUs times[kChunkRows];
-    for (uint32_t i = 0; i < at; ++i) times[i] = c->time(i);
-    const TimeUs least = std::min(time, *std::min_element(times, times + at));
-    const TimeUs greatest = std::max(time, *std::max_element(times, times + at));
-    int64_t difference = 0;
-    TimeCode code = c->code;
-    bool close = subtract(greatest, least, &difference);
-    if (close) {
-      for (uint32_t i = 0; i < at; ++i) code = unit_for(code, times[i] - least);
-      code = code_for(unit_for(code, time - least), least, greatest);
-      close = code != TimeCode::kRaw;
-    }
-    if (close) {
-      c->base = least;
-      c->code = code;
-      for (uint32_t i = 0; i <= at; ++i) {
-        const int64_t delta = (i < at ? times[i] : time) - least;
-        const int64_t encoded = delta / kTimeUnitUs[static_cast<int>(code)];
-        c->store(sizeof(Chunk) + 4 * i, static_cast<uint32_t>(encoded));
-      }
-      return;
-    }
-    const uint32_t heap = has_strings_ ? c->load<uint32_t>(heap_offset(*c) + 4) : 0;
-    c = *chunk = reshape(c, {c->capacity, c->flags, TimeCode::kRaw, heap}, bytes);
+    recode_times(chunk, time, bytes);
+    if ((*chunk)->code != TimeCode::kRaw) return store_time(*chunk, at, time);
   }
-  c->store(sizeof(Chunk) + 8 * at, time);
+  (*chunk)->store(sizeof(Chunk) + 8 * at, time);
+}
+
+// Gives the chunk, whose code is not raw, a base and a code that hold `time` too.
+void ChunkLayout::recode_times(Chunk** chunk, TimeUs time, StateBytes* bytes) const {
+  Chunk* c = *chunk;
+  TimeUs times[kChunkRows];
+  for (uint32_t i = 0; i < c->rows; ++i) times[i] = c->time(i);
+  const TimeUs least = std::min(time, *std::min_element(times, times + c->rows));
+  const TimeUs greatest = std::max(time, *std::max_element(times, times + c->rows));
+  TimeCode code = TimeCode::kRaw;
+  int64_t span = 0;
+  if (subtract(greatest, least, &span)) {
+    if (c->code == TimeCode::kMicros48) {
+      if (holds(c->code, span)) code = c->code;
+    } else {
+      code = unit_for(c->code, time - least);
+      for (uint32_t i = 0; i < c->rows; ++i) code = unit_for(code, times[i] - least);
+      code = code_for(code, least, greatest);
+    }
+  }
+  // Into a raw code they are written on the way, even where it takes no more room.
+  if (code == TimeCode::kRaw ||
+      times_bytes(code, c->capacity) != times_bytes(c->code, c->capacity)) {
+    const uint32_t heap = has_strings_ ? c->load<uint32_t>(heap_offset(*c) + 4) : 0;
+    c = *chunk = reshape(c, {c->capacity, c->flags, code, heap}, bytes);
+  }
+  c->code = code;
+  if (code == TimeCode::kRaw) return;
+  c->base = least;
+  for (uint32_t i = 0; i < c->rows; ++i) store_time(c, i, times[i]);
+}
+
+// The times of all rows, into an allocation that may have more room or a wider code. Of a narrow
+// code that becomes one of 48 bits they are written anew by recode_times().
+void ChunkLayout::copy_times(const Chunk& from, Chunk* to) {
+  const size_t at = sizeof(Chunk);
+  if (to->code == TimeCode::kRaw && from.code != TimeCode::kRaw) {
+    for (uint32_t i = 0; i < from.rows; ++i) to->store(at + 8 * i, from.time(i));
+  } else if (to->code == TimeCode::kRaw) {
+    std::memcpy(to->at(at), from.at(at), size_t{8} * from.rows);
+  } else {
+    std::memcpy(to->at(at), from.at(at), size_t{4} * from.rows);
+    if (from.code == TimeCode::kMicros48) {
+      std::memcpy(to->at(to->high_offset(0)), from.at(from.high_offset(0)), size_t{2} * from.rows);
+    }
+  }
 }
 
 // The heap offset of `text`, shared with an equal string of the same column among the last
@@ -296,7 +359,7 @@ bool ChunkLayout::heavy(const Chunk& chunk) const {
   return has_strings_ && chunk.load<uint32_t>(heap_offset(chunk)) >= kHeavyHeap;
 }
 
-Chunk* ChunkLayout::build(std::span<const RowRef> rows, uint64_t* bytes) const {
+Chunk* ChunkLayout::build(std::span<const RowRef> rows, StateBytes* bytes) const {
   ASSERT(!rows.empty() && rows.size() <= kChunkRows);
   Shape shape{capacity_for(rows.size()), Chunk::kSorted, TimeCode::kSeconds, 0};
   TimeUs times[kChunkRows];
@@ -328,8 +391,7 @@ Chunk* ChunkLayout::build(std::span<const RowRef> rows, uint64_t* bytes) const {
     if (out->code == TimeCode::kRaw) {
       out->store(sizeof(Chunk) + 8 * i, times[i]);
     } else {
-      const int64_t delta = (times[i] - times[0]) / kTimeUnitUs[static_cast<int>(out->code)];
-      out->store(sizeof(Chunk) + 4 * i, static_cast<uint32_t>(delta));
+      store_time(out, i, times[i]);
     }
   }
   for (uint32_t c = 0; c < types_.size(); ++c) build_column(rows, c, out);
@@ -357,6 +419,10 @@ void ChunkLayout::build_column(std::span<const RowRef> rows, uint32_t column, Ch
       case ColumnType::kString:
       case ColumnType::kBytes:
       case ColumnType::kJson:
+      case ColumnType::kDecimal:
+      case ColumnType::kList:
+      case ColumnType::kStruct:
+      case ColumnType::kMap:
         out->rows = static_cast<uint8_t>(i);  // intern() looks at the rows before this one
         out->store(offset + 4 * i, intern(out, column, string_at(from, column, at), kChunkRows));
         break;
@@ -412,6 +478,10 @@ int ChunkLayout::compare_values(const RowRef& a, const RowRef& b, uint32_t colum
              static_cast<int>(bool_bits(*b.chunk, column) >> b.row & 1);
     case ColumnType::kBytes:
     case ColumnType::kJson:
+    case ColumnType::kDecimal:
+    case ColumnType::kList:
+    case ColumnType::kStruct:
+    case ColumnType::kMap:
     case ColumnType::kString: {
       const int order =
           string_at(*a.chunk, column, a.row).compare(string_at(*b.chunk, column, b.row));
@@ -428,6 +498,11 @@ int ChunkLayout::compare_values(const RowRef& a, const RowRef& b, uint32_t colum
 }
 
 uint64_t ChunkLayout::time_mask(const Chunk& chunk, TimeUs first, TimeUs last) {
+  if (chunk.sorted()) {
+    const uint32_t begin = rows_before(chunk, [&](TimeUs t) { return t < first; });
+    const uint32_t end = rows_before(chunk, [&](TimeUs t) { return t <= last; });
+    return begin < end ? first_rows(end) & ~first_rows(begin) : 0;
+  }
   uint64_t mask = 0;
   for (uint32_t i = 0; i < chunk.rows; ++i) {
     const TimeUs t = chunk.time(i);
@@ -480,7 +555,8 @@ uint64_t ChunkLayout::bool_bits(const Chunk& chunk, uint32_t column) const {
 
 void ChunkLayout::prefetch_push(const Chunk& chunk) const {
   const uint32_t at = chunk.rows;
-  __builtin_prefetch(chunk.at(sizeof(Chunk) + at * time_width(chunk.code)), 1);
+  __builtin_prefetch(chunk.at(sizeof(Chunk) + at * (chunk.code == TimeCode::kRaw ? 8 : 4)), 1);
+  if (chunk.code == TimeCode::kMicros48) __builtin_prefetch(chunk.at(chunk.high_offset(at)), 1);
   for (uint32_t c = 0; c < std::min<size_t>(types_.size(), 4); ++c) {
     __builtin_prefetch(chunk.at(value_offset(chunk, c) + at * 8), 1);
   }

@@ -1,12 +1,14 @@
 // Chunk: up to 64 rows of one table, column by column, in one allocation; and ChunkLayout, which
 // knows where a table's columns lie in it. docs/formats/partition_state.md draws it.
 //
-//   header (16 bytes) | times: u32 or i64 per row | columns: 8 bytes, or 4 for INT32 and STRING,
-//   per row | bitmaps: filters, BOOL columns, nulls of every column if any row has a null |
-//   string heap, if the table has strings: u32 used, u32 capacity, entries of u32 length and bytes
+//   header (16 bytes) | times: 4, 6 or 8 bytes per row, padded to 8 | columns: 8 bytes, or 4 for
+//   INT32 and STRING, per row | bitmaps: filters, BOOL columns, nulls of every column if any row
+//   has a null | string heap, if the table has strings: u32 used, u32 capacity, entries of u32
+//   length and bytes
 //
-// Times are u32 multiples of 1 s, 1 ms or 1 us from a base, the largest unit that divides them all,
-// and plain int64 where that does not reach. A STRING cell is the heap offset of its entry; equal
+// Times are u32 multiples of 1 s, 1 ms or 1 us from a base, the largest unit that divides them all;
+// microseconds of 48 bits, the low 32 of all rows and then the high 16, where that does not reach;
+// and plain int64 where that does not either. A STRING cell is the heap offset of its entry; equal
 // strings of one column share an entry. Values under a null are 0 or empty.
 //
 // A chunk is owned by its row log; every function that allocates or frees keeps `*bytes` exact.
@@ -19,15 +21,17 @@
 #include <string_view>
 #include <vector>
 
+#include "shared/window/state_bytes.h"
 #include "shared/window/table_schema.h"
 
 namespace tidemill {
 
 inline constexpr uint32_t kChunkRows = 64;
 
-enum class TimeCode : uint8_t { kMicros = 0, kMillis = 1, kSeconds = 2, kRaw = 3 };
+// The first four are also in images (row_codec.cc).
+enum class TimeCode : uint8_t { kMicros = 0, kMillis = 1, kSeconds = 2, kRaw = 3, kMicros48 = 4 };
 
-inline constexpr int64_t kTimeUnitUs[] = {1, 1000, 1'000'000, 0};
+inline constexpr int64_t kTimeUnitUs[] = {1, 1000, 1'000'000, 0, 1};
 
 struct Chunk {
   static constexpr uint8_t kSorted = 1;  // rows are in canonical order
@@ -46,8 +50,15 @@ struct Chunk {
   const uint8_t* at(size_t offset) const { return reinterpret_cast<const uint8_t*>(this) + offset; }
   TimeUs time(uint32_t row) const {
     if (code == TimeCode::kRaw) return load<int64_t>(sizeof(Chunk) + 8 * row);
-    const auto delta = load<uint32_t>(sizeof(Chunk) + 4 * row);
-    return base + static_cast<int64_t>(delta) * kTimeUnitUs[static_cast<int>(code)];
+    const auto delta = static_cast<int64_t>(load<uint32_t>(sizeof(Chunk) + 4 * row));
+    if (code == TimeCode::kMicros48) {
+      return base + (delta | static_cast<int64_t>(load<uint16_t>(high_offset(row))) << 32);
+    }
+    return base + delta * kTimeUnitUs[static_cast<int>(code)];
+  }
+  // Of the high 16 bits of a time of 48.
+  size_t high_offset(uint32_t row) const {
+    return sizeof(Chunk) + size_t{4} * capacity + size_t{2} * row;
   }
   template <typename T>
   T load(size_t offset) const {
@@ -101,10 +112,10 @@ class ChunkLayout {
   uint32_t filters() const { return filters_; }
 
   // Appends to *chunk, which must have fewer than kChunkRows rows; null: a new one. May move it.
-  void push(Chunk** chunk, const RowInput& row, uint64_t* bytes) const;
+  void push(Chunk** chunk, const RowInput& row, StateBytes* bytes) const;
   // A sorted chunk of these rows, which are in canonical order and at most kChunkRows.
-  Chunk* build(std::span<const RowRef> rows, uint64_t* bytes) const;
-  static void free(Chunk* chunk, uint64_t* bytes);
+  Chunk* build(std::span<const RowRef> rows, StateBytes* bytes) const;
+  static void free(Chunk* chunk, StateBytes* bytes);
 
   // Row numbers of `chunk` in canonical order.
   void sort(const Chunk& chunk, std::vector<RowRef>* out) const;
@@ -146,14 +157,19 @@ class ChunkLayout {
     uint32_t heap = 0;
   };
 
-  static size_t time_width(TimeCode code) { return code == TimeCode::kRaw ? 8 : 4; }
+  // Capacities are even, so all of these are multiples of 8.
+  static size_t times_bytes(TimeCode code, size_t capacity) {
+    if (code == TimeCode::kMicros48) return (6 * capacity + 7) & ~size_t{7};
+    return capacity * (code == TimeCode::kRaw ? 8 : 4);
+  }
   static size_t bitmap_bytes(size_t capacity) { return (capacity + 7) / 8; }
   size_t value_offset(const Chunk& chunk, uint32_t column) const {
-    return sizeof(Chunk) + chunk.capacity * (time_width(chunk.code) + prefix_[column]);
+    return sizeof(Chunk) + times_bytes(chunk.code, chunk.capacity) +
+           size_t{chunk.capacity} * prefix_[column];
   }
   size_t bitmap_offset(const Chunk& chunk, uint32_t bitmap) const {
-    return sizeof(Chunk) + chunk.capacity * (time_width(chunk.code) + row_bytes_) +
-           bitmap * bitmap_bytes(chunk.capacity);
+    return sizeof(Chunk) + times_bytes(chunk.code, chunk.capacity) +
+           size_t{chunk.capacity} * row_bytes_ + bitmap * bitmap_bytes(chunk.capacity);
   }
   size_t heap_offset(const Chunk& chunk) const;
   size_t bitmaps(uint8_t flags) const;
@@ -161,10 +177,12 @@ class ChunkLayout {
   uint64_t load_bitmap(const Chunk& chunk, uint32_t bitmap) const;
   void set_bit(Chunk* chunk, uint32_t bitmap, uint32_t row) const;
 
-  Chunk* allocate(const Shape& shape, uint64_t* bytes) const;
-  Chunk* reshape(Chunk* old, const Shape& shape, uint64_t* bytes) const;
-  void make_room(Chunk** chunk, const RowInput& row, uint64_t* bytes) const;
-  void push_time(Chunk** chunk, TimeUs time, uint64_t* bytes) const;
+  Chunk* allocate(const Shape& shape, StateBytes* bytes) const;
+  Chunk* reshape(Chunk* old, const Shape& shape, StateBytes* bytes) const;
+  void make_room(Chunk** chunk, const RowInput& row, StateBytes* bytes) const;
+  void push_time(Chunk** chunk, TimeUs time, StateBytes* bytes) const;
+  void recode_times(Chunk** chunk, TimeUs time, StateBytes* bytes) const;
+  static void copy_times(const Chunk& from, Chunk* to);
   uint32_t intern(Chunk* chunk, uint32_t column, std::string_view text, uint32_t look_back) const;
   void build_column(std::span<const RowRef> rows, uint32_t column, Chunk* out) const;
   static int compare_ints(int64_t a, int64_t b) { return a < b ? -1 : a > b ? 1 : 0; }

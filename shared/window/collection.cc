@@ -46,7 +46,7 @@ CollectionSpec collection_of(const FeatureSpec& feature) {
     out.kind = CollectionKind::kNumbers;
     out.column = input.column;
     out.n = 1;
-    out.families = families_of(feature.function);
+    out.families = families_of(feature);
     out.half_life = input.half_life;
     out.ones = input.ones;
     return out;

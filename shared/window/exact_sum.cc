@@ -43,6 +43,14 @@ void shift_up(uint64_t* l, int by) {
   l[0] <<= by;
 }
 
+// a × b × 10^power
+BigUnsigned product_of(uint64_t a, uint64_t b, uint32_t power) {
+  BigUnsigned out({&a, 1});
+  out.multiply(b);
+  for (; power > 0; --power) out.multiply(10);
+  return out;
+}
+
 // a += ±b over three limbs.
 void add_signed(uint64_t* a, const uint64_t* b, bool negative) {
   uint64_t carry = negative ? 1 : 0;
@@ -101,6 +109,37 @@ void ExactSum::add(double x) {
   if (p.mantissa != 0) add_limbs(p.negative, p.mantissa, 0, 0, p.exponent);
 }
 
+// Values of about the same size, as most are, are added up in 128 bits first.
+void ExactSum::add(const double* values, uint64_t mask) {
+  constexpr int kMostApart = 64;  // 53 bits, shifted by less than so many, 64 times, fit 127
+  int least = std::numeric_limits<int>::max();
+  int greatest = std::numeric_limits<int>::min();
+  bool finite = !mutated(Mutation::kOrderDependentSum);
+  for (uint64_t m = mask; m != 0; m &= m - 1) {
+    const DoubleParts p = parts_of(values[std::countr_zero(m)]);
+    finite &= p.finite;
+    if (p.mantissa == 0) continue;
+    least = std::min(least, p.exponent);
+    greatest = std::max(greatest, p.exponent);
+  }
+  if (!finite || least > greatest || greatest - least >= kMostApart) {
+    for (uint64_t m = mask; m != 0; m &= m - 1) add(values[std::countr_zero(m)]);
+    return;
+  }
+  __int128 sum = 0;
+  for (uint64_t m = mask; m != 0; m &= m - 1) {
+    const DoubleParts p = parts_of(values[std::countr_zero(m)]);
+    if (p.mantissa == 0) continue;
+    const __int128 scaled = static_cast<__int128>(p.mantissa) << (p.exponent - least);
+    sum += p.negative ? -scaled : scaled;
+  }
+  flags_ |= kAnyAddend | kNotMinusZero;
+  const uint128 magnitude = sum < 0 ? -static_cast<uint128>(sum) : static_cast<uint128>(sum);
+  if (magnitude == 0) return;
+  add_limbs(sum < 0, static_cast<uint64_t>(magnitude), static_cast<uint64_t>(magnitude >> 64), 0,
+            least);
+}
+
 void ExactSum::add_square(double x) {
   if (mutated(Mutation::kOrderDependentSum)) return add_plain(x * x);
   const DoubleParts p = parts_of(x);
@@ -128,6 +167,25 @@ void ExactSum::add_integer_square(int64_t x) {
   if (x != 0) {
     add_limbs(false, static_cast<uint64_t>(square), static_cast<uint64_t>(square >> 64), 0, 0);
   }
+}
+
+void ExactSum::add_wide_integer(__int128 x) {
+  flags_ |= kAnyAddend | kNotMinusZero;
+  const uint128 magnitude = x < 0 ? -static_cast<uint128>(x) : static_cast<uint128>(x);
+  if (x == 0) return;
+  add_limbs(x < 0, static_cast<uint64_t>(magnitude), static_cast<uint64_t>(magnitude >> 64), 0, 0);
+}
+
+void ExactSum::add_wide_integer_square(__int128 x) {
+  flags_ |= kAnyAddend | kNotMinusZero;
+  if (x == 0) return;
+  const uint128 magnitude = x < 0 ? -static_cast<uint128>(x) : static_cast<uint128>(x);
+  const uint64_t words[] = {static_cast<uint64_t>(magnitude),
+                            static_cast<uint64_t>(magnitude >> 64)};
+  const BigUnsigned value(words);
+  const BigUnsigned square = BigUnsigned::product(value, value);
+  add_limbs(false, square.word_at(0), square.word_at(64), 0, 0);
+  if (square.bits() > 128) add_limbs(false, square.word_at(128), square.word_at(192), 0, 128);
 }
 
 void ExactSum::merge(const ExactSum& other) {
@@ -254,14 +312,25 @@ double ExactSum::rounded() const {
   return round_to_double(m.value, false, m.exponent, m.negative);
 }
 
-double ExactSum::mean(uint64_t count) const {
+double ExactSum::mean(uint64_t count, uint32_t scale) const {
   if (mutated(Mutation::kOrderDependentSum) && (flags_ & kNotMinusZero) == 0) {
     return plain() / static_cast<double>(count);
   }
   if (!is_finite()) return non_finite();
   const Magnitude m = magnitude();
   if (m.value.is_zero()) return zero();
+  if (scale != 0) return round_ratio(m.value, product_of(count, 1, scale), m.exponent, m.negative);
   return round_quotient(m.value, m.exponent, count, 1, m.negative);
+}
+
+std::optional<__int128> ExactSum::as_int128() const {
+  Magnitude m = magnitude();
+  if (m.value.is_zero()) return 0;
+  if (m.exponent < 0 || m.value.bits() + m.exponent > 127) return std::nullopt;
+  m.value.shift_left(m.exponent);
+  const auto value =
+      static_cast<__int128>(static_cast<uint128>(m.value.word_at(64)) << 64 | m.value.word_at(0));
+  return m.negative ? -value : value;
 }
 
 std::optional<int64_t> ExactSum::as_int64() const {
@@ -347,7 +416,7 @@ bool ExactSum::decode(ByteReader* in, bool squares, ExactSum* out) {
 }
 
 double ExactSum::variance(const ExactSum& sum, const ExactSum& squares, uint64_t count,
-                          uint64_t divisor) {
+                          uint64_t divisor, uint32_t scale) {
   if (mutated(Mutation::kOrderDependentSum) && (sum.flags_ & kNotMinusZero) == 0) {
     const auto n = static_cast<double>(count);
     const double centred = squares.plain() - sum.plain() * sum.plain() / n;
@@ -356,17 +425,25 @@ double ExactSum::variance(const ExactSum& sum, const ExactSum& squares, uint64_t
   if (!sum.is_finite()) return std::numeric_limits<double>::quiet_NaN();
   Magnitude numerator;
   if (!spread(sum, squares, count, &numerator)) return 0.0;
+  if (scale != 0) {
+    const BigUnsigned by = product_of(count, divisor, 2 * scale);
+    return round_ratio(numerator.value, by, numerator.exponent, false);
+  }
   return round_quotient(numerator.value, numerator.exponent, count, divisor, false);
 }
 
 double ExactSum::stddev(const ExactSum& sum, const ExactSum& squares, uint64_t count,
-                        uint64_t divisor) {
+                        uint64_t divisor, uint32_t scale) {
   if (mutated(Mutation::kOrderDependentSum) && (sum.flags_ & kNotMinusZero) == 0) {
     return std::sqrt(variance(sum, squares, count, divisor));
   }
   if (!sum.is_finite()) return std::numeric_limits<double>::quiet_NaN();
   Magnitude numerator;
   if (!spread(sum, squares, count, &numerator)) return 0.0;
+  if (scale != 0) {
+    const BigUnsigned by = product_of(count, divisor, 2 * scale);
+    return round_sqrt_ratio(numerator.value, by, numerator.exponent, false);
+  }
   return round_sqrt_quotient(numerator.value, numerator.exponent, count, divisor);
 }
 

@@ -25,15 +25,20 @@ class ExactSum {
   ~ExactSum();
 
   void add(double x);
+  void add(const double* values, uint64_t mask);  // those whose bit is set
   void add_square(double x);
   void add_integer(int64_t x);
   void add_integer_square(int64_t x);
+  void add_wide_integer(__int128 x);         // |x| < 10^38
+  void add_wide_integer_square(__int128 x);  // likewise
   void merge(const ExactSum& other);
 
   bool is_finite() const { return (flags_ & (kNan | kPlusInfinity | kMinusInfinity)) == 0; }
   double rounded() const;
-  double mean(uint64_t count) const;        // sum / count, rounded once; count is not 0
+  // sum / (count × 10^scale), rounded once; count is not 0.
+  double mean(uint64_t count, uint32_t scale = 0) const;
   std::optional<int64_t> as_int64() const;  // of a sum of integers; none if out of range
+  std::optional<__int128> as_int128() const;  // likewise, of less than 2^127
   // ±value × 2^exponent, of a finite sum.
   struct Magnitude {
     BigUnsigned value;
@@ -53,11 +58,11 @@ class ExactSum {
 
   // Variance and its root from a sum and the sum of squares of the same `count` numbers:
   // (count × squares - sum²) / (count × divisor), rounded once. `divisor` is count, or count - 1
-  // for a sample. NaN if any number was not finite.
+  // for a sample. NaN if any number was not finite. The numbers are in units of 10^-scale.
   static double variance(const ExactSum& sum, const ExactSum& squares, uint64_t count,
-                         uint64_t divisor);
+                         uint64_t divisor, uint32_t scale = 0);
   static double stddev(const ExactSum& sum, const ExactSum& squares, uint64_t count,
-                       uint64_t divisor);
+                       uint64_t divisor, uint32_t scale = 0);
 
  private:
   // The wide form is a two's complement number in units of 2^kWideUnit, which is the square of the

@@ -28,7 +28,8 @@ struct ValueWriter {
 
   void operator()(std::monostate) const { out->append("null"); }
   void operator()(const std::string& value) const {
-    if (type == ColumnType::kJson) {
+    // Decimals have all their digits; what is in lists, structs and maps is JSON already.
+    if (type == ColumnType::kJson || type == ColumnType::kDecimal || is_nested(type)) {
       out->append(value);
     } else {
       append_scalar(value, out);

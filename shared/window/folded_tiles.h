@@ -15,13 +15,14 @@
 #include <vector>
 
 #include "shared/window/leaf_plan.h"
+#include "shared/window/state_bytes.h"
 #include "shared/window/window_bounds.h"
 
 namespace tidemill {
 
 struct FoldContext {
   const ChunkLayout& layout;
-  uint64_t* bytes;  // kept exact
+  StateBytes* bytes;  // kept exact
 };
 
 // The first and the last of some times; none if first > last.

@@ -42,7 +42,7 @@ static_assert(sizeof(KeyEntry) == 64);
 class KeyTable {
  public:
   static constexpr uint32_t kNone = UINT32_MAX;
-  static constexpr uint32_t kBlockSlots = 256;  // that are allocated together
+  static constexpr uint32_t kBlockSlots = 64;  // that are allocated together
 
   KeyTable() = default;
   KeyTable(const KeyTable&) = delete;

@@ -38,7 +38,11 @@ bool is_possible(const TableSchema& schema, const FeatureSpec& f) {
       break;
     case Function::kApproxPercentile:
       if (f.relative_accuracy == 0 || f.relative_accuracy > kMillion || f.bound == 0) return false;
-      if (f.column < 0 || storage_at(schema, f.column) == Storage::kStrings) return false;
+      if (f.column < 0) return false;
+      if (storage_at(schema, f.column) == Storage::kStrings &&
+          schema.columns[static_cast<size_t>(f.column)] != ColumnType::kDecimal) {
+        return false;
+      }
       break;
     case Function::kHistogram:
     case Function::kTopKByFrequency:
@@ -74,7 +78,7 @@ bool LeafPlan::knows_sessions_of(int32_t filter) const {
 bool LeafPlan::holds(const FeatureSpec& feature) const {
   if (feature.gap > 0 && !knows_sessions_of(std::max(feature.filter, -1))) return false;
   if (reads_collection(feature)) return parts.holds(collection_of(feature));
-  return parts.holds(summary_input_of(feature), families_of(feature.function));
+  return parts.holds(summary_input_of(feature), families_of(feature));
 }
 
 void encode_leaf_features(const LeafPlan& plan, ByteWriter* out) {
@@ -112,6 +116,8 @@ bool decode_leaf_features(const TableSchema& schema, ByteReader* in,
     if (!in->ok() || session > 1 || order > in->remaining() / sizeof(uint32_t)) return false;
     for (uint32_t c = 0; c < order; ++c) f.order.push_back(in->get<uint32_t>());
     if (!is_possible(schema, f)) return false;
+    // What a leaf keeps of extremes follows from their type.
+    if (f.column >= 0) f.type = schema.columns[static_cast<size_t>(f.column)];
   }
   return in->ok();
 }

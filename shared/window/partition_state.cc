@@ -47,11 +47,15 @@ class FilterWords {
 }  // namespace
 
 struct PartitionState::Impl {
-  explicit Impl(TableSchemas given) : schemas(std::move(given)), registries(schemas->size()) {
-    for (const TableSchema& schema : *schemas) {
-      layouts.emplace_back(schema);
-      bases.emplace_back(schema);
+  explicit Impl(TableSchemas given) : schemas(std::move(given)) { add_tables(); }
+  // Those that there are not yet.
+  void add_tables() {
+    for (size_t t = layouts.size(); t < schemas->size(); ++t) {
+      layouts.emplace_back((*schemas)[t]);
+      bases.emplace_back((*schemas)[t]);
     }
+    registries.resize(schemas->size());
+    floors.resize(schemas->size(), kMinTime);
   }
   ~Impl() {
     for (uint32_t slot = 0; slot < keys.slot_count(); ++slot) {
@@ -70,12 +74,19 @@ struct PartitionState::Impl {
     for (const TableSchema& schema : *schemas) shortest = std::min(shortest, schema.retention);
     return std::max(1.0, static_cast<double>(shortest) / kRoundsPerRetention);
   }
-  TimeUs limit(uint16_t table) const { return kept_since((*schemas)[table], horizon); }
+  TimeUs limit(uint16_t table) const {
+    return std::max(kept_since((*schemas)[table], horizon), floors[table]);
+  }
   LogContext context(uint16_t table) const {
     const BasePlan* base = bases[table].empty() ? nullptr : &bases[table];
-    return {
-        layouts[table],           limit(table), &stats, base, (*schemas)[table].deduplication.get(),
-        bases[table].leaves.get()};
+    const Deduplication* deduplication = (*schemas)[table].deduplication.get();
+    const TimeUs limit = this->limit(table);
+    // Which of them count depends on those before them.
+    const DurationUs within = deduplication == nullptr ? 0 : deduplication->within;
+    return {layouts[table], limit,
+            &stats,         base,
+            deduplication,  bases[table].leaves.get(),
+            saturating_add(limit, within)};
   }
 
   void fetch_ahead(const RowBlockView& block, uint32_t begin, uint32_t end, uint32_t* slots) const;
@@ -89,13 +100,17 @@ struct PartitionState::Impl {
   uint32_t loading_slot(uint16_t table, std::string_view key, uint64_t hash, Load which);
   bool present(const RowLog& log, uint16_t table) const {
     if (!bases[table].empty()) return !log.empty();
-    return log.has_row_since(before_horizon(features_reach((*schemas)[table])));
+    const TableSchema& schema = (*schemas)[table];
+    const TimeUs seen = before_horizon(features_reach(schema));
+    if (floors[table] == kMinTime) return log.has_row_since(seen);
+    return log.has_row_since(std::max(seen, context(table).all_since));
   }
   void encode(uint32_t slot, ByteWriter* out);
 
   TableSchemas schemas;
   std::vector<ChunkLayout> layouts;
   std::vector<BasePlan> bases;  // empty of tables without lifetime windows
+  std::vector<TimeUs> floors;  // by table
   KeyTable keys;
   TimeUs horizon = kMinTime;
   size_t next_swept = 0;
@@ -118,11 +133,12 @@ PartitionState& PartitionState::operator=(PartitionState&&) noexcept = default;
 PartitionState::~PartitionState() = default;
 
 void PartitionState::set_features(TableSchemas schemas) {
-  ASSERT(schema_hash(*schemas) == schema_hash(*impl_->schemas));
-  for (size_t t = 0; t < schemas->size(); ++t) {
+  ASSERT(reads_states_of(*schemas, schema_hash(*impl_->schemas)));
+  for (size_t t = 0; t < impl_->schemas->size(); ++t) {
     impl_->bases[t].leaves = BasePlan((*schemas)[t]).leaves;
   }
   impl_->schemas = std::move(schemas);
+  impl_->add_tables();
 }
 
 // Memory for a stage of rows is asked for step by step, so that its misses overlap: index cells,
@@ -192,6 +208,12 @@ void PartitionState::raise_horizon(TimeUs horizon) {
 }
 
 TimeUs PartitionState::horizon() const { return impl_->horizon; }
+
+void PartitionState::raise_floors(std::span<const TimeUs> floors) {
+  for (size_t t = 0; t < std::min(floors.size(), impl_->floors.size()); ++t) {
+    impl_->floors[t] = std::max(impl_->floors[t], floors[t]);
+  }
+}
 
 // Nothing expires that the horizon has not passed: the rounds follow it, and a call that has a lot
 // to catch up with does no more than the rows that came with it are worth.
@@ -317,7 +339,8 @@ void PartitionState::end_load() {
 bool PartitionState::compute(uint16_t table, std::string_view key, uint64_t key_hash,
                              std::span<const FeatureSpec* const> features, TimeUs as_of,
                              std::vector<FeatureValue>* out,
-                             std::vector<DurationUs>* resolutions) const {
+                             std::vector<DurationUs>* resolutions,
+                             std::vector<TimeUs>* complete_since) const {
   ASSERT(table < impl_->schemas->size());
   const uint32_t slot = impl_->keys.find(table, key, key_hash);
   const LogContext context = impl_->context(table);
@@ -331,6 +354,12 @@ bool PartitionState::compute(uint16_t table, std::string_view key, uint64_t key_
   // Rows that may go count as gone, so that no answer shows how far freeing has come.
   if (log != nullptr && !impl_->present(*log, table)) log = nullptr;
   impl_->reader.read(context, log, features, as_of, &impl_->registries[table], out, resolutions);
+  if (complete_since != nullptr) {
+    complete_since->clear();
+    for (const FeatureSpec* feature : features) {
+      complete_since->push_back(complete_from(context, *feature, as_of));
+    }
+  }
   return log != nullptr;
 }
 
@@ -384,7 +413,8 @@ Status PartitionState::apply_image(ByteReader* in, uint64_t version) {
 WindowStats PartitionState::stats() const {
   WindowStats out = impl_->stats;
   out.keys = impl_->keys.key_count();
-  out.bytes += impl_->keys.bytes();
+  out.key_bytes = impl_->keys.bytes();
+  out.bytes += out.key_bytes;
   return out;
 }
 

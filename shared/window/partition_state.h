@@ -20,6 +20,7 @@
 #include "shared/base/bytes.h"
 #include "shared/base/result.h"
 #include "shared/window/feature_value.h"
+#include "shared/window/state_bytes.h"
 #include "shared/window/table_schema.h"
 
 namespace tidemill {
@@ -29,7 +30,8 @@ class RowBlockView;
 struct WindowStats {
   uint64_t rows = 0;          // held in memory now
   uint64_t keys = 0;          // held in memory now
-  uint64_t bytes = 0;         // held now, allocations of row logs, keys and index
+  StateBytes bytes;           // held now, allocations of row logs, keys and index
+  uint64_t key_bytes = 0;     // of these, those of keys and index
   uint64_t full_chunks = 0;   // chunks that reached their full size, ever
   uint64_t recut_chunks = 0;  // full chunks cut anew for a late row, ever
   uint64_t freed_rows = 0;    // by the horizon, ever
@@ -43,8 +45,9 @@ class PartitionState {
   PartitionState& operator=(PartitionState&&) noexcept;
   ~PartitionState();
 
-  // Other features are asked for over the same tables (schema_hash()). Leaves of tiles that are
-  // folded from now on hold what these need.
+  // Other features are asked for over the same tables, which may keep rows longer, and further ones
+  // (reads_states_of()). Leaves of tiles that are folded from now on hold what these need. Who holds
+  // it says at once which rows are not there any more: raise_floors().
   void set_features(TableSchemas schemas);
 
   // Appends the rows of a block that fits the tables (block_list.h); every key that gets a row is
@@ -58,6 +61,9 @@ class PartitionState {
   // has lifetime windows they are folded into the key's base summary, and the key stays.
   void raise_horizon(TimeUs horizon);
   TimeUs horizon() const;
+
+  // By table: rows before it are not all there, so that none counts to a read. It only rises.
+  void raise_floors(std::span<const TimeUs> floors);
 
   // Whether what is not in memory is nowhere. A new state is complete, until it is told otherwise
   // or a key is evicted. One that is not takes no further keys into memory but by loading them: it
@@ -89,10 +95,14 @@ class PartitionState {
   // One key's features at `as_of`, in the order of `features`; all of one table. False if the key
   // holds no rows and has folded none (values are then those of empty windows). Of a key that may
   // be on disk it is what is in memory: nothing. `resolutions` as of WindowReader::read().
+  // A feature that looks back further than all rows are there is computed from those that are, and
+  // `complete_since`, if it is not null, gets the first as_of at which it does not; of others
+  // kMinTime.
   bool compute(uint16_t table, std::string_view key, uint64_t key_hash,
                std::span<const FeatureSpec* const> features, TimeUs as_of,
                std::vector<FeatureValue>* out,
-               std::vector<DurationUs>* resolutions = nullptr) const;
+               std::vector<DurationUs>* resolutions = nullptr,
+               std::vector<TimeUs>* complete_since = nullptr) const;
 
   // Appends up to `limit` of a table's keys that are in memory, for people to look at.
   void sample_keys(uint16_t table, size_t limit, std::vector<std::string>* out) const;

@@ -6,6 +6,7 @@
 
 #include "shared/base/assert.h"
 #include "shared/window/big_unsigned.h"
+#include "shared/window/decimal_column.h"
 #include "shared/window/double_parts.h"
 
 namespace tidemill {
@@ -69,6 +70,10 @@ void PercentileSketch::add_rows(const ChunkLayout& layout, const Chunk& chunk, u
   if (layout.type(column) == ColumnType::kDouble) {
     const double* values = layout.doubles(chunk, column);
     each_row(mask, [&](uint32_t i) { add(values[i]); });
+  } else if (layout.type(column) == ColumnType::kDecimal) {
+    each_row(mask, [&](uint32_t i) {
+      add(decimal_to_double(decimal_at(layout, chunk, column, i)));
+    });
   } else {
     each_row(mask, [&](uint32_t i) { add(layout.number_at(chunk, column, i)); });
   }

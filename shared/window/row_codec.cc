@@ -90,6 +90,10 @@ void put_column(const ChunkLayout& layout, std::span<const RowRef> rows, uint32_
     case ColumnType::kString:
     case ColumnType::kBytes:
     case ColumnType::kJson:
+    case ColumnType::kDecimal:
+    case ColumnType::kList:
+    case ColumnType::kStruct:
+    case ColumnType::kMap:
       put_strings(layout, rows, column, out);
       break;
     case ColumnType::kInt32:
@@ -157,6 +161,10 @@ bool RowsImage::decode_column(ByteReader* in, ColumnType type, Storage* storage)
     }
     case ColumnType::kBytes:
     case ColumnType::kJson:
+    case ColumnType::kDecimal:
+    case ColumnType::kList:
+    case ColumnType::kStruct:
+    case ColumnType::kMap:
     case ColumnType::kString: {
       uint32_t end = 0;
       for (size_t i = 0; i < rows && in->ok(); ++i) {

@@ -22,12 +22,12 @@ uint32_t expired_rows(const Chunk& chunk, TimeUs limit) {
 
 }  // namespace
 
-void drop_cache(SummaryCache* cache, uint64_t* bytes) {
+void drop_cache(SummaryCache* cache, StateBytes* bytes) {
   *bytes -= cache_bytes(*cache);
   SummaryCache().swap(*cache);
 }
 
-void drop_caches(const ChunkGroup& group, uint64_t* bytes) {
+void drop_caches(const ChunkGroup& group, StateBytes* bytes) {
   drop_cache(&group.cache, bytes);
   *bytes -= cache_bytes(group.collections);
   group.collections.reset();
@@ -69,7 +69,7 @@ uint64_t cache_bytes(const CollectionCache& cache) {
 }
 
 void RowLog::append(const LogContext& context, const RowInput& row) {
-  uint64_t* const bytes = &context.stats->bytes;
+  StateBytes* const bytes = &context.stats->bytes;
   if (tail_ != nullptr && tail_->rows == tail_->capacity && context.limit != kMinTime) {
     const uint32_t expired = expired_rows(*tail_, context.limit);
     if (expired * 4 >= tail_->rows) compact_tail(context, expired);
@@ -163,7 +163,7 @@ RowLog::Place RowLog::place_of(const ChunkLayout& layout, const RowRef& row) con
 
 // Merges late rows into one sealed chunk; in two if they are more than fit.
 void RowLog::recut(const LogContext& context, const Place& place, std::span<const RowRef> late) {
-  uint64_t* const bytes = &context.stats->bytes;
+  StateBytes* const bytes = &context.stats->bytes;
   count_sealed(context, late);
   ChunkGroup& group = *sealed_->groups[place.group];
   SealedChunk& target = group.chunks[place.chunk];
@@ -191,7 +191,7 @@ void RowLog::recut(const LogContext& context, const Place& place, std::span<cons
 }
 
 void RowLog::push_sealed(const LogContext& context, Chunk* chunk) {
-  uint64_t* const bytes = &context.stats->bytes;
+  StateBytes* const bytes = &context.stats->bytes;
   forget_counted(context, chunk->time(0), chunk->time(chunk->rows - 1u));
   auto& groups = sealed_list(context).groups;
   RowRef rows[kChunkRows];
@@ -211,7 +211,7 @@ void RowLog::push_sealed(const LogContext& context, Chunk* chunk) {
 // time at which a forgotten chunk ends is forgotten too.
 void RowLog::forget_counted(const LogContext& context, TimeUs first, TimeUs last) {
   if (context.deduplication == nullptr || !has_groups()) return;
-  uint64_t* const bytes = &context.stats->bytes;
+  StateBytes* const bytes = &context.stats->bytes;
   TimeUs end = kMaxTime;
   if (__builtin_add_overflow(last, context.deduplication->within, &end)) end = kMaxTime;
   auto& groups = sealed_->groups;
@@ -260,7 +260,7 @@ void RowLog::restore_base(const LogContext& context, BaseSummary base) {
 
 // Folds rows of the tail, which are in canonical order; they are still in it.
 void RowLog::fold_tail(const LogContext& context, std::span<const RowRef> expired) {
-  uint64_t* const bytes = &context.stats->bytes;
+  StateBytes* const bytes = &context.stats->bytes;
   BaseSummary& base = base_of(context);
   uint64_t mask = 0;
   for (const RowRef& row : expired) mask |= uint64_t{1} << row.row;
@@ -273,10 +273,12 @@ void RowLog::fold_tail(const LogContext& context, std::span<const RowRef> expire
 }
 
 void RowLog::insert_sealed(const LogContext& context, const Place& place, Chunk* chunk) {
-  uint64_t* const bytes = &context.stats->bytes;
+  StateBytes* const bytes = &context.stats->bytes;
   ChunkGroup& group = *sealed_->groups[place.group];
   drop_caches(group, bytes);
   *bytes -= group_bytes(group);
+  const size_t held = group.chunks.size();
+  if (held == group.chunks.capacity()) group.chunks.reserve(held + held / 4 + 1);
   group.chunks.insert(group.chunks.begin() + static_cast<ptrdiff_t>(place.chunk),
                       sealed_chunk(chunk));
   if (group.chunks.size() > kGroupLimit) {
@@ -297,7 +299,7 @@ void RowLog::insert_sealed(const LogContext& context, const Place& place, Chunk*
 bool RowLog::free_sealed(const LogContext& context) {
   if (sealed_ == nullptr || context.limit == kMinTime) return true;
   if (folded() != nullptr) free_folded(context);
-  uint64_t* const bytes = &context.stats->bytes;
+  StateBytes* const bytes = &context.stats->bytes;
   auto& groups = sealed_->groups;
   size_t most = context.base == nullptr ? SIZE_MAX : kFoldedChunks;
   size_t empty_groups = 0;
@@ -329,7 +331,7 @@ bool RowLog::free_sealed(const LogContext& context) {
 
 // Frees one sealed chunk's rows, and folds them first if somebody still asks about them.
 void RowLog::free_chunk(const LogContext& context, SealedChunk* sealed) {
-  uint64_t* const bytes = &context.stats->bytes;
+  StateBytes* const bytes = &context.stats->bytes;
   context.stats->rows -= sealed->chunk->rows;
   context.stats->freed_rows += sealed->chunk->rows;
   sealed_->rows -= sealed->chunk->rows;
@@ -373,7 +375,7 @@ bool RowLog::free_expired(const LogContext& context) {
 }
 
 void RowLog::clear(const LogContext& context) {
-  uint64_t* const bytes = &context.stats->bytes;
+  StateBytes* const bytes = &context.stats->bytes;
   if (tail_ != nullptr) context.stats->rows -= tail_->rows;
   ChunkLayout::free(tail_, bytes);
   tail_ = nullptr;

@@ -38,6 +38,7 @@ struct LogContext {
   const BasePlan* base = nullptr;                // null: the table has no lifetime windows
   const Deduplication* deduplication = nullptr;  // null: every row counts
   const LeafPlan* leaves = nullptr;              // null: the table has no bound
+  TimeUs all_since = kMinTime;                   // of rows before it some may be missing, to a read
 
   FoldContext fold() const { return {layout, &stats->bytes}; }
 };

@@ -8,8 +8,8 @@ namespace tidemill {
 // Takes over a chunk in canonical order.
 SealedChunk sealed_chunk(Chunk* chunk);
 
-void drop_cache(SummaryCache* cache, uint64_t* bytes);
-void drop_caches(const ChunkGroup& group, uint64_t* bytes);
+void drop_cache(SummaryCache* cache, StateBytes* bytes);
+void drop_caches(const ChunkGroup& group, StateBytes* bytes);
 
 // Of the group, of the list, without what they point to.
 uint64_t group_bytes(const ChunkGroup& group);

@@ -76,7 +76,7 @@ void RowLog::fold_tile(const LogContext& context, int64_t number) {
 
 // Moves the tile's rows out of the groups.
 void RowLog::fold_chunks(const LogContext& context, FoldedTile* tile) {
-  uint64_t* const bytes = &context.stats->bytes;
+  StateBytes* const bytes = &context.stats->bytes;
   const TileBound& bound = context.leaves->bound;
   const TimeUs first = bound.first_time(tile->number()), last = bound.last_time(tile->number());
   auto& groups = sealed_->groups;
@@ -107,7 +107,7 @@ void RowLog::fold_chunks(const LogContext& context, FoldedTile* tile) {
 // Moves the tile's rows out of a chunk. What is left of it, in canonical order unless it is all;
 // null: nothing.
 Chunk* RowLog::fold_rows(const LogContext& context, Chunk* chunk, FoldedTile* tile) {
-  uint64_t* const bytes = &context.stats->bytes;
+  StateBytes* const bytes = &context.stats->bytes;
   const TileBound& bound = context.leaves->bound;
   const uint64_t mask = ChunkLayout::time_mask(*chunk, bound.first_time(tile->number()),
                                                bound.last_time(tile->number()));

@@ -3,6 +3,7 @@
 #include "shared/base/assert.h"
 #include "shared/base/bytes_text.h"
 #include "shared/base/calendar.h"
+#include "shared/base/decimal.h"
 #include "shared/window/chunk.h"
 
 namespace tidemill {
@@ -33,6 +34,7 @@ NullableScalar nullable_scalar(FeatureValue value) {
 }
 
 ScalarValue scalar_of_text(ColumnType type, std::string_view text) {
+  if (type == ColumnType::kDecimal) return decimal_bytes_to_string(text);
   return type == ColumnType::kBytes ? bytes_text(text) : std::string(text);
 }
 

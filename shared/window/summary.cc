@@ -1,10 +1,13 @@
 #include "shared/window/summary.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 
 #include "shared/base/assert.h"
+#include "shared/base/decimal_math.h"
 #include "shared/window/decay.h"
+#include "shared/window/decimal_column.h"
 #include "shared/window/double_parts.h"
 #include "shared/window/moments.h"
 #include "shared/window/scalar_values.h"
@@ -15,6 +18,10 @@ namespace {
 constexpr uint64_t kMostFoldedRows = uint64_t{1} << 62;  // room to add any number of live ones
 
 using uint128 = unsigned __int128;
+
+bool is_number(ColumnType type) {
+  return storage_of(type) != Storage::kStrings || type == ColumnType::kDecimal;
+}
 
 // Adds the third and fourth power of ±magnitude × 2^exponent.
 void add_powers(bool negative, uint64_t magnitude, int exponent, Families families, WideSums* out) {
@@ -69,6 +76,44 @@ void add_wide(int64_t x, TimeUs time, DurationUs half_life, Families families, W
   }
 }
 
+// The product of two numbers, least significant word first.
+template <size_t kA, size_t kB>
+std::array<uint64_t, kA + kB> product(const std::array<uint64_t, kA>& a,
+                                      const std::array<uint64_t, kB>& b) {
+  std::array<uint64_t, kA + kB> out{};
+  for (size_t i = 0; i < kA; ++i) {
+    uint64_t carry = 0;
+    for (size_t j = 0; j < kB; ++j) {
+      const uint128 t = static_cast<uint128>(a[i]) * b[j] + out[i + j] + carry;
+      out[i + j] = static_cast<uint64_t>(t);
+      carry = static_cast<uint64_t>(t >> 64);
+    }
+    out[i + kB] = carry;
+  }
+  return out;
+}
+
+// Of a decimal without its scale.
+void add_wide(__int128 x, TimeUs time, DurationUs half_life, Families families, WideSums* out) {
+  out->least = std::min(out->least, x);
+  out->greatest = std::max(out->greatest, x);
+  if ((families & kDecayed) != 0) out->decayed.note_integer();
+  if (x == 0) return;
+  const uint128 magnitude = x < 0 ? -static_cast<uint128>(x) : static_cast<uint128>(x);
+  const std::array<uint64_t, 2> words{static_cast<uint64_t>(magnitude),
+                                      static_cast<uint64_t>(magnitude >> 64)};
+  if ((families & (kCubes | kFourths)) != 0) {
+    const auto square = product(words, words);
+    if ((families & kCubes) != 0) out->cubes.add(x < 0, product(square, words), 0);
+    if ((families & kFourths) != 0) out->fourths.add(false, product(square, square), 0);
+  }
+  if ((families & kDecayed) != 0) {
+    const Growth growth = growth_at(time, half_life);
+    out->decayed.add(x < 0, product(words, std::array<uint64_t, 1>{growth.factor}),
+                     growth.exponent);
+  }
+}
+
 WideSums& wide_of(Summary* summary) {
   if (summary->wide == nullptr) summary->wide = std::make_unique<WideSums>();
   return *summary->wide;
@@ -90,6 +135,8 @@ void each_number(const ChunkLayout& layout, const Chunk& chunk, uint64_t mask, i
   } else if (layout.type(at) == ColumnType::kDouble) {
     const double* values = layout.doubles(chunk, at);
     each_row(mask, [&](uint32_t i) { add(i, values[i]); });
+  } else if (layout.type(at) == ColumnType::kDecimal) {
+    each_row(mask, [&](uint32_t i) { add(i, decimal_at(layout, chunk, at, i).unscaled); });
   } else {
     each_row(mask, [&](uint32_t i) { add(i, layout.number_at(chunk, at, i)); });
   }
@@ -105,7 +152,7 @@ void accumulate_wide(const ChunkLayout& layout, const Chunk& chunk, uint64_t mas
 }
 
 void accumulate_doubles(const double* values, uint64_t mask, Families families, Summary* out) {
-  if ((families & kSums) != 0) each_row(mask, [&](uint32_t i) { out->sum.add(values[i]); });
+  if ((families & kSums) != 0) out->sum.add(values, mask);
   if ((families & kSquares) != 0) {
     each_row(mask, [&](uint32_t i) { out->squares.add_square(values[i]); });
   }
@@ -131,7 +178,28 @@ void accumulate_integers(ValueAt&& value_at, uint64_t mask, Families families, S
   });
 }
 
+void accumulate_decimals(const ChunkLayout& layout, const Chunk& chunk, uint64_t mask,
+                         uint32_t column, Families families, Summary* out) {
+  if ((families & (kSums | kSquares)) == 0) return;
+  each_row(mask, [&](uint32_t i) {
+    const __int128 x = decimal_at(layout, chunk, column, i).unscaled;
+    if ((families & kSums) != 0) out->sum.add_wide_integer(x);
+    if ((families & kSquares) != 0) out->squares.add_wide_integer_square(x);
+  });
+}
+
+FeatureValue decimal_value(__int128 unscaled, const FeatureSpec& feature) {
+  const auto most = static_cast<__int128>(decimal_math::kPowers[kMaxDecimalDigits]);
+  if (unscaled <= -most || unscaled >= most) return std::monostate();
+  return decimal_to_string({unscaled, feature.column_scale});
+}
+
 FeatureValue sum_value(const FeatureSpec& feature, ColumnType type, const ExactSum& sum) {
+  if (type == ColumnType::kDecimal) {
+    const std::optional<__int128> unscaled = sum.as_int128();
+    if (!unscaled) return std::monostate();
+    return decimal_value(*unscaled, feature);
+  }
   if (type == ColumnType::kDouble || feature.type == ColumnType::kDouble) return sum.rounded();
   const std::optional<int64_t> whole = sum.as_int64();
   if (!whole) return std::monostate();
@@ -153,7 +221,7 @@ FeatureValue shape_value(const FeatureSpec& feature, const Summary& summary) {
 
 FeatureValue decayed_value(const FeatureSpec& feature, const Summary& summary, __int128 end) {
   const Growth back = shrinking_at(end, feature.half_life);
-  return wide_of(summary).decayed.scaled(back.factor, -back.exponent);
+  return wide_of(summary).decayed.scaled(back.factor, -back.exponent, feature.column_scale);
 }
 
 }  // namespace
@@ -182,6 +250,19 @@ void Summary::merge(const Summary& other, Families families) {
   if ((families & kCubes) != 0) sums.cubes.merge(other.wide->cubes);
   if ((families & kFourths) != 0) sums.fourths.merge(other.wide->fourths);
   if ((families & kDecayed) != 0) sums.decayed.merge(other.wide->decayed);
+  sums.least = std::min(sums.least, other.wide->least);
+  sums.greatest = std::max(sums.greatest, other.wide->greatest);
+}
+
+// In two words, the lower one first.
+static void put_wide(__int128 number, ByteWriter* out) {
+  out->put(static_cast<uint64_t>(number));
+  out->put(static_cast<uint64_t>(static_cast<uint128>(number) >> 64));
+}
+static __int128 get_wide(ByteReader* in) {
+  const auto low = in->get<uint64_t>();
+  const auto high = in->get<uint64_t>();
+  return static_cast<__int128>(static_cast<uint128>(high) << 64 | low);
 }
 
 void encode_summary(const Summary& summary, Families families, ByteWriter* out) {
@@ -195,6 +276,10 @@ void encode_summary(const Summary& summary, Families families, ByteWriter* out) 
   if ((families & kCubes) != 0) wide_of(summary).cubes.encode(out);
   if ((families & kFourths) != 0) wide_of(summary).fourths.encode(out);
   if ((families & kDecayed) != 0) wide_of(summary).decayed.encode_limbs(out);
+  if ((families & kDecimalExtremes) != 0) {
+    put_wide(wide_of(summary).least, out);
+    put_wide(wide_of(summary).greatest, out);
+  }
 }
 
 bool decode_summary(ByteReader* in, Families families, Summary* out) {
@@ -211,6 +296,10 @@ bool decode_summary(ByteReader* in, Families families, Summary* out) {
   if ((families & kCubes) != 0 && !WideSum::decode(in, 3, &wide_of(out).cubes)) return false;
   if ((families & kFourths) != 0 && !WideSum::decode(in, 4, &wide_of(out).fourths)) return false;
   if ((families & kDecayed) != 0 && !WideSum::decode_limbs(in, &wide_of(out).decayed)) return false;
+  if ((families & kDecimalExtremes) != 0) {
+    wide_of(out).least = get_wide(in);
+    wide_of(out).greatest = get_wide(in);
+  }
   if (!in->ok()) return false;
   return (families & kSquares) == 0 || ExactSum::possible(out->sum, out->squares, out->count);
 }
@@ -227,8 +316,8 @@ bool decays_between(const Summary& summary, DurationUs half_life, TimeUs first, 
                                               growth_at(last, half_life).exponent + kHighest);
 }
 
-Families families_of(Function function) {
-  switch (function) {
+Families families_of(const FeatureSpec& feature) {
+  switch (feature.function) {
     case Function::kCount:
       return kCounts;
     case Function::kSum:
@@ -236,7 +325,7 @@ Families families_of(Function function) {
       return kCounts | kSums;
     case Function::kMin:
     case Function::kMax:
-      return kCounts | kExtremes;
+      return kCounts | (feature.type == ColumnType::kDecimal ? kDecimalExtremes : kExtremes);
     case Function::kVarPop:
     case Function::kVarSamp:
     case Function::kStddevPop:
@@ -264,7 +353,7 @@ void accumulate(const ChunkLayout& layout, const Chunk& chunk, uint64_t mask,
   if (input.column >= 0) mask &= layout.valid_bits(chunk, column);
   if ((families & kCounts) != 0) out->count += static_cast<uint64_t>(std::popcount(mask));
   if ((families & ~kCounts) == 0) return;
-  const bool numbers = input.column >= 0 && storage_of(layout.type(column)) != Storage::kStrings;
+  const bool numbers = input.column >= 0 && is_number(layout.type(column));
   if ((families & kWide) != 0 && (numbers || input.ones)) {
     accumulate_wide(layout, chunk, mask, input, families, out);
   }
@@ -277,6 +366,8 @@ void accumulate(const ChunkLayout& layout, const Chunk& chunk, uint64_t mask,
       return accumulate_integers([&](uint32_t i) { return static_cast<int64_t>(bits >> i & 1); },
                                  mask, families, out);
     }
+    case ColumnType::kDecimal:
+      return accumulate_decimals(layout, chunk, mask, column, families, out);
     default:
       return accumulate_integers([&](uint32_t i) { return layout.int_at(chunk, column, i); }, mask,
                                  families, out);
@@ -291,9 +382,7 @@ FeatureValue feature_value(const FeatureSpec& feature, ColumnType type, const Su
     if (n == 0) return 0.0;
     return decayed_value(feature, summary, end);
   }
-  if (n == 0 || feature.column < 0 || storage_of(type) == Storage::kStrings) {
-    return std::monostate();
-  }
+  if (n == 0 || feature.column < 0 || !is_number(type)) return std::monostate();
   const bool sample =
       feature.function == Function::kVarSamp || feature.function == Function::kStddevSamp;
   if (sample && n == 1) return std::monostate();
@@ -302,14 +391,16 @@ FeatureValue feature_value(const FeatureSpec& feature, ColumnType type, const Su
     case Function::kSum:
       return sum_value(feature, type, summary.sum);
     case Function::kMean:
-      return summary.sum.mean(n);
+      return summary.sum.mean(n, feature.column_scale);
     case Function::kMin:
+      if (type == ColumnType::kDecimal) return decimal_value(wide_of(summary).least, feature);
       return as_feature(scalar_of_number(type, summary.least));
     case Function::kMax:
+      if (type == ColumnType::kDecimal) return decimal_value(wide_of(summary).greatest, feature);
       return as_feature(scalar_of_number(type, summary.greatest));
     case Function::kVarPop:
     case Function::kVarSamp:
-      return ExactSum::variance(summary.sum, summary.squares, n, divisor);
+      return ExactSum::variance(summary.sum, summary.squares, n, divisor, feature.column_scale);
     case Function::kSkew:
     case Function::kSkewPop:
     case Function::kKurtosis:
@@ -318,7 +409,7 @@ FeatureValue feature_value(const FeatureSpec& feature, ColumnType type, const Su
     case Function::kDecayedSum:
       return decayed_value(feature, summary, end);
     default:
-      return ExactSum::stddev(summary.sum, summary.squares, n, divisor);
+      return ExactSum::stddev(summary.sum, summary.squares, n, divisor, feature.column_scale);
   }
 }
 

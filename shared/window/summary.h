@@ -22,7 +22,8 @@ inline constexpr Families kExtremes = 8;
 inline constexpr Families kCubes = 16;
 inline constexpr Families kFourths = 32;
 inline constexpr Families kDecayed = 64;
-inline constexpr Families kWide = kCubes | kFourths | kDecayed;
+inline constexpr Families kDecimalExtremes = 128;
+inline constexpr Families kWide = kCubes | kFourths | kDecayed | kDecimalExtremes;
 
 struct SummaryInput {
   int32_t column = -1;       // -1: the row itself
@@ -34,11 +35,17 @@ struct SummaryInput {
 
 SummaryInput summary_input_of(const FeatureSpec& feature);
 
-// Sums that few ask for.
+// More than any decimal without its scale.
+inline constexpr __int128 kMostDecimal = ~(__int128{1} << 127);
+
+// Sums that few ask for, and extremes.
 struct WideSums {
   WideSum cubes;
   WideSum fourths;
   WideSum decayed;  // to time 0 (decay.h)
+  // Of decimals, without their scale.
+  __int128 least = kMostDecimal;
+  __int128 greatest = -kMostDecimal;
 
   size_t heap_bytes() const {
     return sizeof(WideSums) + cubes.heap_bytes() + fourths.heap_bytes() + decayed.heap_bytes();
@@ -69,7 +76,7 @@ bool decode_summary(ByteReader* in, Families families, Summary* out);
 // there is no summary at all.
 bool decays_between(const Summary& summary, DurationUs half_life, TimeUs first, TimeUs last);
 
-Families families_of(Function function);
+Families families_of(const FeatureSpec& feature);
 
 // Adds the rows of `chunk` in `mask` to the asked families of `out`. Columns without arithmetic
 // (strings) have counts only.

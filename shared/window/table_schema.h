@@ -4,12 +4,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "shared/base/time.h"
 #include "shared/base/time_zone.h"
 #include "shared/columns/row_block.h"
+#include "shared/nested/nested_type.h"
 #include "shared/window/feature_value.h"
 
 namespace tidemill {
@@ -71,6 +73,10 @@ struct FeatureSpec {
   DurationUs offset = 0;
   Closed closed = Closed::kRight;
   ColumnType type{};  // of the value, or of the list's elements
+  uint8_t column_scale = 0;  // of a column of decimals: digits behind the point
+  // Of a `type`, or keys of a map, that are lists, structs or maps themselves: what is in them.
+  std::shared_ptr<const NestedType> nested;
+  std::shared_ptr<const NestedType> nested_key;
   bool list = false;
   bool map = false;  // a map of values of `type`
   // Longest list; of kCountDistinct the largest exact count, of kApproxCountDistinct its precision.
@@ -91,6 +97,8 @@ struct FeatureSpec {
   FeatureValue otherwise;  // what it is instead of null
   // Columns of the table that order rows of one event time (docs/semantics.md).
   std::vector<uint32_t> order;
+  DurationUs reach = 0;  // how far before as_of it looks, at most
+  uint16_t table = 0;    // that it is over
 };
 
 // What a table keeps for one view: rows that pass one of the view's filters, or all. Such a row
@@ -135,9 +143,16 @@ struct TableSchema {
   uint64_t entity_seed = 0;  // hash_bytes(entity, 0)
   std::vector<ColumnType> key_types;
   std::vector<ColumnType> columns;
+  // One per column, if any of them is of decimals: their digits behind the point.
+  std::vector<uint8_t> scales;
   uint32_t filters = 0;
   // How far before as_of the table's features look, at most, and the deduplication before that.
   DurationUs retention = 0;
+  // What it was when the table was first made, if it has grown since. Not set: it has not.
+  std::optional<DurationUs> first_retention;
+  // It came with an update: states from before have no rows of it.
+  bool further = false;
+  DurationUs max_future = 0;  // how far an event time may be past M_s (docs/kafka.md), at most
   // Rows before horizon - retention are folded into the key's base summary if a feature needs them:
   std::vector<FeatureSpec> lifetime;  // those with a lifetime window
   std::vector<TableView> views;
@@ -149,6 +164,12 @@ struct TableSchema {
 // The earliest time of which rows are kept at a horizon; with a bound, whole tiles.
 TimeUs kept_since(const TableSchema& schema, TimeUs horizon);
 
+// Likewise, if rows are kept for `retention`.
+TimeUs kept_since(const TableSchema& schema, DurationUs retention, TimeUs horizon);
+
+// The first time at or after `time` before which no tile ends; without a bound `time` itself.
+TimeUs tile_end_from(const TableSchema& schema, TimeUs time);
+
 // How far before as_of its features look, at most.
 DurationUs features_reach(const TableSchema& schema);
 
@@ -158,5 +179,9 @@ using TableSchemas = std::shared_ptr<const std::vector<TableSchema>>;
 // lifetime functions, lengths of tiles. (Folded tiles say themselves which
 // features they are for.)
 uint64_t schema_hash(const std::vector<TableSchema>& schemas);
+
+// Whether a state of that hash is one of these tables, or of those that there were before some came
+// with an update.
+bool reads_states_of(const std::vector<TableSchema>& schemas, uint64_t hash);
 
 }  // namespace tidemill

@@ -10,7 +10,7 @@ namespace {
 
 using uint128 = unsigned __int128;
 
-constexpr size_t kMostWords = 4;  // of an addend
+constexpr size_t kMostWords = 8;  // of an addend
 // Where the first limb of a sum may lie: 2^62 and 2^-62 half-lives from time 0, and more.
 constexpr int64_t kFarthestLimb = int64_t{1} << 58;
 
@@ -112,7 +112,7 @@ WideSum::Magnitude WideSum::magnitude() const {
   return out;
 }
 
-double WideSum::scaled(uint64_t factor, int64_t exponent) const {
+double WideSum::scaled(uint64_t factor, int64_t exponent, uint32_t scale) const {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
   const bool both = (flags_ & kPlusInfinity) != 0 && (flags_ & kMinusInfinity) != 0;
   if ((flags_ & kNan) != 0 || both) return std::numeric_limits<double>::quiet_NaN();
@@ -123,6 +123,12 @@ double WideSum::scaled(uint64_t factor, int64_t exponent) const {
     return (flags_ & kAnyAddend) != 0 && (flags_ & kNotMinusZero) == 0 ? -0.0 : 0.0;
   }
   m.value.multiply(factor);
+  if (scale != 0) {
+    const uint64_t one = 1;
+    BigUnsigned by({&one, 1});
+    for (uint32_t i = 0; i < scale; ++i) by.multiply(10);
+    return round_ratio(m.value, by, static_cast<int>(m.exponent - exponent), m.negative);
+  }
   return round_to_double(m.value, false, static_cast<int>(m.exponent - exponent), m.negative);
 }
 

@@ -16,7 +16,7 @@ namespace tidemill {
 
 class WideSum {
  public:
-  // ±magnitude × 2^exponent; least significant word first, at most four.
+  // ±magnitude × 2^exponent; least significant word first, at most eight.
   void add(bool negative, std::span<const uint64_t> magnitude, int64_t exponent);
   // What is to be known of an addend x beside its size: whether it is finite, or -0.0.
   void note(double x);
@@ -31,7 +31,9 @@ class WideSum {
   };
   Magnitude magnitude() const;  // at most BigUnsigned's limbs
   // The sum × factor × 2^-exponent, rounded once; what IEEE 754 says of NaN and infinities.
-  double scaled(uint64_t factor, int64_t exponent) const;
+  double scaled(uint64_t factor, int64_t exponent) const { return scaled(factor, exponent, 0); }
+  // The same × 10^-scale.
+  double scaled(uint64_t factor, int64_t exponent, uint32_t scale) const;
   // Whether it is 0, or no bit of it lies beyond 2^low and 2^high, but for a limb or two.
   bool lies_within(int64_t low, int64_t high) const;
   size_t heap_bytes() const { return limbs_.capacity() * sizeof(uint64_t); }

@@ -4,13 +4,22 @@
 
 #include "shared/base/assert.h"
 #include "shared/window/decay.h"
+#include "shared/window/nested_features.h"
 
 namespace tidemill {
+
+// A lifetime window has what is older in the summary of its key.
+TimeUs complete_from(const LogContext& context, const FeatureSpec& feature, TimeUs as_of) {
+  if (feature.lifetime || context.all_since == kMinTime) return kMinTime;
+  if (saturating_subtract(as_of, feature.reach) >= context.all_since) return kMinTime;
+  return saturating_add(context.all_since, feature.reach);
+}
 
 void WindowReader::read(const LogContext& context, const RowLog* log,
                         std::span<const FeatureSpec* const> features, TimeUs as_of,
                         InputRegistry* registry, std::vector<FeatureValue>* out,
                         std::vector<DurationUs>* resolutions) {
+  context_ = &context;
   layout_ = &context.layout;
   leaves_ = context.leaves;
   folded_ = log == nullptr ? nullptr : log->folded();
@@ -25,6 +34,7 @@ void WindowReader::read(const LogContext& context, const RowLog* log,
     out->push_back(value_of(*features[i], i));
     const FeatureValue& otherwise = features[i]->otherwise;
     if (!is_null(otherwise) && is_null(out->back())) out->back() = otherwise;
+    if (is_of_nested(*features[i])) write_nested_as_json(*features[i], &out->back());
   }
   if (resolutions == nullptr) return;
   resolutions->clear();
@@ -93,6 +103,7 @@ WindowReadBounds WindowReader::bounds_of(const FeatureSpec& feature, TimeUs as_o
       out.rows.begin = std::min(out.rows.end, oldest);
     }
   }
+  leave_out_missing(feature, as_of, &out.rows);
   if (folded_ != nullptr) {
     folded_->snap(leaves_->bound, &out.rows, &out.resolution);
     out.held = folded_->hold(feature, out.rows);
@@ -101,6 +112,14 @@ WindowReadBounds WindowReader::bounds_of(const FeatureSpec& feature, TimeUs as_o
     }
   }
   return out;
+}
+
+// Rows before some that are missing do not count: copies may have others of them.
+void WindowReader::leave_out_missing(const FeatureSpec& feature, TimeUs as_of,
+                                     WindowBounds* rows) const {
+  if (complete_from(*context_, feature, as_of) == kMinTime) return;
+  rows->begin = std::max<Wide>(rows->begin, context_->all_since);
+  rows->end = std::max(rows->begin, rows->end);
 }
 
 void WindowReader::plan(std::span<const FeatureSpec* const> features, TimeUs as_of,
@@ -127,7 +146,7 @@ void WindowReader::plan(std::span<const FeatureSpec* const> features, TimeUs as_
     if (a == aggregates_.size()) {
       aggregates_.push_back({input, rows, end, feature->lifetime, 0, 0, 0, {}});
     }
-    aggregates_[a].families |= families_of(feature->function);
+    aggregates_[a].families |= families_of(*feature);
     aggregate_of_.push_back(a);
   }
 }

@@ -18,6 +18,10 @@
 
 namespace tidemill {
 
+// The first as_of at which all rows are there that the feature looks back to; kMinTime: they are at
+// this one.
+TimeUs complete_from(const LogContext& context, const FeatureSpec& feature, TimeUs as_of);
+
 class WindowReader {
  public:
   // `log` null: a key without rows; otherwise it is settled. `context.stats->bytes` is raised by
@@ -50,6 +54,7 @@ class WindowReader {
   };
 
   WindowReadBounds bounds_of(const FeatureSpec& feature, TimeUs as_of);
+  void leave_out_missing(const FeatureSpec& feature, TimeUs as_of, WindowBounds* rows) const;
   FeatureValue value_of(const FeatureSpec& feature, size_t number);
   void plan(std::span<const FeatureSpec* const> features, TimeUs as_of, InputRegistry* registry);
   size_t input_of(const FeatureSpec& feature, bool held, InputRegistry* registry);
@@ -65,6 +70,7 @@ class WindowReader {
   Summary* cached(SummaryCache* cache, uint32_t number);
 
   const ChunkLayout* layout_ = nullptr;
+  const LogContext* context_ = nullptr;  // of this request
   const LeafPlan* leaves_ = nullptr;
   const FoldedTiles* folded_ = nullptr;
   WindowStats* stats_ = nullptr;

@@ -9,12 +9,15 @@ constexpr uint32_t kMaxSourcePartitions = 1u << 16;
 constexpr size_t kPartBytes = 96;  // of a part without ancestry, advances and payload
 constexpr uint8_t kWhole = 1;
 constexpr uint8_t kCurrent = 2;
+constexpr uint8_t kHasFloors = 4;
+constexpr uint32_t kMaxTables = 1u << 16;
 
 void put_part(const FramePart& part, ByteWriter* out) {
   out->align(8);
   out->put(part.key_partition.value);
   out->put(static_cast<uint8_t>(part.kind));
-  out->put(static_cast<uint8_t>((part.whole ? kWhole : 0) | (part.current ? kCurrent : 0)));
+  out->put(static_cast<uint8_t>((part.whole ? kWhole : 0) | (part.current ? kCurrent : 0) |
+                                (part.floors.empty() ? 0 : kHasFloors)));
   out->put(static_cast<uint16_t>(part.advances.size()));
   out->put(part.epoch.value);
   out->put(part.session);
@@ -34,6 +37,13 @@ void put_part(const FramePart& part, ByteWriter* out) {
   for (const FramePart::Advance& a : part.advances) {
     out->put(a.source.value);
     put_position(a.position, out);
+  }
+  if (!part.floors.empty()) {
+    out->put(static_cast<uint32_t>(part.floors.size()));
+    for (const TableFloor& f : part.floors) {
+      out->put(f.kept);
+      out->put(f.floor);
+    }
   }
   out->align(8);
   for (const Buffer& bytes : part.payload) out->put_bytes(bytes.bytes());
@@ -59,7 +69,9 @@ bool get_part(ByteReader* in, const Buffer& bytes, FramePart* part) {
   part->rows_applied = in->get<uint64_t>();
   const auto ancestors = in->get<uint64_t>();
   const auto payload_bytes = in->get<uint64_t>();
-  if (ancestors > kMaxAncestors || (flags & ~(kWhole | kCurrent)) != 0) return false;
+  if (ancestors > kMaxAncestors || (flags & ~(kWhole | kCurrent | kHasFloors)) != 0) {
+    return false;
+  }
   part->ancestry.resize(ancestors);
   for (Stamp& stamp : part->ancestry) {
     stamp.epoch = Epoch(in->get<uint64_t>());
@@ -69,6 +81,16 @@ bool get_part(ByteReader* in, const Buffer& bytes, FramePart* part) {
     a.source = SourcePartitionId(in->get<uint32_t>());
     a.position = get_position(in);
     if (a.source.value >= kMaxSourcePartitions) return false;
+  }
+  if ((flags & kHasFloors) != 0) {
+    const uint32_t floors = get_count(in, sizeof(TableFloor));
+    if (floors == 0 || floors > kMaxTables) return false;
+    part->floors.resize(floors);
+    for (TableFloor& f : part->floors) {
+      f.kept = in->get<int64_t>();
+      f.floor = in->get<int64_t>();
+      if (f.kept < 0) return false;
+    }
   }
   in->align(8);
   const size_t at = in->position();

@@ -15,6 +15,7 @@
 #include "shared/base/result.h"
 #include "shared/wire/offset_vector.h"
 #include "shared/wire/stamp.h"
+#include "shared/wire/table_floor.h"
 
 namespace tidemill {
 
@@ -78,6 +79,7 @@ struct FramePart {
     SourcePosition position;
   };
   std::vector<Advance> advances;  // kRows, kImagesClose: components of V that changed
+  TableFloors floors;             // kRows, kImagesClose: of the owner, as of to_version
   std::vector<Buffer> payload;    // each a multiple of 8 bytes for kRows
   size_t payload_bytes() const;
   // The payload gets bytes of its own: a slice keeps all of the message.

@@ -94,7 +94,7 @@ SourceBatchWriter::SourceBatchWriter(const SourceBatchHeader& header, uint32_t p
   out_.align(8);
   out_.put(header.read_wall_us);
   out_.put(parts);
-  out_.align(8);
+  out_.put(header.tables);
   ASSERT(out_.size() == kHeaderBytes);
   out_.reserve(parts * kPartBytes);
 }
@@ -139,7 +139,7 @@ Result<SourceBatch> SourceBatch::decode(Buffer bytes) {
   in.align(8);
   m.header.read_wall_us = in.get<int64_t>();
   const uint32_t parts = get_count(&in, kPartBytes);
-  in.align(8);
+  m.header.tables = in.get<uint32_t>();
   if (!in.ok() || parts > kMaxParts) return corrupt_error("SourceBatch: short or too many parts");
   m.parts.resize(parts);
   for (SourceBatchPart& part : m.parts) {

@@ -60,6 +60,7 @@ struct SourceBatchHeader {
   int64_t read_wall_us = 0;  // when the records were read, for freshness
   bool main_read = false;    // of the main read, not of one that catches up
   bool idle = false;         // at the log's end for so long that the horizon need not wait
+  uint32_t tables = 0;       // of the plan by which the records were evaluated
 };
 
 struct SourceBatchPart {

@@ -1,5 +1,7 @@
 #include "tests/fuzz/every_type_tables.h"
 
+#include <array>
+
 #include "shared/base/assert.h"
 #include "shared/columns/row_block_writer.h"
 #include "shared/window/block_list.h"
@@ -7,7 +9,19 @@
 namespace tidemill::fuzz {
 namespace {
 
+constexpr uint8_t kScale = 2;                     // of the column of decimals
 constexpr TimeUs kStart = 1'522'540'800'000'000;  // 2018-04-01
+
+std::shared_ptr<const NestedType> tag_lists() {
+  static const auto type = [] {
+    NestedType out;
+    out.kind = ColumnType::kList;
+    out.fields.resize(1);
+    out.fields[0].type.kind = ColumnType::kString;
+    return std::make_shared<const NestedType>(std::move(out));
+  }();
+  return type;
+}
 
 template <typename Add>
 void add_sketches(int32_t column, ColumnType type, const Add& add,
@@ -16,9 +30,11 @@ void add_sketches(int32_t column, ColumnType type, const Add& add,
   features->back().n = 4;
   add(Function::kHistogram, column, ColumnType::kInt64);
   features->back().map = true;
+  if (is_nested(type)) features->back().nested_key = tag_lists();
   features->back().bound = 2;
   const Storage storage = storage_of(type);
-  if (storage == Storage::kBits || storage == Storage::kStrings) return;
+  const bool number = storage != Storage::kStrings || type == ColumnType::kDecimal;
+  if (storage == Storage::kBits || !number) return;
   add(Function::kSkew, column, ColumnType::kDouble);
   add(Function::kKurtosis, column, ColumnType::kDouble);
   if (type == ColumnType::kTimestamp || type == ColumnType::kDate) return;
@@ -42,6 +58,7 @@ void add_groups(int32_t column, ColumnType type, const Add& add,
     features->back().by = column;
     features->back().max_groups = 2;
     features->back().map = true;
+    if (is_nested(type)) features->back().nested_key = tag_lists();
   }
 }
 
@@ -55,6 +72,8 @@ std::vector<FeatureSpec> features_of(const TableSchema& schema) {
     feature.window = kMicrosPerDay;
     feature.closed = static_cast<Closed>(features.size() % 4 + 1);
     feature.type = type;
+    if (column >= 0) feature.column_scale = schema.scales[static_cast<size_t>(column)];
+    if (is_nested(type)) feature.nested = tag_lists();
     features.push_back(feature);
   };
   add(Function::kCount, -1, ColumnType::kInt64);
@@ -69,11 +88,12 @@ std::vector<FeatureSpec> features_of(const TableSchema& schema) {
     }
     add_groups(column, type, add, &features);
     add_sketches(column, type, add, &features);
-    if (type == ColumnType::kBool || type == ColumnType::kString) continue;
+    if (type == ColumnType::kBool || type == ColumnType::kString || is_nested(type)) continue;
     add(Function::kMin, column, type);
     add(Function::kMax, column, type);
     if (type == ColumnType::kTimestamp) continue;
-    add(Function::kSum, column, type == ColumnType::kDouble ? type : ColumnType::kInt64);
+    const bool whole = type != ColumnType::kDouble && type != ColumnType::kDecimal;
+    add(Function::kSum, column, whole ? ColumnType::kInt64 : type);
     add(Function::kMean, column, ColumnType::kDouble);
     add(Function::kStddevSamp, column, ColumnType::kDouble);
   }
@@ -127,8 +147,10 @@ const TableSchemas& every_type_tables() {
   static const TableSchemas tables = [] {
     std::vector<TableSchema> out(2);
     out[0].entity = "a";
-    out[0].columns = {ColumnType::kDouble, ColumnType::kInt64,  ColumnType::kInt32,
-                      ColumnType::kBool,   ColumnType::kString, ColumnType::kTimestamp};
+    out[0].columns = {ColumnType::kDouble,  ColumnType::kInt64,  ColumnType::kInt32,
+                      ColumnType::kBool,    ColumnType::kString, ColumnType::kTimestamp,
+                      ColumnType::kDecimal, ColumnType::kList};
+    out[0].scales = {0, 0, 0, 0, 0, 0, kScale, 0};
     out[0].filters = 2;
     out[1].entity = "b";
     out[1].filters = 1;
@@ -194,12 +216,29 @@ PartitionState small_state() {
   name.type = ColumnType::kString;
   name.nulls = {0, 0, 0};
   name.strings = {"ann", "", "bob"};
+  Column price;  // 1.10, null, -9999999999.99
+  price.type = ColumnType::kDecimal;
+  price.nulls = {0, 1, 0};
+  std::array<std::array<char, kMaxDecimalEncoding>, 2> digits;
+  const size_t small = encode_decimal({110, kScale}, digits[0].data());
+  const size_t large = encode_decimal({-999'999'999'999, kScale}, digits[1].data());
+  price.strings = {{digits[0].data(), small}, {}, {digits[1].data(), large}};
+  Column tags;  // ["a", null], [], null
+  tags.type = ColumnType::kList;
+  tags.nulls = {0, 0, 1};
+  tags.strings = {{"\x05\x02\x01"
+                   "a",
+                   4},
+                  {"\0", 1},
+                  {}};
   rows.columns = {amount,
                   ints(ColumnType::kInt64, {1, -2, INT64_MAX}),
                   ints(ColumnType::kInt32, {1, -2, 3}),
                   bools({1, 0, 1}),
                   name,
-                  ints(ColumnType::kTimestamp, {kStart, kMinTime, kMaxTime})};
+                  ints(ColumnType::kTimestamp, {kStart, kMinTime, kMaxTime}),
+                  price,
+                  tags};
   rows.filters = {bools({1, 1, 0}), bools({0, 1, 0})};
   append(0, rows, &state);
   rows.columns.clear();

@@ -2,15 +2,29 @@
 #include "shared/expr/evaluator.h"
 #include "shared/expr/parser.h"
 #include "shared/expr/printer.h"
+#include "shared/expr/types.h"
+#include "shared/nested/nested_value.h"
+#include "shared/nested/proto_type.h"
 #include "tests/fuzz/input.h"
 
 namespace tidemill::fuzz {
 namespace {
 
 const std::vector<NamedColumn> kSchema = {
-    {"b", proto::BOOL},   {"i", proto::INT32},         {"n", proto::INT64}, {"x", proto::DOUBLE},
-    {"s", proto::STRING}, {"t", proto::TIMESTAMP},     {"d", proto::DATE},  {"z", proto::BYTES},
-    {"p", proto::JSON},   {"Odd \"name", proto::INT64}};
+    {"b", proto::BOOL},
+    {"i", proto::INT32},
+    {"n", proto::INT64},
+    {"x", proto::DOUBLE},
+    {"s", proto::STRING},
+    {"t", proto::TIMESTAMP},
+    {"d", proto::DATE},
+    {"z", proto::BYTES},
+    {"p", proto::JSON},
+    {"tags", proto::LIST, *parse_type("string[]")},
+    {"mp", proto::MAP, *parse_type("map<string, double>")},
+    {"st", proto::STRUCT, *parse_type("struct<a: int32, b: list<decimal(5, 2)>>")},
+    {"Odd \"name", proto::INT64},
+    named_column("m", *parse_type("decimal(12, 2)"))};
 
 Column column_of(ColumnType type, size_t at) {
   Column column;
@@ -32,8 +46,33 @@ Column column_of(ColumnType type, size_t at) {
     case ColumnType::kJson:
       column.strings = {R"({"a": [1, {"b": "x\u00e9"}], "s": "t"})", "[]", "null", ""};
       break;
+    case ColumnType::kDecimal:  // 9999999999.99, 0.00, -1.10
+      column.strings = {std::string_view("\x85\xe8\xd4\xa5\x0f\xff\x02", 7),
+                        std::string_view("\x80\x02", 2), std::string_view("\x7f\x91\x02", 3), ""};
+      break;
     case ColumnType::kDate:
       column.ints = {-2440588, 0, 2145031948, 0};
+      break;
+    case ColumnType::kList:
+      column.strings = {std::string_view("\x04\x01"
+                                         "a\x01"
+                                         "b",
+                                         5),
+                        std::string_view("\x00", 1), std::string_view("\x05\x02\x00", 3), ""};
+      break;
+    case ColumnType::kMap:
+      column.strings = {std::string_view("\x03\x01\x01"
+                                         "a",
+                                         4),
+                        std::string_view("\x00", 1),
+                        std::string_view("\x02\x01"
+                                         "k\x80\x00\x00\x00\x00\x00\x00\x00",
+                                         11),
+                        ""};
+      break;
+    case ColumnType::kStruct:
+      column.strings = {std::string_view("\x02\x80\x00\x00\x07", 5), std::string_view("\x03", 1),
+                        std::string_view("\x01\x00", 2), ""};
       break;
     case ColumnType::kInt32:
       column.ints = {INT32_MIN, 0, 7, 0};
@@ -77,6 +116,9 @@ std::string values(const proto::Expr& expr) {
     if (!column.ints.empty()) out += std::to_string(column.ints[row]);
     if (!column.doubles.empty()) out.append(reinterpret_cast<const char*>(&column.doubles[row]), 8);
     if (!column.strings.empty()) out += column.strings[row];
+    if (is_nested(expr.type())) {
+      ASSERT(is_nested_value(nested_type(expr.details()), column.strings[row]));
+    }
   }
   for (const RowError& error : errors) {
     ASSERT(error.row < rows().rows() && column.nulls[error.row] != 0);

@@ -18,7 +18,12 @@ inline std::pair<std::string_view, std::string_view> schema_and_record(std::stri
 }
 
 // Columns for the fields that the schemas of the corpora have.
-inline proto::Source message_source() { return every_type_source({"items", "extra"}); }
+inline proto::Source message_source() {
+  return every_type_source({"items", "extra"}, {{"numbers", "list<int64>"},
+                                                {"counts", "map<string, int64>"},
+                                                {"first_item", "struct<sku: string, kind: string>"},
+                                                {"price", "decimal(12, 2)"}});
+}
 
 // The record is an event or a bad record, and the same ones each time.
 inline void decode_twice(MessageDecoder* decoder, const proto::Source& source,

@@ -31,7 +31,14 @@ class MemoryFile {
 };
 
 proto::Source source_of(proto::FilesInput::Format format, const std::string& path) {
-  proto::Source source = every_type_source({"p"});
+  // Files of the other formats must have every column.
+  const bool any_columns = format == proto::FilesInput::NDJSON || format == proto::FilesInput::AVRO;
+  proto::Source source =
+      any_columns ? every_type_source({"p"}, {{"tags", "list<string>"},
+                                              {"payload", "struct<a: int32, b: list<double>>"},
+                                              {"counts", "map<string, int64>"},
+                                              {"price", "decimal(12, 2)"}})
+                  : every_type_source({"p"});
   source.mutable_files()->set_format(format);
   source.mutable_files()->add_paths(path);
   return source;

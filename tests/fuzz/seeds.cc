@@ -161,6 +161,32 @@ views:
     aggregations: [{function: last, column: amount, where: kind = 'c', windows: [1h]}]
 )";
 
+constexpr const char* kTypesJob = R"yaml(
+job: types
+sources:
+  orders:
+    schema:
+      at: timestamp
+      k: int64
+      price: "decimal(12, 2)"
+      tags: "list<string>"
+      counts: "map<string, int64>"
+      payload: "struct<amount: decimal(8, 3), items: list<struct<sku: string, n: int32>>>"
+    event_time: at
+    stream: {kafka: {brokers: "127.0.0.1:9092", topic: orders}}
+views:
+  v:
+    source: orders
+    entity: k
+    where: "'a' = any(tags)"
+    aggregations:
+      - {function: sum, column: price * 1.19, name: gross, windows: [1h]}
+      - {function: last, column: tags, windows: [1h]}
+      - {function: histogram, column: payload.items, name: items, windows: [1h]}
+      - {function: max, column: "payload.items[1].n + cardinality(tags)", name: n, windows: [1h]}
+      - {function: mean, column: "counts -> 'x'", name: x, by: tags, windows: [1h]}
+)yaml";
+
 }  // namespace
 }  // namespace tidemill::fuzz
 
@@ -175,7 +201,7 @@ int main(int argc, char** argv) {
   add_reader_messages(&corpus);
   add_replica_messages(&corpus);
   add_state(&corpus);
-  const bool plans =
-      add_plan(&corpus, "sample", kSampleJob) && add_plan(&corpus, "union", kUnionJob);
+  const bool plans = add_plan(&corpus, "sample", kSampleJob) &&
+                     add_plan(&corpus, "union", kUnionJob) && add_plan(&corpus, "types", kTypesJob);
   return plans && corpus.ok() ? 0 : 1;
 }

@@ -2,13 +2,19 @@
 #pragma once
 
 #include <initializer_list>
+#include <utility>
 
 #include "proto/plan.pb.h"
+#include "shared/base/assert.h"
+#include "shared/expr/types.h"
 
 namespace tidemill::fuzz {
 
-// Columns of every type, by names that records may have; of JSON by these. Its input is unset.
-inline proto::Source every_type_source(std::initializer_list<const char*> json) {
+// Columns of every type, by names that records may have; of JSON by these, and of what has parts by
+// pairs of a name and a type. Its input is unset.
+inline proto::Source every_type_source(
+    std::initializer_list<const char*> json,
+    std::initializer_list<std::pair<const char*, const char*>> parts = {}) {
   proto::Source source;
   source.set_name("records");
   const auto add = [&](const char* name, proto::ColumnType type) {
@@ -25,6 +31,12 @@ inline proto::Source every_type_source(std::initializer_list<const char*> json) 
   add("day", proto::DATE);
   add("raw", proto::BYTES);
   for (const char* name : json) add(name, proto::JSON);
+  for (const auto& [name, type] : parts) {
+    add(name, proto::JSON);
+    const auto parsed = parse_type(type);
+    ASSERT(parsed.ok());
+    set_full_type(*parsed, source.mutable_schema(source.schema_size() - 1));
+  }
   source.set_event_time_field(1);
   return source;
 }

@@ -246,7 +246,8 @@ class WithClusterTest(Case):
 
 
 class UpdateTest(Case):
-    """A running job is changed: what its rows hold is there at once, all else is refused."""
+    """A running job is changed: what its rows hold is there at once, what they do not fills, or is
+    refused."""
 
     def test_a_running_job_is_updated(self):
         job = self.file("job.yaml", JOB)
@@ -262,14 +263,15 @@ class UpdateTest(Case):
                 return {r["feature"]: r["values"] for r in json.loads(run.stdout)["results"]}
 
             cli(OK, "job", "submit", job, "--wait")
-            # Of another column, or further back, nothing is kept.
+            # Of another column nothing is kept, so that nobody knows it since ever.
             job.write_text(JOB.replace("windows: [1d]}", "windows: [2d]}\n"
-                                       "      - {function: last, column: terminal_id, windows: [1h]}"))
+                                       "      - {function: last, column: terminal_id, windows: [lifetime]}"))
             for arguments in ([], ["--plan"]):
                 run = cli(USAGE, "job", "update", job, *arguments)
-                self.assertRegex(run.stdout, r"views.customer.amount_mean_2d +added +refused +it "
-                                             r"looks back 2d, and rows of customer_id are kept for 1d")
-                self.assertRegex(run.stdout, r"views.customer.terminal_id_last_1h +added +refused")
+                self.assertRegex(run.stdout, r"views.customer.amount_mean_2d +added +fills +rows of "
+                                             r"customer_id are kept for 1d so far")
+                self.assertRegex(run.stdout,
+                                 r"views.customer.terminal_id_last_lifetime +added +refused")
                 self.assertIn("goes on as it was", run.stderr)
             self.assertEqual(list(values("customer.*")),
                              ["customer.count_1h", "customer.count_1d", "customer.amount_mean_1d"])

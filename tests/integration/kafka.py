@@ -200,6 +200,7 @@ class Producer:
         self._topics = {}
         self._next = {}  # (topic, partition) -> offset of the next record
         self._in_transactions = False
+        self._before_transaction = None  # _next when the open one began
         self._client = self._open({
             "bootstrap.servers": brokers, "enable.idempotence": "true", "linger.ms": "20",
             "message.max.bytes": "4000000", "queue.buffering.max.messages": "200000",
@@ -299,6 +300,8 @@ class Producer:
         code = self._lib.rd_kafka_flush(self._client, int(deadline_s * 1000))
         assert code == 0, f"flush: {self._error(code)}"
         assert not self._failed, f"{len(self._failed)} records were not written: {self._failed[:3]}"
+        if self._before_transaction is not None:
+            return  # ends are those of what was committed
         for (topic, partition), offset in self._next.items():
             end = self.end_offset(topic, partition)
             assert end == offset, f"{topic} {partition} ends at {end}, {offset} were written"
@@ -307,18 +310,29 @@ class Producer:
 
     def transaction(self, topic, partition, values, commit=True):
         """One transaction, committed or aborted; each ends with a marker, at an offset of its own."""
+        self.begin_transaction()
+        for value in values:
+            self.send(topic, partition, value)
+        self.end_transaction(commit)
+
+    def begin_transaction(self):
+        """What is sent from now on is read once the transaction has been committed."""
         if not self._in_transactions:
             self._succeed(self._lib.rd_kafka_init_transactions(self._client, 60_000))
             self._in_transactions = True
         self._succeed(self._lib.rd_kafka_begin_transaction(self._client))
-        for value in values:
-            self.send(topic, partition, value)
+        self._before_transaction = dict(self._next)
+
+    def end_transaction(self, commit=True):
         # What is aborted shall have been in the log.
         self._lib.rd_kafka_flush(self._client, 60_000)
         end = (self._lib.rd_kafka_commit_transaction if commit
                else self._lib.rd_kafka_abort_transaction)
         self._succeed(end(self._client, 60_000))
-        self._next[topic, partition] += 1
+        for at, offset in self._next.items():
+            if offset != self._before_transaction.get(at):
+                self._next[at] = offset + 1
+        self._before_transaction = None
 
     def _succeed(self, error):
         if error:

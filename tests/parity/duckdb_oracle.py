@@ -25,6 +25,10 @@ TYPES = {"BOOL": "BOOLEAN", "INT32": "INTEGER", "INT64": "BIGINT", "DOUBLE": "DO
          "STRING": "VARCHAR", "TIMESTAMP": "BIGINT"}
 
 
+def duckdb_type(type_name):
+    return TYPES.get(type_name, type_name)  # "decimal(12, 2)" is DuckDB's own name
+
+
 def cpu_seconds():
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime
@@ -33,8 +37,8 @@ def cpu_seconds():
 def typed(column, type_name, is_list):
     """A text of the training set, or JSON of a database, as a value."""
     if is_list:
-        return f"cast(cast({column} as JSON) as {TYPES[type_name]}[])"
-    return f"cast({column} as {TYPES[type_name]})"
+        return f"cast(cast({column} as JSON) as {duckdb_type(type_name)}[])"
+    return f"cast({column} as {duckdb_type(type_name)})"
 
 
 def load(database, tables):

@@ -6,10 +6,11 @@ import random
 
 COLUMNS = [("b", "bool"), ("i", "int32"), ("j", "int32"), ("n", "int64"), ("x", "double"),
            ("y", "double"), ("s", "string"), ("u", "string"), ("t", "timestamp"),
-           ("v", "timestamp"), ("d", "date"), ("z", "bytes"), ("p", "json"), ("w", "string")]
+           ("v", "timestamp"), ("d", "date"), ("z", "bytes"), ("p", "json"), ("w", "string"),
+           ("c", "decimal"), ("k", "decimal")]
 SQL_TYPES = {"bool": "bool", "int32": "int4", "int64": "int8", "double": "float8",
              "string": "text", "timestamp": "timestamptz", "date": "date", "bytes": "bytea",
-             "json": "json", "interval": "interval"}
+             "json": "json", "interval": "interval", "decimal": "numeric"}
 
 _BOOLS = ["true", "false", None]
 _INTS = ["0", "1", "-1", "2", "7", "-13", "2147483647", "-2147483648", "100", None, "3", "24"]
@@ -31,6 +32,9 @@ _BYTES = ["\\x", "\\x00", "\\xdeadbeef", "\\x616263", None, "\\xff"]
 _JSON = ['{"a": {"b": "text", "c": [1, 2.50, null]}, "k": true}', "[10, [20, 21], {\"a\": 5}]",
          '"just \\u00e9 \\"text\\""', "null", "12.5e3", None, '{"a": null, "a": "last", "": 0}',
          "[]", '{"a": [ {"b" : "deep\\n" } , 7 ], "\\u0062": "escaped key"}', "true", "{}"]
+# Of few digits, as more than 38 are an error here and none in PostgreSQL.
+_DECIMALS = ["0", "1.10", "-2.5", "0.00", "12345.678", None, "0.005", "-0.01", "100", "2.50", "2.5",
+             "-7777.7", "99999.99", "1", "-1", "0.5", "-0.50", "33.333"]
 _INTERVALS = ["1 day", "-1 mon 2 days 03:04:05.678901", "P1Y2M3DT4H5M6.5S", "00:00:00", None,
               "1.5 hours", "100 years -3 days", "90 min ago", "-00:00:01", "35 days 30:00:00"]
 
@@ -39,7 +43,7 @@ def rows(count=24):
     """As many rows, each value beside other ones."""
     lists = [_BOOLS, _INTS, _INTS[3:] + _INTS[:3], _LONGS, _DOUBLES, _DOUBLES[5:] + _DOUBLES[:5],
              _STRINGS, _STRINGS[7:] + _STRINGS[:7], _TIMES, _TIMES[4:] + _TIMES[:4], _DATES, _BYTES,
-             _JSON, _INTERVALS]
+             _JSON, _INTERVALS, _DECIMALS, _DECIMALS[5:] + _DECIMALS[:5]]
     return [[values[r % len(values)] for values in lists] for r in range(count)]
 
 
@@ -113,6 +117,7 @@ class Generator:
                   "timestamp": ["2018-04-01T00:00:31Z", "2020-02-29T12:00:00.5Z"],
                   "date": ["2018-04-01", "2020-02-29"], "bytes": ["\\x6162", "\\x"],
                   "json": ['{"a": [1, "x"]}', "[1, 2]"],
+                  "decimal": ["1.50", "-0.25", "3", "0", "0.0", "42.195"],
                   "interval": ["1 day", "2 mons 3 days", "-01:30:00", "1 year 12:00:00.5"]}
         return self.same(f"cast({quoted(pick(values[kind]))} as {SQL_TYPES[kind]})")
 
@@ -192,7 +197,8 @@ class Generator:
         if name in ("round", "trunc") and at == 1:
             return self.same(pick(["0", "1", "2", "-2", "i % 5", "7"]))
         if name in ("make_date", "make_timestamp", "make_timestamptz") and self.random.random() < 0.7:
-            return self.same(pick([["2018", "i", "2020"], ["2", "j % 12 + 1", "12"],
+            # One of them with a column, as PostgreSQL works out literals at once.
+            return self.same(pick([["2018 + i % 2", "i", "j % 4 + 2020"], ["2", "j % 12 + 1", "12"],
                                    ["29", "1", "i % 28 + 1"], ["0", "23", "j"], ["59", "i", "0"],
                                    ["59.999999", "0", "x", "60"]][at]
                                   if at < 5 else ["cast(59.5 as float8)", "x"]))
@@ -202,7 +208,7 @@ class Generator:
         if name == "extract":
             text = f"extract({args[0]} from {args[1]})"
             return f"cast({text} as float8)" if side == 1 else text
-        if name in ("round", "trunc") and len(args) == 2 and side == 1:
+        if name in ("round", "trunc") and kinds == ["double", "int32"] and side == 1:
             return f"cast({name}(cast({args[0]} as numeric), {args[1]}) as float8)"
         if name == "to_timestamp" and side == 1:
             return f"finite_timestamp({args[0]})"
@@ -255,21 +261,31 @@ class Generator:
                      "({} " + self.random.choice(["=", "<>", "<", "<=", ">", ">="]) + " {})",
                      some(of, True), some(of)),
                  "is null": lambda: self.joined("({} is null)", some(of, True))}
-        numeric = {"arithmetic": lambda: self.joined(
-                       "({} " + self.random.choice("+-*/" if kind == "double" else "+-*/%") + " {})",
-                       some(kind, True), some(kind)),
-                   "negative": lambda: self.joined("(- {})", some(kind, True))}
+        # Products and quotients get more and more digits: these are kept in bounds.
+        bounded = self.random.choice(["({} + {})", "({} - {})", "({} % {})",
+                                      "mod(round(({} * {}), 5), 99999.5)",
+                                      "mod(round(({} / {}), 5), 99999.5)"])
+        if kind == "decimal":
+            numeric = {"arithmetic": lambda: self.joined(bounded, some(kind, True), some(kind)),
+                       "negative": lambda: self.joined("(- {})", some(kind, True))}
+        else:
+            numeric = {"arithmetic": lambda: self.joined(
+                "({} " + self.random.choice("+-*/" if kind == "double" else "+-*/%") + " {})",
+                some(kind, True), some(kind)),
+                       "negative": lambda: self.joined("(- {})", some(kind, True))}
         forms = dict(values)
         if kind in self.comparable:
             forms.update(ordered)
         if kind == "bool":
             forms.update(tests)
-        if kind in ("int32", "int64", "double"):
+        if kind in ("int32", "int64", "double", "decimal"):
             forms.update(numeric)
-        sources = {"bool": ["int32"], "int32": ["int64", "double", "bool", "string"],
-                   "int64": ["int32", "double", "string"], "double": ["int64", "int32", "string"],
+        sources = {"bool": ["int32"], "int32": ["int64", "double", "bool", "string", "decimal"],
+                   "int64": ["int32", "double", "string", "decimal"],
+                   "double": ["int64", "int32", "string", "decimal"],
+                   "decimal": ["int32", "string"],
                    "string": ["int32", "int64", "double", "bool", "date", "json", "bytes",
-                              "interval"],
+                              "interval", "decimal"],
                    "date": ["timestamp"], "timestamp": ["date"], "bytes": [], "json": []}
         if sources.get(kind):
             source = self.random.choice(sources[kind])

@@ -52,6 +52,23 @@ LIST = [
     "log(x)", "log10(y)", "pi() * x", "sin(x)", "cos(x)", "tan(x)", "asin(x)", "acos(x)", "atan(x)",
     "atan2(x, y)", "degrees(x)", "radians(x)", "x::int", "x::bigint", "n::int", "s::int", "s::float8",
     "s::bool", "i::bool", "b::int", "x::text", "n::text", "b::text", "x > 'NaN'", "x = y",
+    # Decimals.
+    "c + k", "c - k", "c * k", "c / k", "c / 3", "1 / (c * 0 + 3)", "c % k", "k % 0.7", "-c", "+c",
+    "c * 1.10", "1.1 * c", "c + 1", "i + c", "n * c", "x + c", "c / x", "5.5 % 2.2", "7 % 2.5",
+    "(2 + 3) * 1.1 + c", "c + i * 1.10", "c - (1.5 - 2) * 3", "c * - 1.50", "c + 1e-3", "c / 7 * 3",
+    "c::text", "(c * 2)::text", "(c / 7)::text", "(c + 1.10)::text", "'<' || c || '>'", "concat(c, k)",
+    "c::numeric(12, 1)", "c::decimal(8, 3)", "c::numeric(4)", "c::numeric(3, 2)", "(c / 3)::numeric(20, 9)",
+    "i::numeric(12, 2)", "s::numeric", "s::numeric(6, 1)", "'1e-3'::numeric + c", "c + '2.50'", "c = '1.1'",
+    "c::int", "c::bigint", "c::float8", "c::float8 * 1.5::float8", "i::numeric / 7", "n::numeric",
+    "c > 1.5", "c = 1.10", "2.5 <> c", "c < i", "c >= x", "c in (1.1, 2.50, 100)", "c not in (k, 0.5)",
+    "c between 0.5 and 10", "c between symmetric 5 and -5.5", "c is distinct from k",
+    "c is not distinct from 2.5", "coalesce(c, '0')", "coalesce(c, 0)", "coalesce(c, k, 1.50)",
+    "nullif(c, 0)", "nullif(c, 2.5)", "nullif(1.5, c)", "nullif(i, c)", "greatest(c, k, 1.5)", "least(c, i)",
+    "greatest(c, x)", "case when b then c else 0.50 end", "case c when 1.1 then 'a' when 100 then 'b' end",
+    "abs(c)", "sign(c)", "mod(c, 2)", "mod(7.5, 2)", "div(c, 2)", "div(c, k)", "round(c)", "round(c, 1)",
+    "round(c, -2)", "round(c, i % 5)", "trunc(c)", "trunc(c, 1)", "trunc(c, -1)", "floor(c)", "ceil(c)",
+    "ceiling(c)", "scale(c)", "min_scale(c)", "trim_scale(c)", "trim_scale(c / 4)", "c is null",
+    ("sqrt(abs(c))", "sqrt(abs(c)::float8)"), ("power(c, 2)", "power(c::float8, 2)"),
     # Times.
     ("extract(year from t)", "extract(year from t)::float8"),
     *((f"extract({field} from {value})", f"extract({field} from {value})::float8")

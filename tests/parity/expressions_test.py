@@ -7,6 +7,7 @@ import unittest
 from pathlib import Path
 
 import expressions
+import expressions_nested
 from expressions_list import LIST
 from postgres import Postgres
 
@@ -19,6 +20,7 @@ LEAST = 20
 # What the driver prints of a value of a type.
 PRINTED = {"bool": "({})::text", "int32": "({})::text", "int64": "({})::text",
            "double": "case when ({0}) = 'NaN' then 'NaN' else encode(float8send({0}), 'hex') end",
+           "decimal": "encode(convert_to(({})::text, 'UTF8'), 'hex')",
            "string": "encode(convert_to({}, 'UTF8'), 'hex')", "bytes": "encode({}, 'hex')",
            "json": "encode(convert_to(({})::text, 'UTF8'), 'hex')",
            "timestamp": "(extract(epoch from {}) * 1000000)::bigint::text",
@@ -124,6 +126,10 @@ class ExpressionsTest(unittest.TestCase):
         self.assertEqual(rare, {})
         failures = self.compare(pairs)
         self.assertEqual(len(failures), 0, f"seed {SEED}:\n" + "\n".join(failures[:20]))
+
+    def test_lists(self):
+        failures = self.compare(expressions_nested.generate(SEED))
+        self.assertEqual(len(failures), 0, f"seed {SEED}:\n" + "\n".join(failures[:40]))
 
     def test_listed(self):
         failures = self.compare([pair if isinstance(pair, tuple) else (pair, pair)

@@ -4,14 +4,17 @@ import unittest
 
 import show_bad_events
 import show_card_transactions
+import show_decimals
 import show_deduplicated
 import show_generated_days
 import show_kafka
+import show_nested
 import show_parquet
 import show_savepoint
 import show_source_changed
 import show_training_set
 import show_union
+import show_update
 import show_window_kinds
 from cluster import QUICK
 
@@ -36,6 +39,9 @@ class ShowsTest(unittest.TestCase):
     def test_savepoint(self):
         self.assertEqual(show_savepoint.main(["--quick"] if QUICK else []), 0)
 
+    def test_update(self):
+        self.assertEqual(show_update.main(["--hours=200"] if QUICK else []), 0)
+
     def test_window_kinds(self):
         arguments = ["--events=3000", "--customers=15", "--moments=20"] if QUICK else []
         self.assertEqual(show_window_kinds.main(arguments), 0)
@@ -43,8 +49,14 @@ class ShowsTest(unittest.TestCase):
     def test_union(self):
         self.assertEqual(show_union.main(["--events=1000"] if QUICK else []), 0)
 
+    def test_decimals(self):
+        self.assertEqual(show_decimals.main(["--events=1000"] if QUICK else []), 0)
+
     def test_deduplicated(self):
         self.assertEqual(show_deduplicated.main(["--events=1000"] if QUICK else []), 0)
+
+    def test_nested(self):
+        self.assertEqual(show_nested.main(["--events=1000"] if QUICK else []), 0)
 
     def test_parquet(self):
         rows = 5_000 if QUICK else 20_000

@@ -1,8 +1,9 @@
 #include "tests/simulation/fold.h"
 
+#include <algorithm>
+#include <array>
 #include <boost/multiprecision/cpp_int.hpp>
 #include <cmath>
-#include <set>
 
 #include "shared/base/hash.h"
 #include "shared/source/source_cursor.h"
@@ -18,14 +19,48 @@ using boost::multiprecision::cpp_int;
 // Amounts are multiples of 2^-kScale: they lie between 2^-7 and 2^40 and have 53 bits.
 constexpr int kScale = 60;
 
-cpp_int scaled(double x) {
-  int exponent = 0;
-  const double mantissa = std::frexp(x, &exponent);
-  const auto integer = static_cast<int64_t>(std::ldexp(mantissa, 53));
-  const int shift = exponent - 53 + kScale;
-  ASSERT(shift >= 0 || integer == 0);
-  return cpp_int(integer) << std::max(shift, 0);
-}
+// Sums of amounts and of their squares: those of the mantissas by exponent, which fit machine
+// integers, put together at the end.
+class ExactSums {
+ public:
+  explicit ExactSums(const std::vector<double>& values) {
+    for (const double x : values) add(x);
+    ASSERT(values.size() <= size_t{1} << 20);  // 53 bits, squared, and 20 more
+  }
+
+  // Of amounts times 2^kScale, and of squares times 2^(2 kScale).
+  cpp_int sum() const {
+    cpp_int out = 0;
+    for (size_t shift = 0; shift < kShifts; ++shift) {
+      if (sums_[shift] != 0) out += cpp_int(sums_[shift]) << shift;
+    }
+    return out;
+  }
+  cpp_int squares() const {
+    cpp_int out = 0;
+    for (size_t shift = 0; shift < kShifts; ++shift) {
+      if (squares_[shift] != 0) out += cpp_int(squares_[shift]) << (2 * shift);
+    }
+    return out;
+  }
+
+ private:
+  static constexpr size_t kShifts = 64;
+
+  void add(double x) {
+    if (x == 0) return;
+    int exponent = 0;
+    const double mantissa = std::frexp(x, &exponent);
+    const auto integer = static_cast<__int128>(std::ldexp(mantissa, 53));
+    const auto shift = static_cast<size_t>(exponent - 53 + kScale);
+    ASSERT(shift < kShifts);
+    sums_[shift] += integer;
+    squares_[shift] += static_cast<unsigned __int128>(integer * integer);
+  }
+
+  std::array<__int128, kShifts> sums_{};
+  std::array<unsigned __int128, kShifts> squares_{};
+};
 
 // num / den * 2^exponent, rounded once to the nearest double, ties to even. den > 0.
 double round_ratio(cpp_int num, cpp_int den, int exponent) {
@@ -114,67 +149,60 @@ FoldRows rows_of_window(const FoldRows& rows, TimeUs end, std::optional<Duration
 
 json fold_sum(const std::vector<double>& values) {
   if (values.empty()) return nullptr;
-  cpp_int sum = 0;
-  for (const double x : values) sum += scaled(x);
-  return round_ratio(sum, 1, -kScale);
+  return round_ratio(ExactSums(values).sum(), 1, -kScale);
 }
 
 json fold_mean(const std::vector<double>& values) {
   if (values.empty()) return nullptr;
-  cpp_int sum = 0;
-  for (const double x : values) sum += scaled(x);
-  return round_ratio(sum, values.size(), -kScale);
+  return round_ratio(ExactSums(values).sum(), values.size(), -kScale);
 }
 
 json fold_stddev(const std::vector<double>& values) {
   if (values.size() < 2) return nullptr;
   const cpp_int n = values.size();
-  cpp_int sum = 0;
-  cpp_int squares = 0;
-  for (const double value : values) {
-    const cpp_int x = scaled(value);
-    sum += x;
-    squares += x * x;
-  }
-  return round_sqrt(n * squares - sum * sum, (n * (n - 1)) << (2 * kScale));
+  const ExactSums sums(values);
+  const cpp_int sum = sums.sum();
+  return round_sqrt(n * sums.squares() - sum * sum, (n * (n - 1)) << (2 * kScale));
 }
 
-json fold_last_n(const std::vector<json>& values, size_t n) {
+json fold_last_n(const FoldTexts& values, size_t n) {
   if (values.empty()) return nullptr;
-  return std::vector<json>(values.end() - static_cast<ptrdiff_t>(std::min(n, values.size())),
-                           values.end());
+  return FoldTexts(values.end() - static_cast<ptrdiff_t>(std::min(n, values.size())), values.end());
 }
 
-json fold_first_distinct_n(const std::vector<json>& values, size_t n) {
-  json out;
-  for (const json& value : values) {
-    if (out.size() < n && std::find(out.begin(), out.end(), value) == out.end()) {
-      out.push_back(value);
-    }
+json fold_first_distinct_n(const FoldTexts& values, size_t n) {
+  FoldTexts out;
+  for (const std::string_view value : values) {
+    if (out.size() == n) break;
+    if (std::find(out.begin(), out.end(), value) == out.end()) out.push_back(value);
   }
-  return out;
+  return out.empty() ? json() : json(out);
 }
 
-json fold_last_distinct_n(const std::vector<json>& values, size_t n) {
-  std::vector<json> backward(values.rbegin(), values.rend());
-  json out = fold_first_distinct_n(backward, n);
+json fold_last_distinct_n(const FoldTexts& values, size_t n) {
+  json out = fold_first_distinct_n({values.rbegin(), values.rend()}, n);
   std::reverse(out.begin(), out.end());
   return out;
 }
 
 json fold_top_k(std::vector<double> values, size_t k) {
   if (values.empty()) return nullptr;
-  std::sort(values.begin(), values.end(), std::greater<>());
-  values.resize(std::min(k, values.size()));
+  const size_t n = std::min(k, values.size());
+  std::partial_sort(values.begin(), values.begin() + static_cast<ptrdiff_t>(n), values.end(),
+                    std::greater<>());
+  values.resize(n);
   return values;
 }
 
-json fold_count_distinct(const std::vector<json>& values, size_t exact_up_to) {
-  std::set<uint64_t> hashes;
-  for (const json& value : values) hashes.insert(hash_bytes(value.get<std::string>(), 0));
+json fold_count_distinct(const FoldTexts& values, size_t exact_up_to) {
+  std::vector<uint64_t> hashes;  // those that differ, in order
+  for (const std::string_view value : values) {
+    const uint64_t hash = hash_bytes(value, 0);
+    const auto at = std::lower_bound(hashes.begin(), hashes.end(), hash);
+    if (at == hashes.end() || *at != hash) hashes.insert(at, hash);
+  }
   if (hashes.size() <= exact_up_to) return hashes.size();
-  const uint64_t nth = *std::next(hashes.begin(), static_cast<ptrdiff_t>(exact_up_to) - 1);
-  const cpp_int estimate = (cpp_int(exact_up_to - 1) << 64) / nth;
+  const cpp_int estimate = (cpp_int(exact_up_to - 1) << 64) / hashes[exact_up_to - 1];
   return static_cast<uint64_t>(estimate);
 }
 

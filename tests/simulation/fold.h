@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "shared/plan/plan.h"
@@ -47,11 +48,12 @@ nlohmann::json fold_mean(const std::vector<double>& values);
 nlohmann::json fold_stddev(const std::vector<double>& values);
 
 // Lists, as JSON: null if there are no values. `values` are in the order of their rows.
-nlohmann::json fold_last_n(const std::vector<nlohmann::json>& values, size_t n);
-nlohmann::json fold_first_distinct_n(const std::vector<nlohmann::json>& values, size_t n);
-nlohmann::json fold_last_distinct_n(const std::vector<nlohmann::json>& values, size_t n);
+using FoldTexts = std::vector<std::string_view>;
+nlohmann::json fold_last_n(const FoldTexts& values, size_t n);
+nlohmann::json fold_first_distinct_n(const FoldTexts& values, size_t n);
+nlohmann::json fold_last_distinct_n(const FoldTexts& values, size_t n);
 nlohmann::json fold_top_k(std::vector<double> values, size_t k);
-// Of strings: exact up to `exact_up_to` distinct ones, beyond it the k-minimum-values estimate.
-nlohmann::json fold_count_distinct(const std::vector<nlohmann::json>& values, size_t exact_up_to);
+// Exact up to `exact_up_to` distinct ones, beyond it the k-minimum-values estimate.
+nlohmann::json fold_count_distinct(const FoldTexts& values, size_t exact_up_to);
 
 }  // namespace tidemill::test

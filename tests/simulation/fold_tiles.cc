@@ -10,8 +10,9 @@ using Rows = std::span<const FoldEvent* const>;
 
 // Of rows by time, those at the front that lie in one aligned interval. No event is before 1970.
 Rows first_interval(Rows rows, DurationUs width) {
-  size_t count = 0;
-  while (count < rows.size() && rows[count]->time / width == rows.front()->time / width) ++count;
+  const TimeUs end = (rows.front()->time / width + 1) * width;
+  size_t count = 1;
+  while (count < rows.size() && rows[count]->time < end) ++count;
   return rows.first(count);
 }
 

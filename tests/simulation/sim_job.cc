@@ -105,6 +105,10 @@ constexpr int64_t kVisit = 12 * kSecond;
 
 // What an update puts in place of what: features come, go, and stay under another window.
 constexpr std::pair<const char*, const char*> kRevision[] = {
+    {"{function: count, windows: [5s, 40s]}", "{function: count, windows: [5s, 40s, 55s]}"},
+    {"{function: count, windows: [10s, 30s]}", "{function: count, windows: [10s, 30s, 50s]}"},
+    {"{name: share, function: sum, column: 1000 / (transaction_id % 37), windows: [30s]}",
+     "{name: share, function: sum, column: 1000 / (transaction_id % 37), windows: [30s, 45s]}"},
     {"{function: sum, column: amount, windows: [5s, 40s]}",
      "{function: sum, column: amount, windows: [15s, 40s]}"},
     {"{function: mean, column: amount, windows: [40s]}",
@@ -118,23 +122,54 @@ constexpr std::pair<const char*, const char*> kRevision[] = {
      "      - {function: stddev, column: amount, windows: [20s]}\n"},
     {"{name: risk, function: mean, column: cast(is_fraud as double), windows: [20s], offset: 10s}",
      "{name: risk, function: mean, column: cast(is_fraud as double), windows: [5s, 20s], offset: "
-     "10s}"},
+     "10s}\n      - {name: top, function: max, column: amount, windows: [20s], offset: 10s}"},
     {"      - {name: nb_tx, function: count, windows: [30s]}\n",
      "      - {name: total, function: sum, column: 1000 / (transaction_id % 37), windows: "
      "[12s]}\n"},
-    {"views:\n", "services:\n  all: {features: [customer.*, terminal_share.share_30s]}\nviews:\n"},
+    {"views:\n", R"(services:
+  all: {features: [customer.*, terminal_share.share_30s]}
+views:
+  customer_new:
+    source: transactions
+    entity: [customer_id]
+    aggregations:
+      - {function: count, where: amount > 50, windows: [20s]}
+      - {name: double, function: sum, column: amount * 2, windows: [20s, 30s]}
+  terminal_new:
+    source: transactions
+    entity: [terminal_id]
+    aggregations:
+      - {name: greatest, function: max, column: amount, windows: [15s]}
+)"},
 };
 
 std::vector<double> amounts(const FoldRows& rows) {
   std::vector<double> out;
+  out.reserve(rows.size());
   for (const FoldEvent* e : rows) out.push_back(e->amount);
   return out;
 }
 
-std::vector<json> terminals(const FoldRows& rows) {
-  std::vector<json> out;
+FoldTexts terminals(const FoldRows& rows) {
+  FoldTexts out;
+  out.reserve(rows.size());
   for (const FoldEvent* e : rows) out.push_back(e->terminal);
   return out;
+}
+
+json doubled(const FoldRows& rows) {
+  std::vector<double> values;
+  for (const FoldEvent* e : rows) values.push_back(e->amount * 2);
+  return fold_sum(values);
+}
+
+json large_ones(const FoldRows& rows) {
+  return std::count_if(rows.begin(), rows.end(), [](const FoldEvent* e) { return e->amount > 50; });
+}
+
+json greatest_amount(const FoldRows& rows) {
+  const json greatest = fold_top_k(amounts(rows), 1);
+  return greatest.empty() ? json() : greatest[0];
 }
 
 json least_amount(const FoldRows& rows) {
@@ -163,7 +198,9 @@ json last_amounts(FoldRows rows) {
     return std::tie(a->time, a->amount) < std::tie(b->time, b->amount);
   });
   const auto values = amounts(rows);
-  return fold_last_n({values.begin(), values.end()}, 3);
+  if (values.empty()) return nullptr;
+  return std::vector<double>(values.end() - std::min<ptrdiff_t>(3, std::ssize(values)),
+                             values.end());
 }
 
 // By "view.feature"; the rows are by (event time, transaction id).
@@ -187,11 +224,7 @@ const std::map<std::string, Fold>& folds() {
       {"customer.amount_sum", sum},
       {"customer.amount_mean", [](const FoldRows& rows) { return fold_mean(amounts(rows)); }},
       {"customer.amount_min", least_amount},
-      {"customer.amount_max",
-       [](const FoldRows& rows) {
-         const json greatest = fold_top_k(amounts(rows), 1);
-         return greatest.empty() ? json() : greatest[0];
-       }},
+      {"customer.amount_max", greatest_amount},
       {"customer.amount_stddev", stddev},
       {"customer.amount_last_n", last_amounts},
       {"customer_history.count", count},
@@ -221,9 +254,13 @@ const std::map<std::string, Fold>& folds() {
       {"everyone.amount_top_k", greatest_amounts},
       {"terminal_risk.nb_tx", count},
       {"terminal_risk.risk", fraud_share},
+      {"terminal_risk.top", greatest_amount},
       {"terminal_share.share", shares},
       {"terminal_share.total", shares},
       {"terminal_share.nb_tx", count},
+      {"customer_new.count", large_ones},
+      {"customer_new.double", doubled},
+      {"terminal_new.greatest", greatest_amount},
   };
   return folds;
 }
@@ -248,13 +285,15 @@ FoldRows twice(const FoldRows& rows) {
 
 }  // namespace
 
-const std::array<SimView, 6> kSimViews{{
+const std::array<SimView, 8> kSimViews{{
     {"customer", "customer_id", &FoldEvent::customer, 0},
     {"customer_history", "customer_id", &FoldEvent::customer, 0},
     {kVisitsView, "customer_id", &FoldEvent::customer, 0},
     {kEveryoneView, "everyone", &FoldEvent::everyone, 0},
     {"terminal_risk", "terminal_id", &FoldEvent::terminal, 10 * kSecond},
     {kFallibleView, "terminal_id", &FoldEvent::terminal, 0},
+    {"customer_new", "customer_id", &FoldEvent::customer, 0, true},
+    {"terminal_new", "terminal_id", &FoldEvent::terminal, 0, true},
 }};
 
 std::string sim_job_yaml(uint64_t seed, const std::string& name, const SimPlan& plan,
@@ -283,27 +322,34 @@ std::string sim_job_yaml(uint64_t seed, const std::string& name, const SimPlan& 
 
 bool fails_in_view(const FoldEvent& event) { return event.id % kShareModulus == 0; }
 
+void sort_rows(FoldRows* rows) {
+  std::sort(rows->begin(), rows->end(), [](const FoldEvent* a, const FoldEvent* b) {
+    return std::tie(a->time, a->id) < std::tie(b->time, b->id);
+  });
+}
+
 FoldRows rows_of_view(const SimView& view, const FoldRows& events_of_key,
                       const std::vector<uint64_t>& below) {
   FoldRows rows = rows_until(events_of_key, below);
   if (view.name == std::string(kFallibleView)) {
     std::erase_if(rows, [](const FoldEvent* e) { return fails_in_view(*e); });
   }
-  std::sort(rows.begin(), rows.end(), [](const FoldEvent* a, const FoldEvent* b) {
-    return std::tie(a->time, a->id) < std::tie(b->time, b->id);
-  });
   if (view.name == std::string(kVisitsView)) return visits(rows);
   if (view.name == std::string(kEveryoneView)) return twice(rows);
   return rows;
 }
 
+std::optional<DurationUs> sim_window_of(const std::string& feature) {
+  const std::string window = feature.substr(feature.rfind('_') + 1);
+  return window == "lifetime" ? std::nullopt : std::optional(*parse_duration(window));
+}
+
 FoldedFeature fold_feature(const SimView& view, const std::string& feature, const FoldRows& rows,
                            TimeUs end) {
   const size_t split = feature.rfind('_');
-  const std::string window = feature.substr(split + 1);
   const auto fold = folds().find(view.name + ("." + feature.substr(0, split)));
   ASSERT(fold != folds().end());
-  const auto length = window == "lifetime" ? std::nullopt : std::optional(*parse_duration(window));
+  const auto length = sim_window_of(feature);
   CountedRows counted;
   if (view.name == std::string(kEveryoneView)) {
     counted = counted_of_window(rows, kEveryoneBound, end, length);

@@ -2,10 +2,11 @@
 // with windows that are freed, `customer_history` with lists and lifetime windows of the same rows,
 // `customer_visits` of rows that are told apart, `terminal_risk` behind an offset,
 // `terminal_share`, whose expression fails on some rows, and `everyone`, one key with more rows
-// than are kept.
+// than are kept. An update lets some look back further, and adds two over columns that no row had.
 #pragma once
 
 #include <array>
+#include <optional>
 #include <string>
 
 #include "tests/simulation/fold.h"
@@ -26,17 +27,23 @@ struct SimView {
   const char* join_key;
   std::string FoldEvent::*key;
   DurationUs offset;
+  bool further = false;  // only as the job is updated to: rows of its own are kept from then on
 };
 
 inline constexpr const char* kFallibleView = "terminal_share";
-extern const std::array<SimView, 6> kSimViews;
+extern const std::array<SimView, 8> kSimViews;
 
 // The row is no row of the fallible view, and a dead letter instead.
 bool fails_in_view(const FoldEvent& event);
 
-// The rows that a view has of a key, by (event time, transaction id).
+// By (event time, transaction id).
+void sort_rows(FoldRows* rows);
+// The rows that a view has of a key; `events_of_key` are sorted, and so are they.
 FoldRows rows_of_view(const SimView& view, const FoldRows& events_of_key,
                       const std::vector<uint64_t>& below);
+
+// Of a feature by its name; none: lifetime.
+std::optional<DurationUs> sim_window_of(const std::string& feature);
 
 struct FoldedFeature {
   nlohmann::json value;

@@ -18,12 +18,15 @@ void SimReads::set_truth(const Truth& truth) {
     auto& by_key = events_[view.join_key];
     by_key.clear();
     for (const FoldEvent& e : truth.events) by_key[e.*view.key].push_back(&e);
+    for (auto& [key, rows] : by_key) sort_rows(&rows);
     by_key["nobody"];
   }
   max_event_times_.assign(kPartitionsAtLast, {});
   for (const FoldEvent& e : truth.events) {
     auto& greatest = max_event_times_[e.source_partition];
-    if (greatest.empty() || e.time > greatest.rbegin()->second) greatest[e.offset] = e.time;
+    if (greatest.empty() || e.time > greatest.rbegin()->second.time) {
+      greatest[e.offset] = {e.time, format_timestamp(e.time)};
+    }
   }
 }
 
@@ -42,13 +45,14 @@ void SimReads::read_some() {
     }
     read(store, join_key, keys, false);
     read(store, join_key, {keys.front()}, false, random_time());
+    read(store, join_key, keys, false, std::nullopt, true);
   }
 }
 
 TimeUs SimReads::random_time() {
   TimeUs last = 0;
   for (const auto& greatest : max_event_times_) {
-    if (!greatest.empty()) last = std::max(last, greatest.rbegin()->second);
+    if (!greatest.empty()) last = std::max(last, greatest.rbegin()->second.time);
   }
   return random_.between(kSimEventsFrom, last);
 }
@@ -59,25 +63,30 @@ void SimReads::read_everything() {
       std::vector<std::string> keys;
       for (const auto& [key, rows] : by_key) keys.push_back(key);
       for (const SimView& view : kSimViews) {
-        if (view.join_key == join_key) answers_at_end_due_ += keys.size();
+        if (view.join_key == join_key && !view.further) answers_at_end_due_ += keys.size();
       }
       read(store, join_key, keys, true);
+      read(store, join_key, keys, true, std::nullopt, true);
       for (const std::string& key : keys) {
         read(store, join_key, {key}, true, random_time());
-        for (const SimView& view : kSimViews) answers_at_end_due_ += view.join_key == join_key;
+        for (const SimView& view : kSimViews) {
+          answers_at_end_due_ += view.join_key == join_key && !view.further;
+        }
       }
     }
   }
 }
 
 void SimReads::read(size_t store, const std::string& join_key, const std::vector<std::string>& keys,
-                    bool at_end, std::optional<TimeUs> as_of) {
+                    bool at_end, std::optional<TimeUs> as_of, bool further) {
   if (!machines_->up(store)) return;
   json request{{"job", job_}, {"entities", {{join_key, keys}}}, {"offsets", true}};
   if (as_of) request["as_of"] = format_timestamp(*as_of);
   for (const SimView& view : kSimViews) {
-    if (view.join_key == join_key) request["features"].push_back(view.name + std::string(".*"));
+    if (view.join_key != join_key || view.further != further) continue;
+    request["features"].push_back(view.name + std::string(".*"));
   }
+  if (!request.contains("features")) return;
   const Asked asked{store,
                     sim_->node(machines_->process(store)).value,
                     job_,
@@ -85,6 +94,7 @@ void SimReads::read(size_t store, const std::string& join_key, const std::vector
                     keys,
                     at_end,
                     as_of.has_value(),
+                    further,
                     greatest_};
   auto call = std::make_unique<StoreHttpCall>();
   call->request = {"POST", "/v1/features", "application/json", request.dump()};
@@ -96,8 +106,10 @@ void SimReads::read(size_t store, const std::string& join_key, const std::vector
                response.body.find("before the horizon") != std::string::npos) {
       ++refused_before_horizon_;
       for (const SimView& view : kSimViews) {
-        answers_at_end_ += asked.at_end && view.join_key == asked.join_key;
+        answers_at_end_ += asked.at_end && view.join_key == asked.join_key && !view.further;
       }
+    } else if (further && response.status == 404) {
+      return;  // the job is not what it was updated to, or this store has not heard of it
     } else if (at_end || (response.status != 503 && response.status != 404)) {
       fail_(machine_name(store) + " answered " + std::to_string(response.status) + " " +
             response.body);
@@ -109,7 +121,7 @@ void SimReads::read(size_t store, const std::string& join_key, const std::vector
 void SimReads::check(const std::string& body, const Asked& asked) {
   const json answer = json::parse(body);
   for (const SimView& view : kSimViews) {
-    if (view.join_key != asked.join_key) continue;
+    if (view.join_key != asked.join_key || view.further != asked.further) continue;
     for (size_t row = 0; row < asked.keys.size(); ++row) check_row(answer, view, row, asked);
   }
 }
@@ -149,11 +161,17 @@ void SimReads::check_max_event_time(uint32_t source, const json& position,
                                     const std::string& what) {
   const auto& greatest = max_event_times_[source];
   const auto behind = greatest.lower_bound(position[0].get<uint64_t>());
-  const TimeUs want = behind == greatest.begin() ? kMinTime : std::prev(behind)->second;
-  if (position[1] != format_timestamp(want)) {
+  static const std::string none = format_timestamp(kMinTime);
+  const std::string& want = behind == greatest.begin() ? none : std::prev(behind)->second.text;
+  if (!position[1].is_string() || position[1].get_ref<const std::string&>() != want) {
     fail_(what + ": the largest event time below " + position[0].dump() + " of source partition " +
-          std::to_string(source) + " is " + position[1].dump() + ", not " + format_timestamp(want));
+          std::to_string(source) + " is " + position[1].dump() + ", not " + want);
   }
+}
+
+SimReads::Answer SimReads::answer_of(const json& result, size_t row) {
+  return {result["values"][row], result["resolution_us"][row], result["statuses"][row],
+          result.contains("complete_since_us") ? result["complete_since_us"][row] : json()};
 }
 
 void SimReads::check_row(const json& answer, const SimView& view, size_t row, const Asked& asked) {
@@ -176,24 +194,44 @@ void SimReads::check_row(const json& answer, const SimView& view, size_t row, co
     if (at_end) return fail_("at the end V of " + key + " has too few components");
     below.resize(kPartitionsAtLast);  // nothing of those that the store has not heard of
   }
-  const FoldRows rows = rows_of_view(view, events_[view.join_key][key], below);
+  // A key that was asked for before has to be as it was then.
+  const auto first = static_cast<size_t>(std::find(asked.keys.begin(), asked.keys.end(), key) -
+                                         asked.keys.begin());
+  const bool again = first < row && answer["offsets"][view.name][first] == held;
+  std::optional<FoldRows> rows;
   const std::string where = machine_name(asked.store) + (at_end ? " at the end " : " at its V ") +
                             key + " as of " + as_of + " ";
+  const std::string features = view.name + std::string(".");
   TimeUs end = 0;
   ASSERT(parse_timestamp(as_of, &end));
   for (const json& result : answer["results"]) {
-    const std::string name = result["feature"];
-    if (!name.starts_with(view.name + std::string("."))) continue;
-    check_feature(name,
-                  {result["values"][row], result["resolution_us"][row], result["statuses"][row]},
-                  view, rows, end - view.offset, where);
+    const auto& name = result["feature"].get_ref<const std::string&>();
+    if (!name.starts_with(features)) continue;
+    const Answer given = answer_of(result, row);
+    if (again && given == answer_of(result, first)) {
+      inexact_values_ += given.resolution_us != 0;
+      filling_values_ += !given.complete_since_us.is_null();
+      continue;
+    }
+    if (!rows) rows = rows_of_view(view, events_[view.join_key][key], below);
+    check_feature(name, given, view, *rows, end - view.offset, where);
   }
-  ++(at_end ? answers_at_end_ : answers_while_running_);
+  ++(view.further ? further_answers_ : at_end ? answers_at_end_ : answers_while_running_);
 }
 
 void SimReads::check_feature(const std::string& name, const Answer& answer, const SimView& view,
                              const FoldRows& rows, TimeUs end, const std::string& where) {
-  const FoldedFeature want = fold_feature(view, name.substr(name.find('.') + 1), rows, end);
+  const std::string feature = name.substr(name.find('.') + 1);
+  FoldRows counted = rows;
+  if (!answer.complete_since_us.is_null()) {
+    ++filling_values_;
+    // It is of those rows that are all there, and there is a reason for saying so.
+    const TimeUs since = answer.complete_since_us.get<TimeUs>();
+    if (since <= end + view.offset) fail_(where + name + " fills, and is complete already");
+    const DurationUs reach = sim_window_of(feature).value_or(0) + view.offset;
+    std::erase_if(counted, [&](const FoldEvent* e) { return e->time < since - reach; });
+  }
+  const FoldedFeature want = fold_feature(view, feature, counted, end);
   if (answer.status != "PRESENT" && want.rows > 0) {
     fail_(where + name + " is " + answer.status + " though the key has rows");
   }

@@ -42,6 +42,8 @@ class SimReads {
   uint64_t answers_in_the_past() const { return answers_in_the_past_; }
   uint64_t refused_before_horizon() const { return refused_before_horizon_; }
   uint64_t inexact_values() const { return inexact_values_; }
+  uint64_t filling_values() const { return filling_values_; }
+  uint64_t further_answers() const { return further_answers_; }
 
   // The rows of a key, all that there ever are.
   const std::map<std::string, FoldRows>& rows_by_key(const SimView& view) const {
@@ -52,6 +54,8 @@ class SimReads {
     nlohmann::json value;
     nlohmann::json resolution_us;
     std::string status;
+    nlohmann::json complete_since_us;  // null: it is complete
+    friend bool operator==(const Answer&, const Answer&) = default;
   };
   void check_feature(const std::string& name, const Answer& answer, const SimView& view,
                      const FoldRows& rows, TimeUs end, const std::string& where);
@@ -71,13 +75,15 @@ class SimReads {
     std::vector<std::string> keys;
     bool at_end = false;
     bool in_the_past = false;  // as of a time that may be before the horizon
+    bool further = false;      // of views that only come with an update
     GreatestOffsets greatest;  // when it was sent
   };
 
   void read(size_t store, const std::string& join_key, const std::vector<std::string>& keys,
-            bool at_end, std::optional<TimeUs> as_of = std::nullopt);
+            bool at_end, std::optional<TimeUs> as_of = std::nullopt, bool further = false);
   void check(const std::string& body, const Asked& asked);
   void check_row(const nlohmann::json& answer, const SimView& view, size_t row, const Asked& asked);
+  static Answer answer_of(const nlohmann::json& result, size_t row);
   void check_offsets(const nlohmann::json& held, const Asked& asked);
   void check_max_event_time(uint32_t source, const nlohmann::json& position,
                             const std::string& what);
@@ -91,8 +97,12 @@ class SimReads {
   std::string job_;
   // By join key, then by its values; one value that no event has.
   std::map<std::string, std::map<std::string, FoldRows>> events_;
+  struct EventTime {
+    TimeUs time = 0;
+    std::string text;
+  };
   // By source partition: each offset at which a greater event time comes, with that time.
-  std::vector<std::map<uint64_t, TimeUs>> max_event_times_;
+  std::vector<std::map<uint64_t, EventTime>> max_event_times_;
   GreatestOffsets greatest_;
   uint64_t answers_while_running_ = 0;
   uint64_t answers_before_growth_ = 0;
@@ -102,6 +112,8 @@ class SimReads {
   uint64_t answers_in_the_past_ = 0;
   uint64_t refused_before_horizon_ = 0;
   uint64_t inexact_values_ = 0;  // that said so
+  uint64_t filling_values_ = 0;  // likewise
+  uint64_t further_answers_ = 0;
 };
 
 }  // namespace tidemill::test

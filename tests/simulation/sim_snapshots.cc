@@ -4,6 +4,7 @@
 
 #include "shared/base/hash.h"
 #include "shared/snapshot/snapshots.h"
+#include "shared/state/floors.h"
 #include "shared/window/feature_value_json.h"
 #include "shared/window/partition_state.h"
 
@@ -42,6 +43,10 @@ Result<PartitionState> load_state(PartitionDisk* disk, const TableSchemas& table
     }
   }
   state.raise_horizon(head->horizon);
+  keep_as_of(*tables, head);
+  std::vector<TimeUs> floors;
+  for (const TableFloor& floor : head->floors) floors.push_back(floor.floor);
+  state.raise_floors(floors);
   return state;
 }
 
@@ -130,21 +135,22 @@ void SimSnapshots::compare(const Registered& registered, const Plan& plan, const
   for (const SimView& view : kSimViews) {
     const ViewSpec* spec = plan.view(view.name);
     const TableSchema& table = (*plan.tables())[spec->table];
-    std::vector<const FeatureSpec*> features;
-    for (const FeatureSpec& feature : spec->features) features.push_back(&feature);
     for (const auto& [key, events] : reads->rows_by_key(view)) {
       const uint64_t hash = hash_entity_key(key, table.entity_seed);
       if (key_partition_of(hash, plan.key_partitions()) != registered.key_partition) continue;
       const FoldRows rows = rows_of_view(view, events, below);
-      std::vector<FeatureValue> values;
-      std::vector<DurationUs> resolutions;
-      const bool found =
-          state.compute(spec->table, key, hash, features, as_of, &values, &resolutions);
-      for (size_t f = 0; f < features.size(); ++f) {
+      for (const FeatureSpec& feature : spec->features) {
+        std::vector<FeatureValue> values;
+        std::vector<DurationUs> resolutions;
+        std::vector<TimeUs> since;
+        const std::vector<const FeatureSpec*> one{&feature};
+        const bool found =
+            state.compute(feature.table, key, hash, one, as_of, &values, &resolutions, &since);
         // A key may have rows of another view of the same entity only.
-        reads->check_feature(view.name + ("." + features[f]->name),
-                             {to_json(values[f], features[f]->type), resolutions[f],
-                              found && !rows.empty() ? "PRESENT" : "NOT_FOUND"},
+        reads->check_feature(view.name + ("." + feature.name),
+                             {to_json(values[0], feature.type), resolutions[0],
+                              found && !rows.empty() ? "PRESENT" : "NOT_FOUND",
+                              since[0] == kMinTime ? json() : json(since[0])},
                              view, rows, as_of - view.offset,
                              "snapshot " + registered.manifest + " " + key + " ");
       }

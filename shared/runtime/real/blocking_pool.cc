@@ -12,8 +12,9 @@ namespace tidemill {
 namespace {
 
 // Added to the process's own niceness, by urgency: while others want the processor, such a thread
-// weighs a third and a tenth of what is normal, and gives way to what wakes up.
-constexpr std::array<int, 3> kNice{0, 5, 10};
+// weighs a third and a tenth of what is normal, and gives way to what wakes up. Restoring does not:
+// beside other busy processes it would take for ever. It has fewer threads instead.
+constexpr std::array<int, 4> kNice{0, 0, 5, 10};
 
 // On Linux each thread has a niceness of its own. Where that is not allowed, it goes on as it is.
 void lower_priority(int by) {
@@ -23,10 +24,11 @@ void lower_priority(int by) {
 
 }  // namespace
 
-BlockingPool::BlockingPool(uint16_t threads, uint16_t later_threads)
-    : serving_threads_(2 * threads + later_threads) {
+BlockingPool::BlockingPool(uint16_t threads, uint16_t later_threads) {
   ASSERT(threads > 0 && later_threads > 0);
-  const std::array<uint16_t, 3> counts{threads, threads, later_threads};
+  const auto restoring = static_cast<uint16_t>((threads + 1) / 2);
+  const std::array<uint16_t, 4> counts{threads, restoring, threads, later_threads};
+  for (const uint16_t count : counts) serving_threads_ += count;
   for (size_t urgency = 0; urgency < counts.size(); ++urgency) {
     for (size_t i = 0; i < counts[urgency]; ++i) {
       threads_.emplace_back([this, urgency] {

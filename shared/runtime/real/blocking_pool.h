@@ -33,7 +33,8 @@ class BlockingPool {
  public:
   using Work = std::function<void()>;
 
-  // `threads` for what is urgent now, as many for what is urgent soon.
+  // `threads` for what is urgent now, as many for what is urgent soon, and half as many for
+  // restoring, at the priority of what is urgent now.
   explicit BlockingPool(uint16_t threads, uint16_t later_threads = 1);
   ~BlockingPool();
 
@@ -67,7 +68,7 @@ class BlockingPool {
   std::mutex mutex_;
   std::condition_variable ended_;  // a thread has
   Lanes lanes_;                    // those with work queued or running
-  std::array<Ready, 3> ready_;     // by urgency
+  std::array<Ready, 4> ready_;     // by urgency
   size_t serving_threads_ = 0;
   bool stopping_ = false;
   std::vector<std::thread> threads_;

@@ -11,6 +11,7 @@
 #include <mutex>
 #include <thread>
 
+#include "shared/base/memory_account.h"
 #include "shared/obs/log.h"
 #include "shared/runtime/aligned_body.h"
 
@@ -52,7 +53,7 @@ struct LinkMonitor {
 // A message that counts against its link until it is destroyed.
 struct InFlight {
   InFlight(std::shared_ptr<Link> l, Buffer b, size_t n)
-      : link(std::move(l)), body(std::move(b)), bytes(n) {}
+      : link(std::move(l)), body(std::move(b)), bytes(n), memory(MemoryConsumer::kNetwork, n) {}
   ~InFlight();
   InFlight(const InFlight&) = delete;
   InFlight& operator=(const InFlight&) = delete;
@@ -60,6 +61,7 @@ struct InFlight {
   std::shared_ptr<Link> link;
   Buffer body;
   size_t bytes;
+  HeldMemory memory;
   bool kept = false;  // ZeroMQ has handed it back, it will be sent again
 };
 

@@ -78,6 +78,8 @@ class RealProcessImpl : public RealProcess, public ProcessCore {
   BlockingPool& pool() override { return *pool_; }
   uint16_t shards() const override { return config_.shards; }
 
+  asio::io_context& loop(uint16_t shard) override { return shards_.at(shard)->loop(); }
+
   void spawn(ActorId id, ActorFactory factory, size_t mailbox_limit) override {
     ASSERT(!ran_ && id.shard < shards_.size());
     shards_[id.shard]->spawn(id, factory, mailbox_limit);

@@ -21,6 +21,10 @@
 #include "shared/runtime/host.h"
 #include "shared/runtime/outside_actor.h"
 
+namespace boost::asio {
+class io_context;
+}
+
 namespace tidemill {
 
 struct RealProcessConfig {
@@ -29,7 +33,7 @@ struct RealProcessConfig {
   std::string listen = "tcp://127.0.0.1:0";  // port 0: any free one
   std::string advertise_host;                // in endpoint(); needed if `listen` is a wildcard
   uint16_t shards = 1;
-  uint16_t blocking_threads = 2;         // of each of the two higher urgencies
+  uint16_t blocking_threads = 2;         // of kNow and of kSoon each, and half as many of kRestore
   uint16_t background_threads = 1;       // for blocking work that nobody waits for
   uint32_t messages_per_turn = 64;       // of one actor before the others get their turn
   int64_t turn_us = 5'000;               // likewise: a turn that has taken so long ends
@@ -51,6 +55,10 @@ class RealProcess : public ProcessHost {
   virtual NodeId node() const = 0;
   virtual const std::string& endpoint() const = 0;
   virtual MetricsRegistry& metrics() = 0;
+
+  // The event loop of a shard, for what is to be served on its thread. It runs while run() does,
+  // and is there until the process is destroyed.
+  virtual boost::asio::io_context& loop(uint16_t shard) = 0;
 
   // Starts every actor and blocks until the process is stopped; gives the exit code. Once.
   virtual int run() = 0;

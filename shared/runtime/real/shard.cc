@@ -5,6 +5,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include "shared/base/memory_account.h"
 #include "shared/runtime/aligned_body.h"
 #include "shared/runtime/real/clock.h"
 
@@ -14,6 +15,9 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr int kTimersPerTurn = 256;
+// For so long actors take turns before the loop looks at what else there is. A read goes through
+// three of them, each of which takes microseconds: less than asking the kernel in between.
+constexpr int64_t kRoundsUs = 500;
 
 thread_local const Shard* current_shard = nullptr;
 
@@ -58,8 +62,12 @@ void Shard::destroy_actors() {
   for (auto it = spawned_.rbegin(); it != spawned_.rend(); ++it) {
     slots_[it->index]->actor.reset();
     slots_[it->index]->mailbox.clear();
+    const auto left = static_cast<int64_t>(slots_[it->index]->bytes.exchange(0));
+    MemoryAccount::add(MemoryConsumer::kNetwork, -left);
   }
 }
+
+boost::asio::io_context& Shard::loop() { return loop_->io; }
 
 void Shard::stop() {
   stopping_.store(true);
@@ -72,7 +80,10 @@ bool Shard::reserve(ActorSlot& slot, size_t bytes, bool bounded) {
   // A single message larger than the limit may enter an empty mailbox.
   const bool fits = messages_before < slot.messages_max &&
                     (bytes_before == 0 || bytes_before + bytes <= core_.config().mailbox_bytes_max);
-  if (fits || !bounded) return true;
+  if (fits || !bounded) {
+    MemoryAccount::add(MemoryConsumer::kNetwork, static_cast<int64_t>(bytes));
+    return true;
+  }
   slot.messages.fetch_sub(1, std::memory_order_relaxed);
   slot.bytes.fetch_sub(bytes, std::memory_order_relaxed);
   return false;
@@ -121,14 +132,18 @@ void Shard::schedule_turns() {
 }
 
 void Shard::take_turns() {
+  const int64_t ends_us = real_monotonic_us() + kRoundsUs;
+  do {
+    round_.swap(ready_);
+    for (ActorSlot* slot : round_) {
+      take_turn(*slot);
+      slot->is_ready = !slot->mailbox.empty();
+      if (slot->is_ready) ready_.push_back(slot);
+    }
+    round_.clear();
+  } while (!ready_.empty() && !stopping_.load(std::memory_order_relaxed) &&
+           real_monotonic_us() < ends_us);
   turns_scheduled_ = false;
-  std::vector<ActorSlot*> round;
-  round.swap(ready_);
-  for (ActorSlot* slot : round) {
-    take_turn(*slot);
-    slot->is_ready = !slot->mailbox.empty();
-    if (slot->is_ready) ready_.push_back(slot);
-  }
   if (!ready_.empty()) schedule_turns();
 }
 
@@ -139,6 +154,7 @@ void Shard::take_turn(ActorSlot& slot) {
     Message message = slot.mailbox.pop();
     slot.messages.fetch_sub(1, std::memory_order_relaxed);
     slot.bytes.fetch_sub(message.body.size(), std::memory_order_relaxed);
+    MemoryAccount::add(MemoryConsumer::kNetwork, -static_cast<int64_t>(message.body.size()));
     slot.actor->receive(std::move(message));
     // Large messages take milliseconds each: heartbeats and reads do not wait for many of them.
     if (real_monotonic_us() >= ends_us) return;

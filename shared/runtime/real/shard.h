@@ -18,6 +18,10 @@
 #include "shared/runtime/real/real_process.h"
 #include "shared/runtime/real/timer_heap.h"
 
+namespace boost::asio {
+class io_context;
+}
+
 namespace tidemill {
 
 // What the shards of a process have in common.
@@ -63,6 +67,7 @@ class Shard : public Runtime {
   // Starts the actors, serves until stop(), destroys the actors. Once, on the shard's thread.
   void run();
   void stop();  // thread-safe
+  boost::asio::io_context& loop();
   // thread-safe. `bounded` false: for results that the actor itself has asked for.
   SendResult post(uint16_t index, Message message, bool bounded);
 
@@ -108,6 +113,7 @@ class Shard : public Runtime {
   std::vector<std::unique_ptr<ActorSlot>> slots_;  // by ActorId::index, null where none
   std::vector<ActorId> spawned_;                   // in order
   std::vector<ActorSlot*> ready_;
+  std::vector<ActorSlot*> round_;  // those whose turn it is
   bool turns_scheduled_ = false;
   std::atomic<bool> stopping_{false};
 

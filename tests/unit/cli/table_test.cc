@@ -74,6 +74,33 @@ TEST(FeatureTable, ShowsValuesAndWhyThereAreNone) {
             "customer.amount_mean_1d   17.25\n");
 }
 
+TEST(FeatureTable, DecimalsHaveTheirDigits) {
+  const auto answer = answer_with_digits(
+      R"({"as_of": "2018-04-10T00:00:00Z", "results": [{"feature": "v.a", "values": [12.30]},
+          {"feature": "v.b", "values": [12345678901234567890.10]},
+          {"feature": "v.c", "values": [[1.50, 2.25]]}, {"feature": "v.d", "values": [{"1.50": 2.50}]},
+          {"feature": "v.e", "values": ["\"x"]}]})");
+  EXPECT_EQ(feature_table(answer, {"id=1"}, nullptr),
+            "as of 2018-04-10T00:00:00Z\n"
+            "FEATURE                     id=1\n"
+            "v.a                        12.30\n"
+            "v.b      12345678901234567890.10\n"
+            "v.c                 [1.50, 2.25]\n"
+            "v.d                {\"1.50\":2.50}\n"
+            "v.e                           \"x\n");
+  EXPECT_TRUE(answer_with_digits("no").is_null());
+}
+
+TEST(FeatureTable, SaysSinceWhenAValueIsComplete) {
+  const auto answer = nlohmann::json::parse(R"({
+    "as_of": "2018-04-10T00:00:00Z", "results": [
+      {"feature": "v.a", "values": [3, 4], "complete_since_us": [1523404800000000, null]}]})");
+  EXPECT_EQ(feature_table(answer, {"id=1", "id=2"}, nullptr),
+            "as of 2018-04-10T00:00:00Z\n"
+            "FEATURE                                           id=1  id=2\n"
+            "v.a      3 (fills: complete from 2018-04-11T00:00:00Z)     4\n");
+}
+
 TEST(FeatureTable, ListsAreShownByTheirFirstElements) {
   const auto answer = nlohmann::json::parse(R"({
     "as_of": "2018-04-10T00:00:00Z", "results": [

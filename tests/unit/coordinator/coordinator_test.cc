@@ -207,6 +207,26 @@ TEST_F(CoordinatorTest, ACompletedJobStaysSo) {
   EXPECT_EQ(state(), "COMPLETED");
 }
 
+TEST_F(CoordinatorTest, MetricsTellWhatTakesMemory) {
+  start_with_job();
+  proto::JobReport held;
+  held.set_job(1);
+  held.set_key_partitions(8);
+  held.set_rows(1'000);
+  held.set_keys(50);
+  held.set_state_bytes(20'400);
+  cluster_.member(store_).reports = {held};
+  cluster_.member(store_).memory = {{"rows", 20'400}, {"other", 5'000}};
+  const auto shows = [&](const std::string& text) {
+    return cluster_.call("GET", "/metrics").body.find(text) != std::string::npos;
+  };
+  EXPECT_TRUE(cluster_.wait([&] { return shows(",role=\"store\",consumer=\"rows\"} 20400\n"); }));
+  EXPECT_TRUE(shows("tidemill_memory_bytes{node=\""));
+  EXPECT_TRUE(shows(",role=\"store\",consumer=\"other\"} 5000\n"));
+  EXPECT_TRUE(shows("tidemill_coordinator_job_bytes_per_key{job=\"a\"} 408\n"));
+  EXPECT_TRUE(shows("tidemill_coordinator_job_bytes_per_row{job=\"a\"} 20\n"));
+}
+
 TEST_F(CoordinatorTest, AStoppedJobLeavesTheView) {
   start_with_job();
   EXPECT_EQ(cluster_.call("POST", "/v1/jobs", small_yaml("a")).status, 409);
@@ -282,15 +302,17 @@ TEST_F(CoordinatorTest, AnUpdateIsRefusedWholeWithEveryReason) {
   start_with_job();
   const std::string wanted = small_yaml("a") +
                              "      - {name: day, function: count, windows: [1h, 1d]}\n" +
-                             "      - {function: sum, column: amount, windows: [1h]}\n";
+                             "      - {function: sum, column: amount, windows: [lifetime]}\n";
   const auto response = cluster_.call("POST", "/v1/jobs/a/update", wanted);
   EXPECT_EQ(response.status, 409);
   const auto answer = Json::parse(response.body);
-  EXPECT_EQ(answer["refused"], 3);  // day_1d, amount_sum_1h, and the order by amount
-  EXPECT_EQ(answer["error"]["message"], "3 differences are refused, so nothing was changed");
+  EXPECT_EQ(answer["refused"], 1);
+  EXPECT_EQ(answer["error"]["message"], "1 difference is refused, so nothing was changed");
   EXPECT_EQ(answer["differences"][0]["path"], "views.customer.day_1h");
   EXPECT_EQ(answer["differences"][0]["effect"], "at once");
-  EXPECT_EQ(answer["differences"][1]["effect"], "refused");
+  EXPECT_EQ(answer["differences"][1]["effect"], "fills");
+  EXPECT_EQ(answer["differences"][2]["path"], "views.customer.amount_sum_lifetime");
+  EXPECT_EQ(answer["differences"][2]["effect"], "refused");
   EXPECT_EQ(Json::parse(cluster_.call("GET", "/v1/jobs/a").body)["revision"], 0);
   EXPECT_EQ(features_in(cluster_.member(a_).view()), std::vector<std::string>{"count_1h"});
   // What is no job, or not this one.

@@ -143,6 +143,11 @@ TEST(Rest, ShowsTheCluster) {
   beat.set_pid(123);
   beat.set_resident_bytes(9000);
   beat.set_memory_budget_bytes(8000);
+  for (const auto& [consumer, bytes] : {std::pair("rows", 7000), {"other", 2000}}) {
+    proto::MemoryUse* use = beat.add_memory();
+    use->set_consumer(consumer);
+    use->set_bytes(bytes);
+  }
   beat.add_jobs()->set_key_partitions(8);
   (void)members.heartbeat(beat, 1'000'000);
   CoordinatorState state;
@@ -153,7 +158,8 @@ TEST(Rest, ShowsTheCluster) {
             "{\"version\":3,\"members\":[{\"node\":\"0000000000000abc\",\"role\":\"store\","
             "\"endpoint\":\"tcp://127.0.0.1:5\",\"http\":\"127.0.0.1:7002\",\"shards\":2,"
             "\"alive\":true,\"state\":\"alive\",\"pid\":123,\"resident_bytes\":9000,"
-            "\"memory_budget_bytes\":8000,\"last_heartbeat_ms\":120,\"key_"
+            "\"memory_budget_bytes\":8000,\"memory\":{\"rows\":7000,\"other\":2000},"
+            "\"last_heartbeat_ms\":120,\"key_"
             "partitions\":8,"
             "\"source_partitions\":0,\"standbys\":0}]}\n");
 }
@@ -180,6 +186,25 @@ TEST(Rest, ShowsAJob) {
   EXPECT_EQ(json["sources"][0]["epoch"], 3);
   EXPECT_EQ(json["sources"][0]["max_event_time"], "-infinity");
   EXPECT_EQ(json["horizon"], "-infinity");
+}
+
+TEST(Rest, ShowsSinceWhenFeaturesOfAChangedJobAreComplete) {
+  constexpr TimeUs kFloor = 1'522'540'800'000'000;
+  const auto plan = testing::small_plan("a", 8, 1);
+  const FeatureSpec& feature = plan->views()[0].features[0];
+  JobRecord job{JobId{1}, "a", JobState::kRunning, 0, plan, {}};
+  const JobEntry entry{std::make_shared<const JobRecord>(job), std::make_shared<const JobGrants>()};
+  JobStatus status;
+  status.floors = {kMinTime};
+  status.horizon = kFloor;
+  EXPECT_FALSE(Json::parse(job_response(entry, status, 0).body)["views"][0].contains("filling"));
+  status.floors = {kFloor};
+  const auto filling = Json::parse(job_response(entry, status, 0).body)["views"][0]["filling"];
+  ASSERT_FALSE(filling.empty());
+  EXPECT_EQ(filling[0]["feature"], feature.name);
+  EXPECT_EQ(filling[0]["complete_since"], format_timestamp(kFloor + feature.reach));
+  status.horizon = kFloor + 1'000 * kMicrosPerDay;
+  EXPECT_FALSE(Json::parse(job_response(entry, status, 0).body)["views"][0].contains("filling"));
 }
 
 TEST(Rest, ShowsWhatIsWrongWithAJob) {

@@ -191,15 +191,23 @@ TEST_F(SavepointPlan, ViewsAreLaidOverTheRowsThatThereAre) {
   const auto laid = Plan::from_proto(plan);
   ASSERT_TRUE(laid.ok()) << laid.error().message();
   EXPECT_TRUE(reads_state_of(**laid, saved));
-  // Not the other way round.
+  // The other way round they are kept from then on, in a table of their own.
   const auto poor = savepoint_of(testing::small_plan("b", 4, 2));
   auto more = unbound(rich);
-  EXPECT_EQ(refusals(bind(poor, &more)),
-            "views.customer.last_1h: the state of savepoint 's' does not give it (added): the rows "
-            "of customer_id do not have customer_id; submit it as a job of its own, or this job "
-            "under another name\n"
-            "views.customer.order_by: the state of savepoint 's' does not give it ( -> "
-            "customer_id): the rows of customer_id do not have customer_id\n");
+  EXPECT_EQ(refusals(bind(poor, &more)), "");
+  ASSERT_EQ(more.tables_size(), 2);
+  EXPECT_EQ(more.tables(0).column_types_size(), 0);
+  EXPECT_EQ(more.views_size(), 2);
+  // Which no lifetime can be of.
+  auto ever = unbound(rich);
+  proto::Feature* feature = ever.mutable_views(0)->mutable_features(1);
+  feature->set_lifetime(true);
+  feature->set_window_us(0);
+  EXPECT_NE(
+      refusals(bind(poor, &ever))
+          .find("views.customer.last_1h: the state of savepoint 's' does not give it (added): "
+                "the rows of customer_id do not have customer_id"),
+      std::string::npos);
 }
 
 // Of events that pass no condition nothing was stored, though the tables are the same.
@@ -215,18 +223,18 @@ TEST_F(SavepointPlan, AFeatureWithoutConditionNeedsRowsOfAllEvents) {
       filtered + ", {function: mean, column: amount, where: is_fraud, windows: [1h]}";
   const auto saved = savepoint_of(test::run(plan_of(filtered)));
   auto plan = plan_of(all);
-  EXPECT_EQ(refusal(bind(saved, &plan)),
-            "views.customer.a_1h: the state of savepoint 's' does not give it (added): the rows of "
-            "customer_id do not have an entry for events that pass none of the conditions that "
-            "there are; submit it as a job of its own, or this job under another name");
+  EXPECT_TRUE(bind(saved, &plan).empty());
+  ASSERT_EQ(plan.tables_size(), 2);
+  EXPECT_EQ(plan.tables(0).fed(), proto::Table::FED_PASSING);
+  EXPECT_EQ(plan.tables(1).fed(), proto::Table::FED_ALL);
   plan = plan_of(mean);
   EXPECT_TRUE(bind(saved, &plan).empty());
   plan = plan_of(filtered);
   EXPECT_TRUE(bind(savepoint_of(test::run(plan_of(all))), &plan).empty());
 }
 
-// A job was updated to have no view over them, and got no rows from then on.
-TEST_F(SavepointPlan, RowsThatNoViewWasOverAreNone) {
+// A job was updated to have no view over them.
+TEST_F(SavepointPlan, RowsAreThereThoughNoViewWasOverThem) {
   const auto views = [](bool customer) {
     std::string out =
         "  terminal: {source: tx, entity: [terminal_id], aggregations: "
@@ -240,12 +248,29 @@ TEST_F(SavepointPlan, RowsThatNoViewWasOverAreNone) {
   const auto without = evolve(*test::run(views(true)), views(false)).plan;
   ASSERT_NE(without, nullptr);
   auto plan = views(true);
-  EXPECT_EQ(refusal(bind(savepoint_of(without), &plan)),
-            "views.customer: the state of savepoint 's' does not give it (added): no view of that "
-            "entity over the same sources is there, so its rows are not kept yet; submit it as a "
-            "job of its own");
+  EXPECT_TRUE(bind(savepoint_of(without), &plan).empty()) << "its rows have been kept";
+  EXPECT_EQ(plan.tables_size(), 2);
   plan = views(false);
   EXPECT_TRUE(bind(savepoint_of(without), &plan).empty());
+}
+
+TEST_F(SavepointPlan, RowsThatItDoesNotHaveAreKeptFromThenOn) {
+  const auto saved = savepoint_of(testing::small_plan("a", 4, 2));
+  auto entity = unbound(saved.plan->proto());
+  *entity.add_tables() = entity.tables(0);
+  entity.mutable_tables(1)->set_entity("terminal_id");
+  *entity.add_views() = entity.views(0);
+  entity.mutable_views(1)->set_name("terminal");
+  entity.mutable_views(1)->set_table(1);
+  EXPECT_EQ(refusals(bind(saved, &entity)), "");
+  ASSERT_EQ(entity.tables_size(), 2);
+  EXPECT_GT(entity.tables(1).since_revision(), 0u);
+  auto longer = unbound(saved.plan->proto());
+  longer.mutable_tables(0)->set_retention_us(7'200'000'000);
+  longer.mutable_views(0)->mutable_features(0)->set_window_us(7'200'000'000);
+  EXPECT_EQ(refusals(bind(saved, &longer)), "");
+  EXPECT_EQ(longer.tables(0).retention_us(), 7'200'000'000);
+  EXPECT_EQ(longer.tables(0).first_retention_us(), 3'600'000'000);
 }
 
 TEST_F(SavepointPlan, SaysWhatDiffers) {
@@ -271,22 +296,9 @@ TEST_F(SavepointPlan, SaysWhatDiffers) {
               *p->add_sources() = p->sources(0);
             }).find("sources: the job must have the sources of savepoint 's'"),
             std::string::npos);
-  EXPECT_NE(refused([](auto* p) {
-              *p->add_tables() = p->tables(0);
-              p->mutable_tables(1)->set_entity("terminal_id");
-              *p->add_views() = p->views(0);
-              p->mutable_views(1)->set_name("terminal");
-              p->mutable_views(1)->set_table(1);
-            }).find("views.terminal: the state of savepoint 's' does not give it (added): no view"),
-            std::string::npos);
   EXPECT_NE(refused([](auto* p) { p->mutable_tables(0)->set_entity("terminal_id"); })
                 .find("views.customer.entity: the state of savepoint 's' does not give it ("
                       "customer_id -> terminal_id): "),
-            std::string::npos);
-  EXPECT_NE(refused([](auto* p) {
-              p->mutable_tables(0)->set_retention_us(7'200'000'000);
-              p->mutable_views(0)->mutable_features(0)->set_window_us(7'200'000'000);
-            }).find("it looks back 2h, and rows of customer_id are kept for 1h"),
             std::string::npos);
   EXPECT_NE(refused([](auto* p) {
               auto* feature = p->mutable_views(0)->mutable_features(0);

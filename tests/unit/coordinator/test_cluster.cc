@@ -50,6 +50,11 @@ void FakeMember::on_timer(uint64_t) {
   beat.set_coordinator_instance(instance_);
   beat.set_view_version(view_.version());
   for (const auto& report : reports) *beat.add_jobs() = report;
+  for (const auto& [consumer, bytes] : memory) {
+    proto::MemoryUse* use = beat.add_memory();
+    use->set_consumer(consumer);
+    use->set_bytes(bytes);
+  }
   if (says_caught_up) report_standbys(&beat);
   (void)runtime_.send(kAgent, {kCoordinatorNode, kAgent}, kHeartbeat,
                       Buffer(beat.SerializeAsString()));

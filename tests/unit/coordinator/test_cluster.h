@@ -28,6 +28,7 @@ class FakeMember : public Actor {
   bool fenced() const { return fenced_; }
   // What its next heartbeats say of jobs.
   std::vector<proto::JobReport> reports;
+  std::map<std::string, uint64_t> memory;  // by consumer
   // Of what it owns, that all who follow it have caught up.
   bool says_caught_up = false;
   // What it repeats to the snapshot registry with every heartbeat, and what it was answered.

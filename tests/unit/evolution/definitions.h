@@ -43,8 +43,10 @@ views:
 inline std::string text_of(const std::vector<Difference>& differences) {
   std::string out;
   for (const Difference& d : differences) {
-    out += d.path + ": " + d.change + ": " + (d.effect == Effect::kAtOnce ? "at once" : "refused") +
-           ": " + d.reason + "\n";
+    const char* effect = d.effect == Effect::kAtOnce  ? "at once"
+                         : d.effect == Effect::kFills ? "fills"
+                                                      : "refused";
+    out += d.path + ": " + d.change + ": " + effect + ": " + d.reason + "\n";
   }
   return out;
 }
@@ -53,8 +55,10 @@ inline std::string text_of(const std::vector<Difference>& differences) {
 inline std::string brief(const std::vector<Difference>& differences) {
   std::string out;
   for (const Difference& d : differences) {
-    out += d.path + ": " + d.change + (d.effect == Effect::kAtOnce ? "" : " REFUSED: " + d.reason) +
-           "\n";
+    out += d.path + ": " + d.change;
+    if (d.effect == Effect::kFills) out += " FILLS: " + d.reason;
+    if (d.effect == Effect::kRefused) out += " REFUSED: " + d.reason;
+    out += "\n";
   }
   return out;
 }

@@ -40,8 +40,11 @@ const proto::Feature* feature(const Plan& plan, const std::string& view, const s
 std::string meaning(const Plan& plan, const std::string& view, const std::string& name) {
   const proto::Feature* found = feature(plan, view, name);
   if (found == nullptr) return "";
-  const auto& table = plan.proto().tables(plan.view(view)->table);
-  return difference_text({}, feature_text(table, *found));
+  uint16_t number = 0;
+  for (const FeatureSpec& spec : plan.view(view)->features) {
+    if (spec.name == name) number = spec.table;
+  }
+  return difference_text({}, feature_text(plan.proto().tables(number), *found));
 }
 
 TEST(Evolution, TheSameDefinitionIsNoDifference) {
@@ -83,8 +86,10 @@ TEST(Evolution, TablesStayAsTheyAre) {
             "views.customer.frauds_1d: removed\n"
             "views.customer.order_by: amount -> \n");
   ASSERT_NE(out.plan, nullptr);
-  EXPECT_EQ(out.plan->proto().tables(0).SerializeAsString(),
-            running->proto().tables(0).SerializeAsString());
+  proto::Table table = out.plan->proto().tables(0);
+  EXPECT_EQ(table.fed(), proto::Table::FED_ALL);
+  table.clear_fed();
+  EXPECT_EQ(table.SerializeAsString(), running->proto().tables(0).SerializeAsString());
   EXPECT_EQ(schema_hash(*out.plan->tables()), schema_hash(*running->tables()));
   // And what was removed can come back.
   const Evolution back = evolve(*out.plan, compile(kRunning));
@@ -113,7 +118,7 @@ TEST(Evolution, AChangedFeatureSaysWhatOfIt) {
   EXPECT_NE(out.plan, nullptr);
 }
 
-TEST(Evolution, WhatLooksBackFurtherThanRowsAreKeptIsRefused) {
+TEST(Evolution, WhatLooksBackFurtherThanRowsAreKeptFills) {
   const Evolution out = changed(kRunning, with_views(R"(
   customer:
     source: tx
@@ -123,16 +128,37 @@ TEST(Evolution, WhatLooksBackFurtherThanRowsAreKeptIsRefused) {
       - {function: sum, column: amount, windows: [1d, 6d], offset: 36h}
       - {name: frauds, function: count, where: is_fraud, windows: [1d]}
 )"));
-  EXPECT_EQ(brief(out.differences),
-            "views.customer.amount_sum_1d: offset: 0s -> 36h\n"
-            "views.customer.amount_sum_6d: added REFUSED: it looks back 180h, and rows of "
-            "customer_id are kept for 7d; submit it as a job of its own, or this job under another "
-            "name\n");
-  EXPECT_EQ(out.plan, nullptr);
+  EXPECT_EQ(
+      brief(out.differences),
+      "views.customer.amount_sum_1d: offset: 0s -> 36h\n"
+      "views.customer.amount_sum_6d: added FILLS: rows of customer_id are kept for 7d so far; "
+      "complete for every as_of from the horizon at the change + 12h\n");
+  ASSERT_NE(out.plan, nullptr);
+  EXPECT_EQ(out.plan->proto().format_version(), 5u);
+  EXPECT_EQ((*out.plan->tables())[0].retention, 180 * 3600 * kMicrosPerSecond);
+  EXPECT_EQ((*out.plan->tables())[0].first_retention, 7 * kMicrosPerDay);
+  // Of what needs no more than that nobody can say here whether it is there yet.
+  const Evolution again = evolve(*out.plan, compile(with_views(R"(
+  customer:
+    source: tx
+    entity: [customer_id]
+    aggregations:
+      - {function: count, windows: [1h, 7d]}
+      - {function: mean, column: amount, windows: [170h, 7d]}
+)")));
+  EXPECT_NE(brief(again.differences)
+                .find("amount_mean_170h: added FILLS: rows of customer_id are "
+                      "kept that far back since a former change"),
+            std::string::npos)
+      << brief(again.differences);
+  EXPECT_NE(brief(again.differences).find("amount_mean_7d: added\n"), std::string::npos);
+  ASSERT_NE(again.plan, nullptr);
+  EXPECT_EQ((*again.plan->tables())[0].retention, 180 * 3600 * kMicrosPerSecond);
+  EXPECT_EQ((*again.plan->tables())[0].first_retention, 7 * kMicrosPerDay);
 }
 
-TEST(Evolution, WhatNoRowHasIsRefused) {
-  const Evolution out = changed(kRunning, with_views(R"(
+TEST(Evolution, WhatNoRowHasIsKeptFromThenOn) {
+  const std::string more = with_views(R"(
   customer:
     source: tx
     entity: [customer_id]
@@ -141,14 +167,61 @@ TEST(Evolution, WhatNoRowHasIsRefused) {
       - {function: sum, column: amount, windows: [1d]}
       - {name: frauds, function: count, where: is_fraud, windows: [1d]}
       - {function: last, column: terminal_id, where: amount > 5, windows: [1d]}
-)"));
-  EXPECT_EQ(
-      brief(out.differences),
-      "views.customer.terminal_id_last_1d: added REFUSED: the rows of customer_id do not have "
-      "terminal_id and the condition amount > 5.0; submit it as a job of its own, or this job "
-      "under another name\n"
-      "views.customer.order_by: amount -> amount, terminal_id REFUSED: the rows of "
-      "customer_id do not have terminal_id\n");
+)");
+  const Evolution out = changed(kRunning, more);
+  EXPECT_EQ(brief(out.differences),
+            "views.customer.terminal_id_last_1d: added FILLS: complete for every as_of from the "
+            "newest event time at the change + 1d\n");
+  ASSERT_NE(out.plan, nullptr);
+  // The view goes on over its table, and over a further one with the columns that order its rows.
+  ASSERT_EQ(out.plan->proto().views_size(), 2);
+  EXPECT_FALSE(out.plan->proto().views(0).continued());
+  EXPECT_TRUE(out.plan->proto().views(1).continued());
+  ASSERT_EQ(out.plan->views().size(), 1u);
+  const ViewSpec& view = out.plan->views()[0];
+  EXPECT_EQ(view.features.size(), 5u);
+  EXPECT_EQ(view.features[0].table, 0u);
+  EXPECT_EQ(view.features[4].table, 1u);
+  EXPECT_EQ(view.features[4].order.size(), 2u);
+  EXPECT_EQ(meaning(*out.plan, "customer", "terminal_id_last_1d"),
+            "function: none -> last, column: none -> terminal_id, where: none -> amount > 5.0, "
+            "window: none -> 1d, offset: none -> 0s, closed: none -> right, default: none -> null");
+  EXPECT_EQ(brief(evolve(*out.plan, compile(more)).differences), "");
+  // What goes with all of a part's features goes on as a table, and comes back.
+  const Evolution less = evolve(*out.plan, compile(kRunning));
+  EXPECT_EQ(brief(less.differences), "views.customer.terminal_id_last_1d: removed\n");
+  ASSERT_NE(less.plan, nullptr);
+  EXPECT_EQ(less.plan->proto().views_size(), 1);
+  const Evolution back = evolve(*less.plan, compile(more));
+  EXPECT_EQ(brief(back.differences),
+            "views.customer.terminal_id_last_1d: added FILLS: rows of customer_id are kept that "
+            "far back since a former change: until they are there it says since when it is "
+            "complete\n");
+  ASSERT_NE(back.plan, nullptr);
+  EXPECT_EQ(back.plan->tables()->size(), 2u);
+}
+
+// A list goes by the columns in front of its own: one that has none of these yet is another list.
+TEST(Evolution, AListKeepsTheOrderOfItsRows) {
+  const std::string list = with_views(R"(
+  v: {source: tx, entity: [customer_id], aggregations: [{function: last_n, column: amount, n: 3, windows: [1d]}]}
+)");
+  const std::string behind = with_views(R"(
+  v: {source: tx, entity: [customer_id], aggregations: [{function: last_n, column: amount, n: 3, windows: [1d]},
+                                                       {function: max, column: transaction_id, windows: [1d]}]}
+)");
+  const std::string before = with_views(R"(
+  v: {source: tx, entity: [customer_id], aggregations: [{function: max, column: transaction_id, windows: [1d]},
+                                                       {function: last_n, column: amount, n: 3, windows: [1d]}]}
+)");
+  EXPECT_NE(changed(list, behind).plan, nullptr);
+  const Evolution refused = changed(list, before);
+  EXPECT_EQ(refused.plan, nullptr);
+  EXPECT_NE(brief(refused.differences)
+                .find("views.v.amount_last_n_1d: changed REFUSED: the rows of "
+                      "customer_id do not have transaction_id"),
+            std::string::npos)
+      << brief(refused.differences);
 }
 
 // Readers leave out events that pass no condition of the table.
@@ -173,10 +246,12 @@ TEST(Evolution, EventsThatPassNoConditionAreNotKept) {
 )"));
   EXPECT_EQ(
       brief(all.differences),
-      "views.all: added\n"
-      "views.all.count_1d: added REFUSED: the rows of customer_id do not have an entry for "
-      "events that pass none of the conditions that there are; submit it as a job of its own, "
-      "or this job under another name\n");
+      "views.all: added FILLS: its rows are kept from the change on\n"
+      "views.all.count_1d: added FILLS: complete for every as_of from the newest event time at the "
+      "change + 1d\n");
+  ASSERT_NE(all.plan, nullptr);
+  EXPECT_EQ(all.plan->proto().tables(0).fed(), proto::Table::FED_PASSING);
+  EXPECT_EQ(all.plan->proto().tables(1).fed(), proto::Table::FED_ALL);
   const Evolution some = changed(running, with_views(R"(
   frauds:
     source: tx
@@ -187,7 +262,7 @@ TEST(Evolution, EventsThatPassNoConditionAreNotKept) {
   EXPECT_NE(some.plan, nullptr) << brief(some.differences);
 }
 
-TEST(Evolution, AViewOfTheSameEntityIsThereAtOnceAndAnotherIsRefused) {
+TEST(Evolution, AViewOfTheSameEntityIsThereAtOnceAndAnotherFills) {
   const Evolution out = changed(kRunning, kRunning + R"(
   spend:
     source: tx
@@ -202,8 +277,54 @@ TEST(Evolution, AViewOfTheSameEntityIsThereAtOnceAndAnotherIsRefused) {
   EXPECT_EQ(brief(out.differences),
             "views.spend: added\n"
             "views.spend.amount_last_7d: added\n"
-            "views.terminal: added REFUSED: no view of that entity over the same sources is there, "
-            "so its rows are not kept yet; submit it as a job of its own\n");
+            "views.terminal: added FILLS: its rows are kept from the change on\n"
+            "views.terminal.count_1d: added FILLS: complete for every as_of from the newest event "
+            "time at the change + 1d\n");
+  ASSERT_NE(out.plan, nullptr);
+  ASSERT_EQ(out.plan->tables()->size(), 2u);
+  EXPECT_TRUE((*out.plan->tables())[1].further);
+  EXPECT_EQ(out.plan->proto().tables(1).since_revision(), 1u);
+  EXPECT_EQ((*out.plan->tables())[1].retention, kMicrosPerDay);
+}
+
+// New views of one entity share their further table; what one of them alone needs is not in the way
+// of what is there.
+TEST(Evolution, ANewViewThatNeedsOtherColumnsHasRowsOfItsOwn) {
+  const Evolution out = changed(kRunning, kRunning + R"(
+  where:
+    source: tx
+    entity: [customer_id]
+    aggregations: [{function: last, column: terminal_id, where: amount > 5, windows: [3d]}]
+  what:
+    source: tx
+    entity: [customer_id]
+    aggregations: [{function: count, where: amount > 5, windows: [2h]}]
+)");
+  ASSERT_NE(out.plan, nullptr) << brief(out.differences);
+  ASSERT_EQ(out.plan->tables()->size(), 2u);
+  EXPECT_EQ(meaning(*out.plan, "where", "terminal_id_last_3d"),
+            "function: none -> last, column: none -> terminal_id, where: none -> amount > 5.0, "
+            "window: none -> 3d, offset: none -> 0s, closed: none -> right, default: none -> null");
+  EXPECT_EQ(out.plan->view("what")->table, 1u);
+  EXPECT_EQ(out.plan->proto().tables(1).fed(), proto::Table::FED_PASSING);
+  EXPECT_EQ((*out.plan->tables())[1].columns.size(), 1u);
+  EXPECT_EQ((*out.plan->tables())[1].retention, 3 * kMicrosPerDay);
+  // The state of before is one of it, and not the other way round.
+  const auto before = test::run(compile(kRunning));
+  EXPECT_TRUE(reads_states_of(*out.plan->tables(), schema_hash(*before->tables())));
+  EXPECT_FALSE(reads_states_of(*before->tables(), schema_hash(*out.plan->tables())));
+}
+
+TEST(Evolution, ALifetimeOverRowsThatAreNotThereYetIsRefused) {
+  const Evolution out = changed(kRunning, kRunning + R"(
+  terminal: {source: tx, entity: [terminal_id], aggregations: [{function: count, windows: [lifetime]}]}
+)");
+  EXPECT_EQ(out.plan, nullptr);
+  EXPECT_NE(brief(out.differences)
+                .find("views.terminal.count_lifetime: added REFUSED: nothing is known of the rows "
+                      "before the change"),
+            std::string::npos)
+      << brief(out.differences);
 }
 
 TEST(Evolution, WhatDecidesTheRowsOfAViewStays) {
@@ -258,7 +379,16 @@ TEST(Evolution, AnExpressionThatCanFailIsTheViewsForGood) {
   const Evolution other = changed(failing, failing + R"(
   w: {source: tx, entity: [customer_id], aggregations: [{function: sum, column: transaction_id, windows: [1h]}]}
 )");
-  EXPECT_EQ(other.plan, nullptr);
+  ASSERT_NE(other.plan, nullptr);
+  EXPECT_EQ(other.plan->view("w")->table, 1u) << brief(other.differences);
+  // But for one that leaves out the same, when it is gone.
+  const std::string renamed = with_views(R"(
+  u: {source: tx, entity: [customer_id],
+      aggregations: [{name: share, function: sum, column: 100 / transaction_id, windows: [1h]}]}
+)");
+  const Evolution again = evolve(*out.plan, compile(renamed));
+  ASSERT_NE(again.plan, nullptr) << brief(again.differences);
+  EXPECT_EQ(again.plan->view("u")->table, 0u) << brief(again.differences);
 }
 
 const std::string kLifetime = with_views(R"(
@@ -384,21 +514,6 @@ TEST(Evolution, AViewWithABoundMayHaveOtherDefaults) {
   }
 }
 
-// Nobody writes its rows any more.
-TEST(Evolution, ATableWithoutViewsIsLeftToItself) {
-  const std::string running = with_views(R"(
-  a: {source: tx, entity: [customer_id], aggregations: [{function: count, windows: [1h]}]}
-  b: {source: tx, entity: [terminal_id], aggregations: [{function: count, windows: [1h]}]}
-)");
-  const std::string one = with_views(R"(
-  a: {source: tx, entity: [customer_id], aggregations: [{function: count, windows: [1h]}]}
-)");
-  const Evolution out = changed(running, one);
-  ASSERT_NE(out.plan, nullptr);
-  EXPECT_EQ(out.plan->tables()->size(), 2u);
-  EXPECT_EQ(evolve(*out.plan, compile(running)).plan, nullptr);
-}
-
 TEST(Evolution, SettingsThatDecideNoRowChangeAtOnce) {
   const std::string view =
       "  a: {source: tx, entity: [customer_id], aggregations: [{function: count, windows: [1h]}]}\n"
@@ -437,7 +552,8 @@ TEST(LayOver, AViewThatNeedsLessIsLaidOverWhatIsHeld) {
   const LaidOver more = lay_over(*held, compile(with_views(R"(
   other: {source: tx, entity: [customer_id], aggregations: [{function: sum, column: transaction_id, windows: [1d]}]}
 )")));
-  EXPECT_EQ(more.plan, nullptr);
+  ASSERT_NE(more.plan, nullptr);
+  EXPECT_EQ(more.plan->tables_size(), 2) << "its rows are kept from the savepoint on";
 }
 
 }  // namespace

@@ -213,7 +213,8 @@ std::string table() {
       for (size_t at = call.find('|'); at != std::string::npos; at = call.find('|', at + 2)) {
         call.insert(at, "\\");
       }
-      out += "| `" + call + "` | " + type_name(each.result) + " | " + std::string(each.summary) +
+      const std::string result = each.result == kAnyType ? "its type" : type_name(each.result);
+      out += "| `" + call + "` | " + result + " | " + std::string(each.summary) +
              (each.can_fail ? "" : " †") + " |\n";
     }
   }

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "shared/base/hash.h"
+#include "shared/base/memory_account.h"
 #include "shared/plan/entity_key.h"
 #include "tests/unit/worker/data_plane_fixture.h"
 
@@ -113,6 +114,50 @@ TEST_F(BatchLoaderTest, RoutesEveryRowThatItsTableKeeps) {
   ASSERT_EQ(batch.failed.size(), 1u);
   EXPECT_EQ(batch.failed[0].offset, batch.events.offsets[2]);
   EXPECT_FALSE(batch.failed[0].message.empty());
+}
+
+// A changed job states how its tables are fed, so that what it loses of views does not matter.
+TEST_F(BatchLoaderTest, TablesOfAChangedJobAreFedAsBefore) {
+  auto first = open();
+  LoadedBatch before;
+  load(first.get(), 100, &before);
+  EXPECT_EQ(before.known_tables, 2u);
+  const auto rows = routed(before);
+  proto::JobPlan next = plan_->proto();
+  next.set_revision(1);
+  next.set_format_version(5);
+  next.mutable_tables(0)->set_fed(proto::Table::FED_PASSING);
+  next.mutable_tables(1)->set_fed(proto::Table::FED_ALL);
+  ASSERT_EQ(next.views(0).name(), "quotient");
+  next.mutable_views()->DeleteSubrange(0, 1);
+  auto changed = Plan::from_proto(next);
+  ASSERT_TRUE(changed.ok()) << changed.error().message();
+  plan_ = *changed;
+  auto second = open();
+  LoadedBatch after;
+  load(second.get(), 100, &after);
+  EXPECT_EQ(routed(after), rows);
+  EXPECT_TRUE(after.failed.empty()) << "letters are of views, and that one is gone";
+  next.mutable_tables(0)->set_fed(proto::Table::FED_NONE);
+  plan_ = *Plan::from_proto(next);
+  auto third = open();
+  LoadedBatch none;
+  load(third.get(), 100, &none);
+  EXPECT_EQ(routed(none), (std::multiset<std::string>{"who,id:a,1", "who,id:b,3", "who,id:a,4",
+                                                      "who,id:c,6"}));
+}
+
+TEST_F(BatchLoaderTest, WhatABatchTakesIsAccountedFor) {
+  const auto reads = [] { return MemoryAccount::bytes(MemoryConsumer::kReads); };
+  const uint64_t before = reads();
+  auto loader = open();
+  {
+    LoadedBatch batch;
+    load(loader.get(), 100, &batch);
+    EXPECT_GT(batch.memory.bytes(), std::string(kRecords).size());
+    EXPECT_EQ(reads(), before + batch.memory.bytes());
+  }
+  EXPECT_EQ(reads(), before);
 }
 
 // They are no part of a value, but tell of which others it is.

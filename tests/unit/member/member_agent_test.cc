@@ -131,6 +131,34 @@ TEST_F(MemberAgentTest, TellsTheMemoryOfTheProcessOnce) {
   EXPECT_EQ(beats().back().memory_budget_bytes(), 8'000u);
 }
 
+TEST_F(MemberAgentTest, TellsWhatTakesTheMemory) {
+  EXPECT_EQ(beats().back().memory_size(), 0) << "nothing is known yet";
+  for (const uint16_t shard : {0, 1}) {
+    auto report = std::make_unique<ShardReport>();
+    report->reporter = {shard, 77};
+    report->resident_bytes = 9'000 + shard;
+    report->shard_use = {{"rows", 1'000 + shard}, {"changes", 500}};
+    report->process_use = {{"network", 300u - shard}};
+    sim_.post_from_outside(member_, kAgent, std::move(report));
+  }
+  sim_.run_for(250'000);
+  const auto told = [&] {
+    MemoryUse out;
+    for (const proto::MemoryUse& use : beats().back().memory()) out[use.consumer()] = use.bytes();
+    return out;
+  };
+  const MemoryUse expected{
+      {"changes", 1'000}, {"network", 300}, {"other", 9'001 - 3'301}, {"rows", 2'001}};
+  EXPECT_EQ(told(), expected) << "shards add up, and together it is what the process takes";
+  auto report = std::make_unique<ShardReport>();
+  report->reporter = {0, 77};
+  report->resident_bytes = 9'000;
+  report->shard_use = {{"rows", 50'000}};  // looked at before what came since
+  sim_.post_from_outside(member_, kAgent, std::move(report));
+  sim_.run_for(250'000);
+  EXPECT_EQ(told().at("other"), 0u);
+}
+
 TEST_F(MemberAgentTest, TheFirstHeartbeatSaysWhoItIs) {
   ASSERT_FALSE(beats().empty());
   const proto::Heartbeat& beat = beats()[0];

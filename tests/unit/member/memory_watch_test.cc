@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "shared/base/memory_account.h"
 #include "shared/runtime/sim/simulation.h"
 
 namespace tidemill {
@@ -121,6 +122,23 @@ TEST_F(MemoryWatchTest, WithoutABudgetItLooksOnlyToTellOthers) {
   EXPECT_EQ(watched.resident_bytes(), kBudget);
   EXPECT_LE(looks_, 2);
   EXPECT_EQ(releases_, 0);
+}
+
+TEST_F(MemoryWatchTest, SaysNothingOfWhatSeveralProcessesOfAProgramMayHave) {
+  const HeldMemory held(MemoryConsumer::kUploads, 70);
+  MemoryUse use;
+  watch(0, memory()).add_process_use(&use);
+  EXPECT_TRUE(use.empty());
+}
+
+TEST_F(MemoryWatchTest, SaysWhatNoShardAccountsForOfTheProgramsOnlyProcess) {
+  const HeldMemory held(MemoryConsumer::kUploads, 70);
+  MemoryUse use;
+  ProcessMemory counted = memory();
+  counted.counted = true;
+  watch(0, counted).add_process_use(&use);
+  EXPECT_EQ(use.at("uploads"), 70u);
+  EXPECT_EQ(use.size(), static_cast<size_t>(MemoryConsumer::kCount));
 }
 
 TEST_F(MemoryWatchTest, TakesWhatIsAccountedForIfTheProcessCannotBeAsked) {

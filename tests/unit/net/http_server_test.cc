@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
 #include <condition_variable>
 #include <deque>
 #include <future>
@@ -181,6 +183,65 @@ TEST(HttpServer, AnswersAClient) {
   EXPECT_EQ(got->status, 200);
   EXPECT_EQ(got->content_type, "application/json");
   EXPECT_EQ(got->body, "POST /v1/x?a=b%20c application/json {\"a\":1}");
+}
+
+// A loop that others use too, as a store's shard does.
+class Loop {
+ public:
+  Loop() : thread_([this] { io_.run(); }) {}
+  ~Loop() { stop(); }
+  void stop() {
+    io_.stop();
+    if (thread_.joinable()) thread_.join();
+  }
+  boost::asio::io_context& io() { return io_; }
+  std::thread::id id() const { return thread_.get_id(); }
+
+ private:
+  boost::asio::io_context io_;
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard_{
+      io_.get_executor()};
+  std::thread thread_;
+};
+
+TEST(HttpServer, ServesOnALoopThatItIsGiven) {
+  Loop loop;
+  std::atomic<std::thread::id> served_on;
+  auto server = HttpServer::start(
+      {},
+      [&](const HttpRequest& request, const HttpResponder& respond) {
+        served_on = std::this_thread::get_id();
+        echo(request, respond);
+      },
+      &loop.io());
+  ASSERT_TRUE(server.ok()) << server.error().message();
+  RawClient client((*server)->port());
+  for (int i = 0; i < 3; ++i) {
+    client.send("GET /x HTTP/1.1\r\n\r\n");
+    EXPECT_EQ(body_of(client.answer()), "GET /x  ");
+  }
+  EXPECT_EQ(served_on.load(), loop.id());
+  client.send("GET /half");
+  loop.stop();
+  server->reset();  // with a connection, and a read of it, that are still there
+}
+
+// Each is answered before its handler returns: that must not be one call within another.
+TEST(HttpServer, ManyPipelinedRequestsThatAreAnsweredAtOnce) {
+  constexpr int kRequests = 20'000;
+  const auto server = start({}, echo);
+  RawClient client(server->port());
+  std::thread sender([&] {
+    std::string requests;
+    for (int i = 0; i < kRequests; ++i) {
+      requests += "GET /" + std::to_string(i) + " HTTP/1.1\r\n\r\n";
+    }
+    client.send(requests);
+  });
+  for (int i = 0; i < kRequests; ++i) {
+    ASSERT_EQ(body_of(client.answer()), "GET /" + std::to_string(i) + "  ");
+  }
+  sender.join();
 }
 
 TEST(HttpServer, SaysWhichMethodsAPathTakes) {

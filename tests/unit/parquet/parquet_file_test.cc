@@ -6,6 +6,9 @@
 
 #include <limits>
 
+#include "shared/expr/types.h"
+#include "shared/nested/nested_json.h"
+#include "shared/nested/proto_type.h"
 #include "tests/unit/parquet/memory_file.h"
 
 namespace tidemill::test {
@@ -95,6 +98,75 @@ TEST(ParquetFile, EveryTypeIsReadAsItWasWritten) {
             "{\"bool\":true,\"int32\":-2147483648,\"int64\":-9223372036854775808,\"double\":-0.0,"
             "\"string\":\"\",\"timestamp\":\"1969-12-31T23:59:59.999999Z\",\"date\":\"0001-01-01\","
             "\"bytes\":\"\\\\x00ff\",\"json\":\"{\\\"a\\\":[1]}\"}");
+}
+
+NestedType nested(const std::string& type) { return nested_type(*parse_type(type)); }
+
+// Columns of decimals, lists, structs and maps are those of Parquet: what is read of them is their
+// digits and their JSON, for the caller to parse.
+TEST(ParquetFile, WhatHasPartsIsWrittenAsSuch) {
+  const auto field = [](const char* name, const std::string& type) {
+    ParquetField out;
+    out.name = name;
+    out.details = nested(type);
+    out.type = out.details.kind;
+    return out;
+  };
+  const std::vector<ParquetField> fields = {
+      field("price", "decimal(38, 2)"), field("tags", "list<string>"),
+      field("by_day", "map<date, list<decimal(5, 1)>>"),
+      field("payload", "struct<a: int32, t: timestamp, b: bool, x: double, z: bytes, j: json>")};
+  const std::vector<std::vector<const char*>> texts = {
+      {"-999999999999999999999999999999999999.99", "0.10"},
+      {R"(["a",null,""])", "[]"},
+      {R"({"2018-04-01":[1.5,-2.0],"2018-04-02":null})", "{}"},
+      {R"({"a":-1,"t":"2018-04-01T00:00:31Z","b":true,"x":0.5,"z":"\\x00ff","j":"[1]"})",
+       R"({"a":null,"t":null,"b":null,"x":null,"z":null,"j":null})"}};
+  std::vector<std::string> bytes;
+  bytes.reserve(8);
+  std::vector<ParquetValues> values;
+  for (size_t c = 0; c < fields.size(); ++c) {
+    ParquetValues column = values_of(fields[c].type, {0, 1, 0});
+    for (size_t row = 0; row < 3; ++row) {
+      if (row == 1) {
+        column.items.strings.push_back({});
+        continue;
+      }
+      const char* text = texts[c][row / 2];
+      if (fields[c].type == ColumnType::kDecimal) {
+        Decimal value;
+        ASSERT_EQ(parse_decimal(text, {38, 2}, &value), DecimalText::kGood);
+        char stored[kMaxDecimalEncoding];
+        bytes.emplace_back(stored, encode_decimal(value, stored));
+      } else {
+        NestedJsonParser parser;
+        std::string_view value;
+        // JSON within it is text in Parquet, and its text is a string.
+        const auto fault = parser.parse(fields[c].details, text, &value);
+        ASSERT_FALSE(fault.has_value()) << fault->path;
+        bytes.emplace_back(value);
+      }
+      column.items.strings.push_back(bytes.back());
+    }
+    values.push_back(std::move(column));
+  }
+  std::vector<ParquetWanted> wanted;
+  for (const ParquetField& each : fields) wanted.push_back({each.name, each.type});
+  const auto reader = reader_of(written(fields, values, 3), wanted);
+  ParquetBatch batch;
+  ASSERT_TRUE(reader->read(0, 10, 1 << 20, &batch).ok());
+  ASSERT_EQ(batch.rows, 3u);
+  EXPECT_TRUE(batch.faults.empty());
+  for (size_t c = 0; c < fields.size(); ++c) {
+    EXPECT_EQ(batch.columns[c].type, ColumnType::kString);
+    EXPECT_EQ(batch.columns[c].nulls, (std::vector<uint8_t>{0, 1, 0})) << fields[c].name;
+    EXPECT_EQ(batch.columns[c].strings[2], texts[c][1]);
+  }
+  EXPECT_EQ(batch.columns[0].strings[0], texts[0][0]);
+  EXPECT_EQ(batch.columns[1].strings[0], texts[1][0]);
+  EXPECT_EQ(batch.columns[2].strings[0], texts[2][0]);
+  EXPECT_EQ(batch.columns[3].strings[0],
+            R"({"a":-1,"t":"2018-04-01T00:00:31Z","b":true,"x":0.5,"z":"\\x00ff","j":"\"[1]\""})");
 }
 
 TEST(ParquetFile, ListsAndMapsKeepWhatIsNullAndWhatIsEmpty) {

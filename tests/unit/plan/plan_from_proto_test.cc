@@ -159,7 +159,24 @@ proto::TableInput* input(proto::JobPlan* plan) {
 TEST(PlanFromProto, RefusesWhatIsInconsistent) {
   const std::vector<Break> breaks = {
       [](proto::JobPlan* p) { p->set_format_version(2); },
-      [](proto::JobPlan* p) { p->set_format_version(5); },
+      [](proto::JobPlan* p) { p->set_format_version(kPlanFormat + 1); },
+      // What an update states, of a job that was never changed, or that cannot be.
+      [](proto::JobPlan* p) {
+        p->set_format_version(kPlanFormat);
+        p->mutable_tables(0)->set_fed(proto::Table::FED_ALL);
+      },
+      [](proto::JobPlan* p) {
+        p->set_revision(1);
+        p->mutable_tables(0)->set_since_revision(2);
+      },
+      [](proto::JobPlan* p) {
+        p->set_revision(1);
+        p->mutable_tables(0)->set_first_retention_us(p->tables(0).retention_us() + 1);
+      },
+      [](proto::JobPlan* p) {
+        p->set_revision(1);
+        p->mutable_views(0)->set_continued(true);
+      },
       [](proto::JobPlan* p) { p->set_job("a b"); },
       [](proto::JobPlan* p) { p->set_key_partitions(0); },
       [](proto::JobPlan* p) { p->set_key_partitions(4097); },

@@ -37,7 +37,7 @@ TEST(TableBound, IsThereByDefault) {
 )");
   const proto::Bound& bound = plan.tables(0).bound();
   EXPECT_TRUE(bound.by_default());
-  EXPECT_EQ(plan.format_version(), kPlanFormat);
+  EXPECT_EQ(plan.format_version(), 4u);
   proto::JobPlan older = plan;
   older.set_format_version(kLeastPlanFormat);
   EXPECT_FALSE(Plan::from_proto(older).ok()) << "its readers would not know of the bound";

@@ -83,10 +83,11 @@ TEST(BlockingPool, ALaneIsAsUrgentAsTheMostUrgentWorkInIt) {
 }
 
 TEST(BlockingPool, WhatIsNotUrgentNowLeavesTheProcessorToOthers) {
-  std::array<int, 3> nice{};
-  std::array<Event, 3> ran;
+  std::array<int, 4> nice{};
+  std::array<Event, 4> ran;
   BlockingPool pool(1);
-  for (const Urgency urgency : {Urgency::kNow, Urgency::kSoon, Urgency::kLater}) {
+  for (const Urgency urgency :
+       {Urgency::kNow, Urgency::kRestore, Urgency::kSoon, Urgency::kLater}) {
     const auto u = static_cast<size_t>(urgency);
     pool.submit(lane(u), urgency, [&nice, &ran, u] {
       nice[u] = getpriority(PRIO_PROCESS, static_cast<id_t>(gettid()));
@@ -96,8 +97,24 @@ TEST(BlockingPool, WhatIsNotUrgentNowLeavesTheProcessorToOthers) {
   for (Event& event : ran) event.expect();
   const int own = getpriority(PRIO_PROCESS, static_cast<id_t>(gettid()));
   EXPECT_EQ(nice[0], own);
-  EXPECT_GT(nice[1], own);
-  EXPECT_GT(nice[2], nice[1]);
+  EXPECT_EQ(nice[1], own);
+  EXPECT_GT(nice[2], own);
+  EXPECT_GT(nice[3], nice[2]);
+}
+
+// It takes long: what is read next must not wait for it.
+TEST(BlockingPool, RestoringHasThreadsOfItsOwn) {
+  Gate gate;
+  Event read;
+  Event restored;
+  BlockingPool pool(2);
+  for (uint64_t i = 0; i < 10; ++i) pool.submit(lane(i), Urgency::kSoon, gate.work());
+  pool.submit(lane(10), Urgency::kRestore, [&] { restored.happened(); });
+  restored.expect();
+  for (uint64_t i = 11; i < 20; ++i) pool.submit(lane(i), Urgency::kRestore, gate.work());
+  pool.submit(lane(20), Urgency::kNow, [&] { read.happened(); });
+  read.expect();
+  gate.open();
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <future>
 #include <thread>
 
+#include "shared/base/memory_account.h"
 #include "tests/unit/runtime/runtime_under_test.h"
 
 namespace tidemill {
@@ -102,6 +103,30 @@ TEST(RealProcess, AnActorWhoseMessagesTakeLongLeavesOthersTheirTurn) {
   EXPECT_EQ(process->run(), 0);
   EXPECT_GE(handled_before_other, 1);
   EXPECT_LE(handled_before_other, 3);
+}
+
+TEST(RealProcess, WhatWaitsInMailboxesIsAccountedFor) {
+  const auto network = [] { return MemoryAccount::bytes(MemoryConsumer::kNetwork); };
+  const uint64_t before = network();
+  auto process = make_process(quiet_config());
+  std::vector<uint64_t> waiting;
+  process->spawn(kSelf, [&](Runtime& r) {
+    auto actor = std::make_unique<LambdaActor>();
+    actor->on_start = [&r] {
+      for (uint64_t i = 0; i < 4; ++i) r.send(kSelf, {r.node(), kSelf}, 1, numbered_body(i, 1'000));
+    };
+    actor->on_message = [&](Message) {
+      waiting.push_back(network() - before);
+      if (waiting.size() == 3) r.stop(0, "one is left");
+    };
+    return actor;
+  });
+  EXPECT_EQ(process->run(), 0);
+  ASSERT_GE(waiting.size(), 3u);
+  waiting.resize(3);
+  EXPECT_EQ(waiting, (std::vector<uint64_t>{3'000, 2'000, 1'000}));
+  process.reset();
+  EXPECT_EQ(network(), before);
 }
 
 TEST(RealProcess, SigtermEndsItInAnOrderlyWay) {

@@ -255,6 +255,18 @@ TEST(FeastResponse, IsFeastsOwnBytes) {
           R"(],"metadata":{"feature_names":["customer_id","count","amount","city"]}})");
 }
 
+// The SDK takes it for null.
+TEST(FeastResponse, AValueThatIsNotCompleteYetIsOutsideItsAge) {
+  FeaturesResponse response;
+  response.results = {column("count", ColumnType::kInt64, {int64_t{3}, int64_t{7}})};
+  response.results[0].complete_since_us = {std::nullopt, kAsOf};
+  std::string got;
+  render_feast_response({}, response, &got);
+  EXPECT_NE(got.find(R"("values":[3,7],"statuses":["PRESENT","OUTSIDE_MAX_AGE"])"),
+            std::string::npos)
+      << got;
+}
+
 TEST(FeastResponse, TimesHaveAsFewDigitsAsFit) {
   for (const auto& [time, text] :
        {std::pair<TimeUs, const char*>{1'772'360'430'000'000, "2026-03-01T10:20:30Z"},
@@ -293,6 +305,13 @@ TEST(FeastResponse, WhatJsonCannotSayIsNull) {
   EXPECT_EQ(values_of(ColumnType::kDouble, {std::nan(""), INFINITY, -INFINITY, FeatureValue()}),
             "null,null,null,null");
   EXPECT_EQ(values_of(ColumnType::kBool, {true, false}), "true,false");
+}
+
+TEST(FeastResponse, DecimalsAreDoubles) {
+  EXPECT_EQ(values_of(ColumnType::kDecimal,
+                      {std::string("12.30"), std::string("100"), FeatureValue(),
+                       ListValue{std::string("0.10"), std::string("-2.50")}}),
+            "12.3,100.0,null,[0.1,-2.5]");
 }
 
 TEST(FeastResponse, TimestampsAreSecondsRoundedDown) {

@@ -176,12 +176,14 @@ TEST(FeaturesResponse, IsWrittenAsDocumented) {
                               {int64_t{3}, std::monostate()},
                               {FeatureStatus::kPresent, FeatureStatus::kNotReady},
                               {12, std::nullopt},
-                              {0, std::nullopt}});
+                              {0, std::nullopt},
+                              {}});
   response.results.push_back({"customer.amount_mean_1d",
                               {3.0, std::nan("")},
                               {FeatureStatus::kPresent, FeatureStatus::kNotFound},
                               {12, 7},
-                              {0, 60'000'000}});
+                              {0, 60'000'000},
+                              {}});
   EXPECT_EQ(
       rendered(response),
       R"({"job":"card_fraud","as_of":"2018-04-10T00:00:00Z","results":[)"
@@ -197,6 +199,20 @@ TEST(FeaturesResponse, IsWrittenAsDocumented) {
             R"({"job":"card_fraud","as_of":"2018-04-10T00:00:00Z","results":[],)"
             R"("offsets":{"customer":[{"key_partition":17,"version":[4,9],)"
             R"("offset_vector":[[1234,"2018-04-10T00:00:00Z"],[0,"-infinity"]]},null]}})");
+}
+
+TEST(FeaturesResponse, SaysSinceWhenAValueIsComplete) {
+  FeaturesResponse response;
+  FeatureColumn& column = response.results.emplace_back();
+  column.name = "v.count_90d";
+  column.values = {int64_t{1}, int64_t{2}};
+  column.complete_since_us = {std::nullopt, std::nullopt};
+  EXPECT_EQ(rendered(response).find("complete_since_us"), std::string::npos);
+  column.complete_since_us = {std::nullopt, 1'523'318'400'000'000};
+  EXPECT_NE(rendered(response).find(
+                R"("resolution_us":[],"complete_since_us":[null,1523318400000000]})"),
+            std::string::npos)
+      << rendered(response);
 }
 
 TEST(FeaturesResponse, ListsAreArrays) {
@@ -227,6 +243,21 @@ TEST(FeaturesResponse, JsonIsItself) {
             R"({"job":"","as_of":"1970-01-01T00:00:00Z","results":[{"feature":"v.last","values":[)"
             R"({"a": [1, "x"]},null,[2.50,"s"]],"statuses":[],"freshness_ms":[],)"
             R"("resolution_us":[]}]})");
+}
+
+TEST(FeaturesResponse, DecimalsHaveAllTheirDigits) {
+  FeaturesResponse response;
+  FeatureColumn& column = response.results.emplace_back();
+  column.name = "v.sum";
+  column.type = ColumnType::kDecimal;
+  MapValue map;
+  map.entries = {{std::string("1.50"), std::string("2.00")}};
+  column.values = {std::string("12345678901234567890.10"), std::monostate(),
+                   ListValue{std::string("2.50"), std::string("-0.01")}, map};
+  EXPECT_EQ(rendered(response),
+            R"({"job":"","as_of":"1970-01-01T00:00:00Z","results":[{"feature":"v.sum","values":[)"
+            R"(12345678901234567890.10,null,[2.50,-0.01],{"1.50":2.00}],"statuses":[],)"
+            R"("freshness_ms":[],"resolution_us":[]}]})");
 }
 
 TEST(FeaturesResponse, MapsAreObjects) {

@@ -74,5 +74,30 @@ TEST(LeadingEdge, IsAskedForAgainWhenReplicasBecameReady) {
   EXPECT_EQ(body["results"][0]["values"], json{7});
 }
 
+TEST(LeadingEdge, FollowsEveryFrame) {
+  TestStore store(1);
+  store.show({small_plan()});
+  const KeyPartitionId k(0);
+  store.fill(k, {}, kStart);
+  const auto as_of = [&] {
+    const auto answer = store.call(
+        "POST", "/v1/features",
+        R"({"job":"small","features":["customer.count_1h"],"entities":{"customer_id":["a"]}})");
+    return answer && answer->status == 200 ? json::parse(answer->body)["as_of"].get<std::string>()
+                                           : "none";
+  };
+  EXPECT_EQ(as_of(), format_timestamp(kStart));
+  for (uint64_t i = 1; i <= 6; ++i) {
+    FramePart rows = TestStore::part(k, PartKind::kRows, 2 + i, 2 + i);
+    rows.from_version = 1 + i;
+    const TimeUs latest = kStart + static_cast<TimeUs>(i) * kMicrosPerSecond;
+    rows.advances.push_back({SourcePartitionId(1), {17 + i, latest, false}});
+    rows.current = true;
+    rows.read_wall_us = store.sim.runtime(store.store).wall_us();
+    store.send_part(rows);
+    EXPECT_EQ(as_of(), format_timestamp(latest));
+  }
+}
+
 }  // namespace
 }  // namespace tidemill::test

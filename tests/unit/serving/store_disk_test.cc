@@ -243,6 +243,25 @@ TEST_F(StoreDisk, WarmsUpAfterARestart) {
   EXPECT_EQ(t_.report().cold_reads(), 0u) << "nothing was left on disk alone";
 }
 
+TEST_F(StoreDisk, ReportsWhatTakesMemory) {
+  const KeyPartitionId k = k_of("a");
+  t_.show({small_plan()});
+  t_.open(k, 1, 1);
+  const std::vector<std::string> keys(200, "a");
+  fill_by_images(k, {"a"}, 5);
+  more(k, 2, 5, keys);
+  t_.sim.run_for(300'000);
+  const MemoryUse use = t_.memory();
+  EXPECT_GE(use.at("changes"), rows_of(keys).size());
+  EXPECT_EQ(use.at("rows") + use.at("summaries") + use.at("keys"), t_.report().state_bytes());
+  EXPECT_GT(use.at("rows"), 0u);
+  EXPECT_GT(use.at("keys"), 0u);
+  EXPECT_EQ(use.at("staged"), 0u);
+  EXPECT_TRUE(use.contains("open_files"));
+  written();
+  EXPECT_EQ(t_.memory().at("changes"), 0u);
+}
+
 TEST_F(StoreDisk, ReadsKeysThatAreOnlyOnDisk) {
   t_.show({small_plan()});
   t_.fill(kOfA, {rows_of({"a", "a"})}, kStart);

@@ -40,7 +40,9 @@ class FakeAgent : public Actor {
  public:
   void receive(Message message) override {
     const auto* report = dynamic_cast<ShardReport*>(message.local.get());
-    if (report != nullptr) reports_[report->reporter] = report->jobs;
+    if (report == nullptr) return;
+    reports_[report->reporter] = report->jobs;
+    memory = report->shard_use;
   }
   void on_timer(uint64_t) override {}
   proto::JobReport reported(uint32_t job) const {
@@ -52,6 +54,7 @@ class FakeAgent : public Actor {
     }
     return sum;
   }
+  MemoryUse memory;  // of the shard that has reported last
 
  private:
   std::map<ActorId, std::vector<proto::JobReport>> reports_;
@@ -171,6 +174,8 @@ class TestStore {
   proto::JobReport report(uint32_t job = 1) {
     return static_cast<FakeAgent*>(sim.actor(store, kAgent))->reported(job);
   }
+
+  MemoryUse memory() { return static_cast<FakeAgent*>(sim.actor(store, kAgent))->memory; }
 
   static constexpr ActorId kOwnerActor{0, kPartitionHostIndex};
   const std::shared_ptr<Disk> disk = Disk::in_memory();

@@ -193,9 +193,9 @@ TEST(ParquetFile, ColumnsThatAreMissingOrOfOtherTypesAreErrorsOfTheFile) {
             "json, raw and others");
   EXPECT_EQ(error_of(content, {{"small", proto::INT64}, {"at", proto::TIMESTAMP}}),
             "column 'small' is a decimal(9, 2) in the file, and int64 is wanted; it can be read as "
-            "double, string or json");
+            "decimal, double, string or json");
   EXPECT_EQ(error_of(content, {{"list", proto::STRING}, {"at", proto::TIMESTAMP}}),
-            "column 'list' is a list in the file, and string is wanted; it can be read as json");
+            "column 'list' is a list in the file, and string is wanted; it can be read as list or json");
   EXPECT_EQ(error_of(content, {{"id", proto::INT64}, {"uint8", proto::TIMESTAMP}}).substr(0, 27),
             "the file has no column 'id'");
 }

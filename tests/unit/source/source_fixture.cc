@@ -26,7 +26,12 @@ std::string value_text(const Column& column, size_t row) {
     case ColumnType::kString:
     case ColumnType::kBytes:
     case ColumnType::kJson:
+    case ColumnType::kList:
+    case ColumnType::kStruct:
+    case ColumnType::kMap:
       return "'" + std::string(column.strings[row]) + "'";
+    case ColumnType::kDecimal:
+      return decimal_bytes_to_string(column.strings[row]);
     case ColumnType::kTimestamp:
       return format_timestamp(column.ints[row]);
     default:

@@ -40,6 +40,49 @@ TEST(Types, OfCsv) {
   EXPECT_EQ(csv(",,"), row("null", "null", "null"));
 }
 
+// The sample's column amount as a decimal.
+std::string decimal(proto::FilesInput::Format format, const std::string& text) {
+  const bool csv = format == proto::FilesInput::CSV;
+  const TemporaryFile file(csv ? "id,ok,at,name,amount,n\n,,2018-04-01T00:00:31Z,," + text + ",\n"
+                               : R"({"at":"2018-04-01T00:00:31Z","amount":)" + text + "}\n");
+  proto::Source source = sample_source(format, file.path());
+  proto::Field* amount = nullptr;
+  int index = 0;
+  for (int i = 0; i < source.schema_size(); ++i) {
+    if (source.schema(i).name() != "amount") continue;
+    amount = source.mutable_schema(i);
+    index = i;
+  }
+  amount->set_type(proto::DECIMAL);
+  amount->mutable_details()->set_kind(proto::DECIMAL);
+  amount->mutable_details()->set_precision(30);
+  amount->mutable_details()->set_scale(2);
+  const auto events = read_all(source, 0, {}, {});
+  if (!events.ok()) return "error: " + events.error().message();
+  if (!events->bad.empty()) return events->bad.begin()->second;
+  return events->rows.begin()->second[static_cast<size_t>(index)];
+}
+
+TEST(Types, DecimalsHaveTheDigitsOfTheText) {
+  for (const auto format : {proto::FilesInput::CSV, proto::FilesInput::NDJSON}) {
+    EXPECT_EQ(decimal(format, "12.5"), "12.50");
+    EXPECT_EQ(decimal(format, "-0.005"), "-0.01");
+    EXPECT_EQ(decimal(format, "1e3"), "1000.00");
+    EXPECT_EQ(decimal(format, "1234567890123456789012345678.99"), "1234567890123456789012345678.99");
+    EXPECT_EQ(decimal(format, "0.1000000000000000055511151231257827"), "0.10");
+    for (const char* text : {"12345678901234567890123456789", "1e30"}) {
+      EXPECT_NE(decimal(format, text).find("is not a decimal(30, 2)"), std::string::npos);
+    }
+  }
+  EXPECT_EQ(decimal(proto::FilesInput::NDJSON, R"("7.125")"), "7.13");
+  EXPECT_EQ(decimal(proto::FilesInput::NDJSON, "null"), "null");
+  EXPECT_EQ(decimal(proto::FilesInput::CSV, ""), "null");
+  for (const char* text : {"true", "[1]", R"("12,5")", "{}", R"("")"}) {
+    EXPECT_NE(decimal(proto::FilesInput::NDJSON, text).find("column 'amount'"), std::string::npos)
+        << text;
+  }
+}
+
 TEST(Types, OfNdjson) {
   EXPECT_EQ(ndjson(R"("name":"\\x6162","amount":{"a" : [1, "x\n"]} ,"n":"1970-01-11")"),
             row("'ab'", R"('{"a" : [1, "x\n"]}')", "10"));

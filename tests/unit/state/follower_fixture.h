@@ -33,6 +33,11 @@ class Rows : public FollowedRows {
     return {};
   }
   void raise_horizon(TimeUs horizon) override { state.raise_horizon(horizon); }
+  void raise_floors(const TableFloors& floors) override {
+    std::vector<TimeUs> times;
+    for (const TableFloor& floor : floors) times.push_back(floor.floor);
+    state.raise_floors(times);
+  }
   void clear() override { state = PartitionState(schemas_); }
 
  private:

@@ -394,5 +394,54 @@ TEST_F(FollowerTest, IsCurrentOnlyWhereItWasWhenItWasForgotten) {
   EXPECT_TRUE(follower_.current());
 }
 
+// The plan's one table, kept for longer.
+TableSchemas kept_longer(const Plan& plan) {
+  auto out = std::make_shared<std::vector<TableSchema>>(*plan.tables());
+  out->front().first_retention = out->front().retention;
+  out->front().retention += 24 * kHour;
+  return out;
+}
+
+TEST_F(FollowerTest, KeepsRowsLongerFromWhatItHasOn) {
+  open(3, 5);
+  follower_.apply(begin(0, true));
+  FramePart close = images(PartKind::kImagesClose, 1, 1, {{"a"}});
+  close.horizon = kStart;
+  follower_.apply(close);
+  follower_.set_schemas(kept_longer(*plan_));
+  const TableFloors floors{{25 * kHour, kept_since(plan_->tables()->front(), kHour, kStart)}};
+  EXPECT_EQ(follower_.head().floors, floors);
+  // What the owner says of rows counts if it is later, and is not forgotten.
+  FramePart next = rows(2, 1, 2, {{"b"}});
+  next.floors = {{25 * kHour, kStart}};
+  EXPECT_EQ(follower_.apply(next), Outcome::kApplied);
+  EXPECT_EQ(follower_.head().floors, (TableFloors{{25 * kHour, kStart}}));
+  next = rows(3, 2, 3, {{"b"}});
+  next.floors = floors;
+  EXPECT_EQ(follower_.apply(next), Outcome::kApplied);
+  EXPECT_EQ(follower_.head().floors, (TableFloors{{25 * kHour, kStart}}));
+  EXPECT_EQ(follower_.begin_increment(1).head.floors, (TableFloors{{25 * kHour, kStart}}));
+}
+
+TEST_F(FollowerTest, ImagesSaySinceWhenTheyAreWhole) {
+  const TimeUs kept = kept_since(plan_->tables()->front(), kHour, kStart);  // whole tiles
+  Rows held(kept_longer(*plan_));
+  Follower fresh(kept_longer(*plan_), KeyPartitionId(2), &held);
+  fresh.register_owner({KeyPartitionId(2), Epoch(3), 5});
+  EXPECT_EQ(fresh.apply(begin(0, true)), Outcome::kApplied);
+  FramePart close = images(PartKind::kImagesClose, 1, 1, {{"a"}});
+  close.horizon = kStart;  // of a state that knew nothing of the change
+  EXPECT_EQ(fresh.apply(close), Outcome::kApplied);
+  EXPECT_EQ(fresh.head().floors, (TableFloors{{25 * kHour, kept}}));
+  fresh.forget();
+  EXPECT_EQ(fresh.head().floors, (TableFloors{{25 * kHour, kMinTime}})) << "nothing is held";
+  Follower restored(kept_longer(*plan_), KeyPartitionId(2), nullptr);
+  StateHead head;
+  head.ancestry = {{Epoch(1), 4}};
+  head.horizon = kStart;
+  restored.restore(head);
+  EXPECT_EQ(restored.head().floors, (TableFloors{{25 * kHour, kept}}));
+}
+
 }  // namespace
 }  // namespace tidemill::test

@@ -5,6 +5,7 @@
 
 #include <set>
 
+#include "shared/base/memory_account.h"
 #include "shared/window/block_list.h"
 #include "tests/unit/state/state_fixture.h"
 
@@ -123,6 +124,25 @@ TEST(PartitionDisk, ScansWhatChangedAfterVersionsHaveFallen) {
   // All that came since the two parted, the former owner's as well.
   expect_changed_since(fallen - 1, expected.size());
   expect_changed_since(state.version(), 0);
+}
+
+TEST(PartitionDisk, LogsThatAreSortedAreAccountedFor) {
+  const auto sorting = [] { return MemoryAccount::bytes(MemoryConsumer::kSorting); };
+  const TableSchemas schemas = state_schemas();
+  auto config = state_config(Disk::in_memory(), schemas);
+  ChangingState state(schemas, 3);
+  const Increment first = state.change_rows(600, 50);
+  config.log_limit_bytes = first.changes.front().bytes.size() - 1;
+  auto disk = open(config);
+  ASSERT_TRUE(good(disk->write(first)));
+  ASSERT_TRUE(good(disk->write(state.change_rows(300, 50))));
+  EXPECT_EQ(sorting(), 0u);
+  {
+    auto scan = disk->scan(std::nullopt);
+    ASSERT_TRUE(scan.ok());
+    EXPECT_GT(sorting(), 300u * 16);
+  }
+  EXPECT_EQ(sorting(), 0u);
 }
 
 TEST(PartitionDisk, AScanSeesTheStateAsItWasWhenItBegan) {

@@ -288,7 +288,7 @@ TEST_F(ByHand, MemoryIsBounded) {
     append_rows(state_.get(), 0, schema_, keyed(rows, "a", schema_));
     state_->raise_horizon(i * 100);
     read(i * 100 + 99, 9'000);
-    most = std::max(most, state_->stats().bytes);
+    most = std::max<uint64_t>(most, state_->stats().bytes);
   }
   // 11 tiles of 10'000 us, of 5'120 rows each, and their caches.
   EXPECT_LE(most, 12u * (5 * 3'000 + 64 * 24) + 30'000u);

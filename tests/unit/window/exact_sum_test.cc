@@ -4,6 +4,7 @@
 #include <rapidcheck.h>
 #include <rapidcheck/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -156,6 +157,50 @@ RC_GTEST_PROP(ExactSum, AnyBitsAgreeWithExactArithmetic, (const std::vector<uint
     values.push_back(any_double(&random));
   }
   RC_ASSERT(check(values) == "");
+}
+
+// Some at a time, as a chunk's values are: of one size, of many, with zeros and what is not finite.
+RC_GTEST_PROP(ExactSum, ValuesTogetherAreTheSameAsOneByOne, ()) {
+  Random random(*rc::gen::arbitrary<uint64_t>());
+  const int mode = *rc::gen::inRange(0, 5);
+  const int apart = *rc::gen::element(1, 63, 64, 65, 66, 400);
+  const auto one = [&]() -> double {
+    if (mode == 0) return static_cast<double>(random() % 100'000) / 100;
+    if (mode == 1) return random() % 2 == 0 ? 0.0 : -0.0;
+    if (mode == 2)
+      return random() % 4 == 0 ? -0.0 : std::ldexp(-1.0, -static_cast<int>(random() % 9));
+    if (mode == 3) return any_double(&random);
+    const double largest = random() % 2 == 0 ? 0x1.fffffffffffffp0 : -0x1.fffffffffffffp0;
+    return std::ldexp(largest, random() % 3 == 0 ? 0 : apart - 1);
+  };
+  std::vector<double> values(64);
+  ExactSum together;
+  ExactSum single;
+  for (int round = *rc::gen::inRange(1, 4); round > 0; --round) {
+    for (double& x : values) x = one();
+    const uint64_t mask = random() % 3 == 0 ? ~uint64_t{0} : random() & random();
+    together.add(values.data(), mask);
+    for (uint32_t i = 0; i < 64; ++i) {
+      if ((mask >> i & 1) != 0) single.add(values[i]);
+    }
+  }
+  RC_ASSERT(same(together.rounded(), single.rounded()));
+  ByteWriter some;
+  ByteWriter each;
+  together.encode(&some);
+  single.encode(&each);
+  RC_ASSERT(std::ranges::equal(some.bytes(), each.bytes()));
+}
+
+// The most that fits before values are added up in 128 bits.
+TEST(ExactSum, SixtyFourLargestValuesTogether) {
+  for (const int apart : {62, 63, 64}) {
+    std::vector<double> values(64, std::ldexp(0x1.fffffffffffffp0, apart));
+    values[0] = 0x1.0000000000001p0;
+    ExactSum together;
+    together.add(values.data(), ~uint64_t{0});
+    EXPECT_EQ(together.rounded(), reference_sum(values)) << apart;
+  }
 }
 
 RC_GTEST_PROP(ExactSum, MergingIsExactInAnyTree, ()) {

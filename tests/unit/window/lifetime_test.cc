@@ -241,7 +241,7 @@ TEST(Lifetime, BasesAreBounded) {
     for (Row& row : rows) row.time += i * 10'000'000;
     append_rows(&state, 0, schema, keyed(rows, "a", schema));
     state.raise_horizon(rows.back().time);
-    most = std::max(most, state.stats().bytes);
+    most = std::max<uint64_t>(most, state.stats().bytes);
   }
   EXPECT_LE(state.stats().rows, 300u);
   EXPECT_LE(most, 600'000u);

@@ -270,21 +270,25 @@ TEST(PartitionState, AnImageReplacesAndAnEmptyOneRemoves) {
   EXPECT_EQ(replica.stats().keys, 1u);
 }
 
-TEST(PartitionState, SixtyRowsOfAKeyTakeAtMostTwoKilobytes) {
+// Twice a day, at any microsecond, as events are.
+TEST(PartitionState, SixtyRowsOfAKeyTakeAboutAKilobyte) {
   const TableSchema schema = one_double_schema(kRetention);
   PartitionState state(test_schemas(kRetention));
   constexpr int kKeys = 2000;
   for (int i = 0; i < 60; ++i) {
     std::vector<KeyedRow> block;
     for (int k = 0; k < kKeys; ++k) {
-      const Row row{kStart + i * 3'600'000'000 + k * 1'000'000, {i * 0.25}, {}};
+      const Row row{kStart + i * 43'200'000'007 + k * 1'000'003, {i * 0.25}, {}};
       block.push_back(keyed({row}, std::to_string(k), schema)[0]);
     }
     append_rows(&state, 1, schema, block);
   }
   EXPECT_EQ(state.stats().rows, 60u * kKeys);
-  EXPECT_LE(state.stats().bytes / kKeys, 2048u);
-  EXPECT_LE(state.stats().bytes / state.stats().rows, 24u) << "the goal per row";
+  EXPECT_LE(state.stats().bytes / kKeys, 1024u);
+  EXPECT_LE(state.stats().bytes / state.stats().rows, 17u);
+  const WindowStats stats = state.stats();
+  EXPECT_GE(stats.bytes.of_chunks(), 12 * stats.rows);
+  EXPECT_LE(stats.bytes.of_chunks() + stats.key_bytes, stats.bytes) << "the rest is beside rows";
 }
 
 }  // namespace

@@ -71,6 +71,30 @@ class Log {
   WindowReader reader_;
 };
 
+// Of all time codes, of rows that came in order and of others.
+RC_GTEST_PROP(Chunk, ATimeMaskHasTheRowsOfItsTimes, ()) {
+  const auto span = *rc::gen::element<int64_t>(
+      3, 3'000, 3'000'000, 5'000'000'000, 1'000'000'000'000, int64_t{1} << 48, int64_t{1} << 60);
+  const bool in_order = *rc::gen::arbitrary<bool>();
+  auto times = *rc::gen::container<std::vector<TimeUs>>(rc::gen::inRange<int64_t>(-span, span));
+  times.resize(std::min<size_t>(times.size(), kChunkRows - 1));
+  RC_PRE(!times.empty());
+  if (in_order) std::sort(times.begin(), times.end());
+  Log log;
+  for (const TimeUs t : times) log.append(t, 1);
+  const Chunk& chunk = *log.log().tail();
+  for (int i = 0; i < 20; ++i) {
+    const TimeUs first = i == 0 ? kMinTime : *rc::gen::inRange<int64_t>(-span - 1, span + 1);
+    const TimeUs last = i == 1 ? kMaxTime : *rc::gen::inRange<int64_t>(-span - 1, span + 1);
+    uint64_t expected = 0;
+    for (uint32_t row = 0; row < times.size(); ++row) {
+      RC_ASSERT(chunk.time(row) == times[row]);
+      if (first <= times[row] && times[row] <= last) expected |= uint64_t{1} << row;
+    }
+    RC_ASSERT(ChunkLayout::time_mask(chunk, first, last) == expected);
+  }
+}
+
 TEST(RowLog, CountsFullAndRecutChunks) {
   Log log;
   for (int i = 0; i < 64 * 3 + 10; ++i) log.append(i * 1000, i);
@@ -108,6 +132,13 @@ TEST(RowLog, AKeyOfSixtyRowsTakesLessThanAKilobyte) {
   EXPECT_EQ(log.log().tail()->code, TimeCode::kSeconds);
 }
 
+TEST(RowLog, SixtyRowsAtAnyMicrosecondTakeAsMuch) {
+  Log log;
+  for (int i = 0; i < 60; ++i) log.append(1'522'540'800'000'000 + i * 43'200'000'001, i);
+  EXPECT_LE(log.stats().bytes, 1000u);
+  EXPECT_EQ(log.log().tail()->code, TimeCode::kMicros48);
+}
+
 TEST(RowLog, TimesTakeTheLargestUnitThatFits) {
   const struct {
     std::vector<TimeUs> times;
@@ -118,7 +149,14 @@ TEST(RowLog, TimesTakeTheLargestUnitThatFits) {
       {{5'000'000, 9'001'000}, TimeCode::kMillis},
       {{5'000'000, 9'000'001}, TimeCode::kMicros},
       {{9'000'000, 5'000'000, 5'001'000}, TimeCode::kMillis},
-      {{0, 1, 5'000'000'000}, TimeCode::kRaw},
+      {{0, 1, 5'000'000'000}, TimeCode::kMicros48},
+      {{5'000'000'000, 1, 0, 9'000'000'000'001}, TimeCode::kMicros48},
+      {{0, 1, 281'474'976'710'655}, TimeCode::kMicros48},
+      {{281'474'976'710'655, 1, 0}, TimeCode::kMicros48},
+      {{0, 1, 281'474'976'710'656}, TimeCode::kRaw},
+      {{0, 5'000'000'001, 281'474'976'710'656}, TimeCode::kRaw},
+      {{0, 5'000'000'001, -281'474'976'710'656}, TimeCode::kRaw},
+      {{0, 5'000'000'001, kMaxTime}, TimeCode::kRaw},
       {{0, 4'294'967'295}, TimeCode::kMicros},
       {{0, 4'294'967'295'000'000}, TimeCode::kSeconds},
       {{0, 4'294'967'296'000'000}, TimeCode::kRaw},
@@ -201,6 +239,7 @@ RC_GTEST_PROP(RowLog, KeepsAllRowsInOrderAndItsBooks, ()) {
   log.clear();
   RC_ASSERT(log.stats().rows == 0u);
   RC_ASSERT(log.stats().bytes == 0u);
+  RC_ASSERT(log.stats().bytes.of_chunks() == 0u);
 }
 
 // With everything that a log can allocate: caches of all kinds and a base with sets and rows.
@@ -237,6 +276,7 @@ RC_GTEST_PROP(RowLog, KeepsItsBooksWhileItFolds, ()) {
   log.clear();
   RC_ASSERT(log.stats().rows == 0u);
   RC_ASSERT(log.stats().bytes == 0u);
+  RC_ASSERT(log.stats().bytes.of_chunks() == 0u);
 }
 
 }  // namespace

@@ -187,6 +187,70 @@ TEST_F(Semantics, LateRowsCountUntilTheHorizonRulesThemOut) {
   EXPECT_EQ(state_.horizon(), 5000) << "it only rises";
 }
 
+// Rows before the floor may be there or not: none counts, whatever is left of them.
+TEST_F(Semantics, AFeatureThatLooksBackBeforeAFloorIsOfTheRowsFromThere) {
+  for (const TimeUs t : {2000, 2500, 3000, 3500}) add(t, double(t));
+  state_.raise_horizon(3000);
+  state_.raise_floors(std::vector<TimeUs>{2500});
+  FeatureSpec f = feature(Function::kSum, 1000);
+  f.reach = 1000;
+  FeatureSpec longer = feature(Function::kSum, 1500);
+  longer.reach = 1500;
+  const std::vector<FeatureSpec> features{f, longer};
+  const std::vector<const FeatureSpec*> pointers{&features[0], &features[1]};
+  std::vector<FeatureValue> values;
+  std::vector<TimeUs> since;
+  const auto read = [&](TimeUs as_of) {
+    EXPECT_TRUE(
+        state_.compute(0, "596", hash_of("596"), pointers, as_of, &values, nullptr, &since));
+  };
+  read(3499);
+  EXPECT_EQ(values, (std::vector<FeatureValue>{5500.0, 5500.0})) << "2500 and 3000";
+  EXPECT_EQ(since, (std::vector<TimeUs>{3500, 4000}));
+  read(3500);
+  EXPECT_EQ(values, (std::vector<FeatureValue>{6500.0, 9000.0}));
+  EXPECT_EQ(since, (std::vector<TimeUs>{kMinTime, 4000}));
+  read(4000);
+  EXPECT_EQ(since, (std::vector<TimeUs>{kMinTime, kMinTime}));
+  // It only rises, and a key that has nothing behind it has no rows.
+  state_.raise_floors(std::vector<TimeUs>{2400});
+  add(2450, 1.0, true, "late");
+  bool found = true;
+  value(f, 3000, "late", &found);
+  EXPECT_FALSE(found);
+}
+
+TEST_F(Semantics, RowsAreKeptLongerAndTablesAddedWhileItRuns) {
+  for (const TimeUs t : {2000, 2500, 3000}) add(t, 1.0);
+  state_.raise_horizon(3600);  // what is before 2600 is gone, or as good as gone
+  auto schemas = std::make_shared<std::vector<TableSchema>>(*test_schemas(1000));
+  (*schemas)[0].first_retention = 1000;
+  (*schemas)[0].retention = 3000;
+  schemas->push_back((*schemas)[0]);
+  const auto further = static_cast<uint16_t>(schemas->size() - 1);
+  schemas->back().further = true;
+  schemas->back().first_retention.reset();
+  state_.set_features(schemas);
+  std::vector<TimeUs> floors(schemas->size(), kMinTime);
+  floors[0] = 2600;
+  floors[further] = 3001;
+  state_.raise_floors(floors);
+  add(2700, 1.0);  // late, and kept
+  add(2550, 1.0);
+  FeatureSpec f = feature(Function::kCount, 3000, -1);
+  f.reach = 3000;
+  EXPECT_EQ(value(f, 3700), FeatureValue(int64_t{2}));
+  state_.raise_horizon(5500);
+  EXPECT_EQ(value(f, 5600), FeatureValue(int64_t{2})) << "not gone";
+  EXPECT_EQ(state_.find(further, "596", hash_of("596")), PartitionState::Found::kAbsent);
+  Row row;
+  row.time = 5600;
+  row.cells = {1.0, int64_t{1}, int64_t{1}, true, std::string("x"), int64_t{1}};
+  row.filters = {true, false};
+  append_rows(&state_, further, (*schemas)[further], keyed({row}, "596", (*schemas)[further]));
+  EXPECT_EQ(state_.find(further, "596", hash_of("596")), PartitionState::Found::kInMemory);
+}
+
 TEST_F(Semantics, AKeyBelowTheHorizonIsUnknownFreedOrNot) {
   add(100, 1.0);
   add(5000, 1.0, true, "other");

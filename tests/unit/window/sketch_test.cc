@@ -84,7 +84,7 @@ class Chunks {
   TableSchema schema_;
   ChunkLayout layout_;
   std::vector<Chunk*> chunks_;
-  uint64_t bytes_ = 0;
+  StateBytes bytes_;
 };
 
 // By the column itself.

@@ -70,6 +70,10 @@ FramePart any_part() {
   for (int i = 0; i < advances; ++i) {
     p.advances.push_back({SourcePartitionId(*rc::gen::inRange(0u, 1u << 16)), any_position()});
   }
+  const auto floors = *rc::gen::inRange(0, 3);
+  for (int i = 0; i < floors; ++i) {
+    p.floors.push_back({*rc::gen::inRange<int64_t>(0, 1'000'000), *rc::gen::arbitrary<int64_t>()});
+  }
   const auto buffers = *rc::gen::inRange(0, 3);
   for (int i = 0; i < buffers; ++i) {
     // Images have any length, row blocks multiples of 8.
@@ -95,6 +99,7 @@ std::string joined(const FramePart& part) {
 }
 
 void check_same(const FramePart& a, const FramePart& b) {
+  RC_ASSERT(a.floors == b.floors);
   RC_ASSERT(a.key_partition == b.key_partition && a.epoch == b.epoch && a.session == b.session);
   RC_ASSERT(a.seq == b.seq && a.kind == b.kind && a.whole == b.whole);
   RC_ASSERT(a.current == b.current && a.from_epoch == b.from_epoch && a.ancestry == b.ancestry);
@@ -225,7 +230,7 @@ TEST(Frames, SayWhatIsWrong) {
   EXPECT_EQ(error_with(16 + 4, 0), part);  // no such kind
   EXPECT_EQ(error_with(16 + 4, 5), part);
   EXPECT_EQ(error_with(16 + 6, 200), part);  // advances past the end
-  EXPECT_EQ(error_with(16 + 5, 4), part);    // no such flag
+  EXPECT_EQ(error_with(16 + 5, 8), part);    // no such flag
   EXPECT_EQ(error_with(16 + 80, 65), part);  // more ancestors than there may be
   EXPECT_EQ(error_with(16 + 80, 60), part);  // ancestors past the end
   EXPECT_EQ(error_with(16 + 88, 16), part);  // payload past the end

@@ -128,7 +128,8 @@ SourceBatchHeader any_header() {
           any_position(),
           *rc::gen::arbitrary<int64_t>(),
           *rc::gen::arbitrary<bool>(),
-          *rc::gen::arbitrary<bool>()};
+          *rc::gen::arbitrary<bool>(),
+          *rc::gen::arbitrary<uint32_t>()};
 }
 
 RC_GTEST_PROP(SourceBatch, ReadsBackPartByPart, ()) {
@@ -143,6 +144,7 @@ RC_GTEST_PROP(SourceBatch, ReadsBackPartByPart, ()) {
   RC_ASSERT(got->header.read_wall_us == header.read_wall_us);
   RC_ASSERT(got->header.main_read == header.main_read);
   RC_ASSERT(got->header.idle == header.idle);
+  RC_ASSERT(got->header.tables == header.tables);
   RC_ASSERT(got->parts.size() == parts.size());
   for (size_t i = 0; i < parts.size(); ++i) {
     RC_ASSERT(got->parts[i].key_partition == parts[i].key_partition);
@@ -172,7 +174,7 @@ RC_GTEST_PROP(SourceBatch, HostileBytesAreRefusedOrStayInside, ()) {
 // The layout that docs/formats/data_plane.md draws.
 TEST(SourceBatch, LiesAsDocumented) {
   SourceBatchHeader header{
-      JobId(1), SourcePartitionId(2), Epoch(3), 0, {5, 6, true, {14, 15}}, 7, true, true};
+      JobId(1), SourcePartitionId(2), Epoch(3), 0, {5, 6, true, {14, 15}}, 7, true, true, 17};
   const Buffer bytes = write(header,
                              {{KeyPartitionId(8), 9, 10, std::vector<uint8_t>(16, 0xee)},
                               {KeyPartitionId(11), 12, 13, {}}},
@@ -192,6 +194,7 @@ TEST(SourceBatch, LiesAsDocumented) {
   EXPECT_EQ(at(58), 1);
   EXPECT_EQ(at(64), 7);
   EXPECT_EQ(at(72), 2);
+  EXPECT_EQ(at(76), 17);
   EXPECT_EQ(at(80), 8);
   EXPECT_EQ(at(88), 9);
   EXPECT_EQ(at(96), 10);

@@ -74,7 +74,7 @@ Buffer broken_block() {
 
 SourceBatch batch_of(const BatchOptions& o, const Buffer& blocks) {
   SourceBatchWriter writer({JobId(1), SourcePartitionId(o.source), Epoch(o.reader_epoch), 0, o.end,
-                            o.read_wall_us, o.main_read, o.idle},
+                            o.read_wall_us, o.main_read, o.idle, o.tables},
                            1);
   writer.begin_part(KeyPartitionId(0), o.session, o.seq);
   writer.blocks()->put_bytes(blocks.bytes());

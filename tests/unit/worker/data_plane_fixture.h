@@ -44,6 +44,7 @@ struct BatchOptions {
   int64_t read_wall_us = 0;
   bool main_read = true;
   bool idle = false;
+  uint32_t tables = 0;  // of the reader's plan
 };
 // A batch with one part, for key partition 0.
 SourceBatch batch_of(const BatchOptions& options, const Buffer& blocks);

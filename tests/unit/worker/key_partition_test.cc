@@ -200,9 +200,12 @@ TEST_F(KeyPartitionTest, UnsentIsDroppedUpToAVersionAndItsBytesCounted) {
   partition_.drop_unsent(2);
   EXPECT_EQ(partition_.unsent_since(), 2u);
   EXPECT_EQ(partition_.unsent_bytes(), bytes / 4 * 3);
-  EXPECT_EQ(partition_.unsent_bytes_after(1), bytes / 4 * 3) << "the rest is gone";
-  EXPECT_EQ(partition_.unsent_bytes_after(3), bytes / 4 * 2);
-  EXPECT_EQ(partition_.unsent_bytes_after(5), 0u);
+  const uint64_t all = partition_.noted_bytes();
+  EXPECT_EQ(partition_.noted_bytes_up_to(0), 0u) << "before its time";
+  EXPECT_EQ(partition_.noted_bytes_up_to(1), std::nullopt) << "that is gone";
+  EXPECT_EQ(partition_.noted_bytes_up_to(2), all - bytes / 4 * 3);
+  EXPECT_EQ(partition_.noted_bytes_up_to(3), all - bytes / 4 * 2);
+  EXPECT_EQ(partition_.noted_bytes_up_to(5), all);
   EXPECT_EQ(partition_.unsent().front().version, 3u);
   partition_.drop_unsent(0);  // nothing comes back
   EXPECT_EQ(partition_.unsent_since(), 2u);
@@ -464,6 +467,53 @@ TEST_F(Promotion, WhatIsWrittenOfAFormerStateIsNotGoneOnWith) {
   EXPECT_TRUE(next.whole);
   ASSERT_EQ(next.changes.size(), 1u);
   EXPECT_EQ(next.changes[0].kind, StateChange::Kind::kImages);
+}
+
+// The plan as of its next revision, with the rows of its table kept for 25 hours, and a second
+// table.
+std::shared_ptr<const Plan> revised(const Plan& plan) {
+  proto::JobPlan next = plan.proto();
+  next.set_revision(1);
+  next.set_format_version(5);
+  proto::Table* table = next.mutable_tables(0);
+  table->set_fed(proto::Table::FED_ALL);
+  table->set_first_retention_us(table->retention_us());
+  table->set_retention_us(25 * kHour);
+  *next.add_tables() = *table;
+  next.mutable_tables(1)->clear_first_retention_us();
+  next.mutable_tables(1)->set_since_revision(1);
+  auto made = Plan::from_proto(std::move(next));
+  EXPECT_TRUE(made.ok()) << (made.ok() ? "" : made.error().message());
+  return made.ok() ? *made : nullptr;
+}
+
+TEST_F(KeyPartitionTest, ChangesSaySinceWhenTheirStateIsWhole) {
+  const TimeUs horizon = kStart - kHour - 10 * kSecond;  // of both sources
+  apply({.source = 0, .seq = 0, .end = kTen}, block_of({{"a"}}));
+  apply({.source = 1, .seq = 0, .end = kTwenty}, block_of({{"a"}}));
+  EXPECT_EQ(partition_.horizon(), horizon);
+  EXPECT_TRUE(partition_.unsent().back().floors->empty());
+  const auto next = revised(*plan_);
+  const std::vector<TableSchema>& tables = *next->tables();
+  partition_.grow(next);
+  // A reader that has not heard of it yet, one that has, and one that has heard of more.
+  const auto behind = [&](TimeUs newest) { return tile_end_from(tables[1], newest + 1); };
+  const TableFloors first{{25 * kHour, kept_since(tables[0], kHour, horizon)},
+                          {25 * kHour, behind(kStart + kSecond)}};
+  EXPECT_EQ(partition_.head().floors, first);
+  EXPECT_TRUE(partition_.unsent().back().floors->empty()) << "as of then";
+  const SourcePosition thirty{30, kStart + 5 * kHour, false};
+  apply({.source = 0, .seq = 1, .end = thirty, .tables = 1}, block_of({{"a"}}));
+  const TableFloors second{first[0], {25 * kHour, behind(kStart + 5 * kHour)}};
+  EXPECT_EQ(partition_.head().floors, second);
+  EXPECT_EQ(*partition_.unsent().back().floors, second);
+  const SourcePosition forty{40, kStart + 9 * kHour, false};
+  apply({.source = 0, .seq = 2, .end = forty, .tables = 2}, block_of({{"a"}}));
+  EXPECT_EQ(partition_.head().floors, second);
+  const uint64_t version = partition_.version();
+  EXPECT_EQ(apply({.source = 0, .seq = 3, .end = {50, kStart}, .tables = 3}, {}),
+            PartOutcome::kGap);
+  EXPECT_EQ(partition_.version(), version);
 }
 
 }  // namespace

@@ -27,7 +27,8 @@ TEST(MemoryBounds, WhatPartsMayTakeTogetherLeavesMostOfTheBudgetToChanges) {
     // Messages that come and go, changes for stores, records that are read and parsed, and two
     // key partitions' logs that are sorted.
     const int64_t parts = c.batch_credit_bytes + c.frame_credit_bytes + c.unsent_limit_bytes +
-                          10 * c.read_bytes + 2 * 2 * c.log_limit_bytes;
+                          10 * c.read_bytes + 2 * 2 * c.log_limit_bytes +
+                          kafka_queue_bytes(config) / shards;
     EXPECT_LT(parts, share / 2);
     EXPECT_GE(c.frame_bytes, 64 << 10) << "messages are not made tiny";
     EXPECT_LE(c.frame_bytes, c.frame_credit_bytes / 8);
@@ -42,6 +43,13 @@ TEST(MemoryBounds, ALowerBoundThatWasGivenStays) {
   EXPECT_EQ(c.log_limit_bytes, 0);
   EXPECT_EQ(c.read_bytes, config.read_bytes) << "a large budget changes nothing";
   EXPECT_EQ(c.batch_credit_bytes, config.batch_credit_bytes);
+}
+
+TEST(MemoryBounds, KafkasQueuesAreAPartOfTheBudget) {
+  WorkerConfig config;
+  EXPECT_EQ(kafka_queue_bytes(config), 0) << "no bound";
+  config.memory_budget_bytes = 160'000'000;
+  EXPECT_EQ(kafka_queue_bytes(config), 2'500'000);
 }
 
 TEST(MemoryBounds, ReadersOfAShardShare) {

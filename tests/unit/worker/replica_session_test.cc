@@ -299,6 +299,48 @@ TEST_F(ReplicaSessionTest, DroppedRowsBecomeImagesOfChangedKeys) {
   EXPECT_EQ(next()->from_version, 3u);
 }
 
+// What a replica lacks is not less for being dropped: readers wait for the store that is ahead.
+TEST_F(ReplicaSessionTest, RowsThatAreDroppedAreStillNotAcknowledged) {
+  apply({{"a"}});
+  EXPECT_EQ(session_.acked_bytes(), std::nullopt) << "it is not registered";
+  answer_at(1);
+  EXPECT_EQ(next()->to_version, 2u);
+  const uint64_t at_1 = *session_.acked_bytes();
+  EXPECT_EQ(at_1, owner_->noted_bytes_up_to(1));
+  apply({{"b"}});
+  apply({{"c"}});
+  write_increment();
+  owner_->drop_unsent(3);
+  EXPECT_EQ(session_.acked_bytes(), at_1) << "the part in flight is dropped here, too";
+  EXPECT_FALSE(next().has_value());
+  ASSERT_EQ(session_.mode(), Mode::kImages);
+  EXPECT_EQ(session_.acked_bytes(), at_1);
+  session_.on_ack(2);
+  const uint64_t at_2 = *session_.acked_bytes();
+  EXPECT_GT(at_2, at_1);
+  EXPECT_LT(at_2, owner_->noted_bytes());
+  const StateHead written = owner_->head();
+  apply({{"d"}});
+  give_page(written, false, true, "bc");
+  next();
+  EXPECT_EQ(next()->to_version, 4u);
+  EXPECT_EQ(session_.acked_bytes(), owner_->noted_bytes_up_to(4));
+  session_.unregister();
+  EXPECT_EQ(session_.acked_bytes(), std::nullopt) << "whoever is away holds up nobody";
+}
+
+// It has what the owner reads again: that is not behind, nor is it known how far it is.
+TEST_F(ReplicaSessionTest, OneThatResumesFollowsOnceItHasBegunTo) {
+  begin_with(former());
+  apply({{"a"}});
+  answer(true, {Epoch(2), 60}, {110, 0});
+  ASSERT_TRUE(next().has_value());
+  ASSERT_EQ(session_.mode(), Mode::kRows);
+  EXPECT_EQ(session_.acked_bytes(), std::optional<uint64_t>(0));
+  session_.on_ack(owner_->version());
+  EXPECT_EQ(session_.acked_bytes(), owner_->noted_bytes());
+}
+
 TEST_F(ReplicaSessionTest, AScanThatFailsIsRegisteredAnew) {
   begin_with(former());
   answer(false, {}, {});

@@ -3,13 +3,19 @@
 #include <gtest/gtest.h>
 
 #include "shared/expr/parser.h"
+#include "shared/expr/types.h"
 
 namespace tidemill::sql {
 namespace {
 
-const std::vector<NamedColumn> kSchema{{"n", proto::INT64},     {"i", proto::INT32},
-                                       {"x", proto::DOUBLE},    {"s", proto::STRING},
-                                       {"t", proto::TIMESTAMP}, {"b", proto::BOOL}};
+const std::vector<NamedColumn> kSchema{{"n", proto::INT64},
+                                       {"i", proto::INT32},
+                                       {"x", proto::DOUBLE},
+                                       {"s", proto::STRING},
+                                       {"t", proto::TIMESTAMP},
+                                       {"b", proto::BOOL},
+                                       named_column("m", *parse_type("decimal(12, 2)")),
+                                       named_column("tags", *parse_type("list<string>"))};
 
 Result<std::string> print(const std::string& expression, Dialect dialect) {
   const auto parsed = parse_expression(expression, kSchema);
@@ -53,6 +59,32 @@ TEST(ExprSql, CastsRoundHalfToEvenAndFlagsBecomeNumbers) {
   EXPECT_EQ(printed("cast(b as double)", Dialect::kPostgres),
             "cast(cast(\"b\" as integer) as double precision)");
   EXPECT_EQ(printed("cast(b as double)", Dialect::kDuckdb), "cast(\"b\" as double)");
+}
+
+TEST(ExprSql, Decimals) {
+  EXPECT_EQ(printed("m * 1.10 > 5", Dialect::kPostgres),
+            "((\"m\" * cast('1.10' as numeric(3, 2))) > cast('5' as numeric(1, 0)))");
+  EXPECT_EQ(printed("m * 1.10 > 5", Dialect::kDuckdb),
+            "((\"m\" * cast('1.10' as decimal(3, 2))) > cast('5' as decimal(1, 0)))");
+  EXPECT_EQ(printed("m + n", Dialect::kSpark), "(`m` + cast(`n` as decimal(19, 0)))");
+  EXPECT_EQ(printed("cast(m as decimal(5, 1))", Dialect::kSpark), "cast(`m` as decimal(5, 1))");
+  EXPECT_EQ(printed("m / 3", Dialect::kPostgres), "(\"m\" / cast('3' as numeric(1, 0)))");
+  for (const char* text : {"m / 3", "m % 3", "cast(x as decimal(12, 2))",
+                           "cast(s as decimal(5, 2))", "m * m * m * m"}) {
+    EXPECT_FALSE(print(text, Dialect::kDuckdb).ok()) << text;
+    EXPECT_TRUE(print(text, Dialect::kPostgres).ok()) << text;
+  }
+  EXPECT_FALSE(print("cast(m as int64)", Dialect::kSpark).ok());
+}
+
+TEST(ExprSql, ListsAreRefused) {
+  for (const char* text : {"'a' = any(tags)", "tags[1]", "tags is null", "tags"}) {
+    EXPECT_EQ(
+        printed(text, Dialect::kPostgres),
+        "'" + parse_expression(text, kSchema)->text() +
+            "' cannot be said in postgres SQL: lists, structs and maps are not written as SQL; "
+            "choose features without them by --service");
+  }
 }
 
 TEST(ExprSql, StringsCompareByBytes) {

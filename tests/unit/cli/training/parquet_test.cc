@@ -274,7 +274,7 @@ TEST_F(ParquetTrainingTest, ASpineThatCannotBeUsedIsRefused) {
   EXPECT_EQ(made.error().message(),
             "--spine: " + path("spine.parquet") +
                 ": column 'label' is an int32 in the file, and timestamp is wanted; it can be read "
-                "as int64, int32, double or json");
+                "as int64, int32, double, decimal or json");
 }
 
 // What was made of it is history for another one.
