@@ -19,6 +19,10 @@ constexpr uint64_t kLogsPerShare = 64;
 
 uint64_t lane_of(ReplicaId id) { return uint64_t{id.job.value} << 32 | id.key_partition.value; }
 
+bool maybe_on_disk(const Replica& replica, const StateKey& key) {
+  return replica.window().find(key.table, key.key, key.hash) == PartitionState::Found::kMaybeOnDisk;
+}
+
 }  // namespace
 
 ReplicaSet::ReplicaSet(Runtime& runtime, ActorId actor, uint16_t shards, const StoreConfig& config,
@@ -215,21 +219,22 @@ void ReplicaSet::opened(HeldReplica* held, Result<std::unique_ptr<PartitionDisk>
 void ReplicaSet::load(ReplicaId id, std::vector<StateKey> keys, Loaded done) {
   HeldReplica* held = find(id);
   if (held == nullptr) return done(nullptr);
-  std::erase_if(keys, [&](const StateKey& key) {
-    return held->replica->window().find(key.table, key.key, key.hash) !=
-           PartitionState::Found::kMaybeOnDisk;
+  const auto in_memory = std::stable_partition(keys.begin(), keys.end(), [&](const StateKey& key) {
+    return maybe_on_disk(*held->replica, key);
   });
-  if (keys.empty()) return done(held);
+  const auto cold = static_cast<size_t>(in_memory - keys.begin());
+  if (cold == 0) return done(held);
   if (held->replica->follower().on_disk() == Stamp{}) {
     // Whatever is there counts no longer.
-    const std::vector<std::vector<uint8_t>> nothing(keys.size());
+    const std::vector<std::vector<uint8_t>> nothing(cold);
     return take_loaded(held, Stamp{}, std::move(keys), nothing, done);
   }
   if (held->disk == nullptr) return done(nullptr);
-  counts_[id.job].cold_reads += keys.size();
-  on_disk(*held, [this, keys = std::move(keys), done = std::move(done)](PartitionDisk& disk) {
+  counts_[id.job].cold_reads += cold;
+  on_disk(*held, [this, cold, keys = std::move(keys), done = std::move(done)](PartitionDisk& disk) {
     const Stamp at = stamp_of(disk);
-    auto images = std::make_shared<Result<std::vector<std::vector<uint8_t>>>>(disk.get(keys));
+    auto images = std::make_shared<Result<std::vector<std::vector<uint8_t>>>>(
+        disk.get(std::span(keys).first(cold)));
     return [this, at, keys, images, done](HeldReplica* found) {
       if (found == nullptr) return done(nullptr);
       take_loaded(found, at, keys, *images, done);
@@ -237,10 +242,23 @@ void ReplicaSet::load(ReplicaId id, std::vector<StateKey> keys, Loaded done) {
   });
 }
 
+// `images` are of the first keys; the others were in memory when these were asked for. Where one of
+// them was evicted since, nothing of it is taken, so that all that is missing by now comes in one
+// turn.
 void ReplicaSet::take_loaded(HeldReplica* held, const Stamp& at, std::vector<StateKey> keys,
                              const Result<std::vector<std::vector<uint8_t>>>& images,
                              const Loaded& done) {
-  Result<bool> loaded = images.ok() ? held->replica->load(at, keys, *images) : images.error();
+  if (!images.ok()) {
+    failed(held, "read", images.error());
+    return done(nullptr);
+  }
+  const std::span<const StateKey> read = std::span(keys).first(images->size());
+  const std::span<const StateKey> others = std::span(keys).subspan(images->size());
+  const bool evicted = std::any_of(others.begin(), others.end(), [&](const StateKey& key) {
+    return maybe_on_disk(*held->replica, key);
+  });
+  if (evicted) return load(held->id, std::move(keys), done);
+  const Result<bool> loaded = held->replica->load(at, read, *images);
   if (!loaded) {
     failed(held, "read", loaded.error());
     return done(nullptr);

@@ -79,7 +79,8 @@ class ReplicaSet {
   void applied();
 
   // Brings keys of one replica into memory, or finds that they are nowhere, and calls `done` in
-  // that turn, with null if that cannot be had (now): the keys are then not to be answered.
+  // that turn, when all of them are there, with null if that cannot be had (now): the keys are then
+  // not to be answered.
   using Loaded = std::function<void(const HeldReplica* held)>;
   void load(ReplicaId id, std::vector<StateKey> keys, Loaded done);
   // Some keys of a table that are on disk.

@@ -255,7 +255,11 @@ void StoreShard::on_read(ActorId from, std::unique_ptr<ReadRequest> request) {
   waiting->answer->keys.resize(request->keys.size());
   waiting->request = std::move(request);
   const std::vector<ReadRequest::Key>& keys = waiting->request->keys;
-  std::map<KeyPartitionId, std::vector<size_t>> cold;
+  struct Cold {
+    std::vector<size_t> indexes;
+    std::vector<StateKey> keys;
+  };
+  std::map<KeyPartitionId, Cold> cold;
   for (size_t i = 0; i < keys.size(); ++i) {
     const ReadRequest::Key& key = keys[i];
     const HeldReplica* held = replicas_.find({waiting->request->job, key.key_partition});
@@ -266,47 +270,22 @@ void StoreShard::on_read(ActorId from, std::unique_ptr<ReadRequest> request) {
                                   PartitionState::Found::kMaybeOnDisk;
                          });
     if (on_disk) {
-      cold[key.key_partition].push_back(i);
+      Cold& of = cold[key.key_partition];
+      of.indexes.push_back(i);
+      for (const uint16_t table : tables) of.keys.push_back({table, key.hash, key.key});
     } else {
       read_keys(waiting.get(), {i}, held);
     }
   }
   waiting->outstanding = cold.size() + 1;
-  for (auto& [k, indexes] : cold) {
-    read_cold(waiting, {waiting->request->job, k}, std::move(indexes));
+  for (auto& [k, of] : cold) {
+    replicas_.load({waiting->request->job, k}, std::move(of.keys),
+                   [this, waiting, indexes = std::move(of.indexes)](const HeldReplica* held) {
+                     read_keys(waiting.get(), indexes, held);
+                     end_read(waiting);
+                   });
   }
   end_read(waiting);
-}
-
-// A key may be in memory for one table, and be evicted there while it is brought for another one:
-// then all of it is brought anew.
-void StoreShard::read_cold(const std::shared_ptr<WaitingRead>& waiting, ReplicaId id,
-                           std::vector<size_t> indexes) {
-  std::vector<StateKey> on_disk;
-  std::vector<StateKey> in_memory;
-  if (const HeldReplica* held = replicas_.find(id)) {
-    for (const size_t i : indexes) {
-      const ReadRequest::Key& key = waiting->request->keys[i];
-      for (const uint16_t table : waiting->request->tables) {
-        const auto found = held->replica->window().find(table, key.key, key.hash);
-        const bool cold = found == PartitionState::Found::kMaybeOnDisk;
-        (cold ? on_disk : in_memory).push_back({table, key.hash, key.key});
-      }
-    }
-  }
-  replicas_.load(id, std::move(on_disk),
-                 [this, waiting, id, indexes = std::move(indexes),
-                  in_memory = std::move(in_memory)](const HeldReplica* held) {
-                   const bool evicted =
-                       held != nullptr &&
-                       std::any_of(in_memory.begin(), in_memory.end(), [&](const StateKey& key) {
-                         return held->replica->window().find(key.table, key.key, key.hash) ==
-                                PartitionState::Found::kMaybeOnDisk;
-                       });
-                   if (evicted) return read_cold(waiting, id, indexes);
-                   read_keys(waiting.get(), indexes, held);
-                   end_read(waiting);
-                 });
 }
 
 void StoreShard::end_read(const std::shared_ptr<WaitingRead>& waiting) {

@@ -120,9 +120,6 @@ class StoreShard : public Actor {
   void read_keys(WaitingRead* waiting, const std::vector<size_t>& keys, const HeldReplica* held);
   ReadAnswer::Key read_key(const ReadRequest& request, const ReadRequest::Key& key, const Job* job,
                            const HeldReplica* held, TimeUs* horizon) const;
-  // Likewise, once what may be on disk of them has been brought.
-  void read_cold(const std::shared_ptr<WaitingRead>& waiting, ReplicaId id,
-                 std::vector<size_t> indexes);
   void end_read(const std::shared_ptr<WaitingRead>& waiting);
   void on_edge(ActorId from, const EdgeRequest& request);
   TimeUs find_edge(JobId job) const;
