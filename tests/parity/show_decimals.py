@@ -18,7 +18,6 @@ sys.path.insert(0, str(HERE.parent / "integration"))
 import cluster as tidemill  # noqa: E402
 import fold_values  # noqa: E402
 import show_training_set as training  # noqa: E402
-from postgres import Postgres  # noqa: E402
 
 JOB = """
 job: prices
@@ -204,32 +203,6 @@ def check_served(directory, job, sales, columns):
     print(f"served: {checked:,} values, 0 mismatches")
 
 
-def check_duckdb(directory, job, out, columns):
-    tables = {name: [str(directory / f"{name}.csv"), {c: DUCKDB[t] for c, t in of.items()}]
-              for name, of in TABLES.items()}
-    training.report("DuckDB", training.compare(
-        {"mine": str(out), "id": "id", "columns": columns, "tables": tables,
-         "sql": training.duckdb_sql(job), "tolerance": 1e-9}))
-
-
-def check_postgres(directory, job, out, columns):
-    statement = training.run_cli("sql", "--job", str(job), "--dialect", "postgres", "--spine", "spine")
-    outputs = ["id"] + [f'to_json("{name}") as "{name}"' if is_list else f'"{name}"'
-                        for name, _, is_list, _ in columns]
-    theirs = directory / "postgres.csv"
-    with Postgres() as database:
-        for name, of in TABLES.items():
-            kinds = ", ".join(f"{column} {kind}" for column, kind in of.items())
-            database.psql(f"create table {name} ({kinds});\n"
-                          f"\\copy {name} from '{directory / name}.csv' csv header\n")
-        database.psql("create index on sale (shop, sold);\nanalyze;\n")
-        database.psql(f"create unlogged table result as {statement}\n")
-        database.psql(f"\\copy (select {', '.join(outputs)} from result) to '{theirs}' csv header\n")
-    training.report("PostgreSQL", training.compare(
-        {"mine": str(out), "id": "id", "columns": columns, "theirs": str(theirs),
-         "tolerance": training.TOLERANCE}))
-
-
 def main(arguments):
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=4000)
@@ -245,8 +218,10 @@ def main(arguments):
                          "--out", str(out))
         columns = training.definitions(job)
         check_fold(sales, out, columns)
-        check_duckdb(directory, job, out, columns)
-        check_postgres(directory, job, out, columns)
+        duckdb = {name: {column: DUCKDB[kind] for column, kind in of.items()}
+                  for name, of in TABLES.items()}
+        training.compare_with_duckdb(directory, job, out, columns, duckdb, tolerance=1e-9)
+        training.compare_with_postgres(directory, job, out, columns, TABLES, 1)
         check_served(directory, job, sales, columns)
     return 0
 

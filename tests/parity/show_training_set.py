@@ -126,6 +126,35 @@ def ask_postgres(job, history, out):
     return seconds
 
 
+def compare_with_duckdb(directory, job, out, columns, tables, tolerance=TOLERANCE):
+    """`out`, whose rows have an id, with DuckDB's result over `tables`: {name: {column: type of
+    DuckDB}}, of CSV files of these names in `directory`."""
+    files = {name: [str(directory / f"{name}.csv"), of] for name, of in tables.items()}
+    report("DuckDB", compare({"mine": str(out), "id": "id", "columns": columns, "tables": files,
+                              "sql": duckdb_sql(job), "tolerance": tolerance}))
+
+
+def compare_with_postgres(directory, job, out, columns, tables, index_count):
+    """The same with PostgreSQL, types as it has them. It gets the indexes that the statement's heading
+    names, as it names them: so many."""
+    statement = run_cli("sql", "--job", str(job), "--dialect", "postgres", "--spine", "spine")
+    indexes = [line[3:] for line in statement.splitlines() if line.startswith("-- create index")]
+    assert len(indexes) == index_count, statement
+    outputs = ["id"] + [f'to_json("{name}") as "{name}"' if is_list else f'"{name}"'
+                        for name, _, is_list, _ in columns]
+    theirs = directory / "postgres.csv"
+    with Postgres() as database:
+        for name, of in tables.items():
+            kinds = ", ".join(f"{column} {kind}" for column, kind in of.items())
+            database.psql(f"create table {name} ({kinds});\n"
+                          f"\\copy {name} from '{directory / name}.csv' csv header\n")
+        database.psql("\n".join(indexes) + "\nanalyze;\n")
+        database.psql(f"create unlogged table result as {statement}\n")
+        database.psql(f"\\copy (select {', '.join(outputs)} from result) to '{theirs}' csv header\n")
+    report("PostgreSQL", compare({"mine": str(out), "id": "id", "columns": columns,
+                                  "theirs": str(theirs), "tolerance": TOLERANCE}))
+
+
 def without_times(job_text):
     """PostgreSQL's JSON has times as text: the list of times stays out of the comparison with it."""
     return "\n".join(line for line in job_text.splitlines() if "time_first_n" not in line) + "\n"

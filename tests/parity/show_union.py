@@ -14,7 +14,6 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "integration"))
 
 import show_training_set as training  # noqa: E402
-from postgres import Postgres  # noqa: E402
 
 JOB = """
 job: united
@@ -146,35 +145,6 @@ def check_fold(events, out, columns):
     print(f"fold: {len(rows):,} rows of {len(columns)} features, 0 mismatches")
 
 
-def check_duckdb(directory, job, out, columns):
-    tables = {name: [str(directory / f"{name}.csv"), {c: DUCKDB[t] for c, t in of.items()}]
-              for name, of in TABLES.items()}
-    training.report("DuckDB", training.compare(
-        {"mine": str(out), "id": "id", "columns": columns, "tables": tables,
-         "sql": training.duckdb_sql(job), "tolerance": training.TOLERANCE}))
-
-
-def check_postgres(directory, job, out, columns):
-    statement = training.run_cli("sql", "--job", str(job), "--dialect", "postgres", "--spine", "spine")
-    outputs = ["id"] + [f'to_json("{name}") as "{name}"' if is_list else f'"{name}"'
-                        for name, _, is_list, _ in columns]
-    theirs = directory / "postgres.csv"
-    with Postgres() as database:
-        for name, of in TABLES.items():
-            kinds = ", ".join(f"{column} {kind}" for column, kind in of.items())
-            database.psql(f"create table {name} ({kinds});\n"
-                          f"\\copy {name} from '{directory / name}.csv' csv header\n")
-        # The indexes that the heading names, as it names them.
-        indexes = [line[3:] for line in statement.splitlines() if line.startswith("-- create index")]
-        assert len(indexes) == 3, statement
-        database.psql("\n".join(indexes) + "\nanalyze;\n")
-        database.psql(f"create unlogged table result as {statement}\n")
-        database.psql(f"\\copy (select {', '.join(outputs)} from result) to '{theirs}' csv header\n")
-    training.report("PostgreSQL", training.compare(
-        {"mine": str(out), "id": "id", "columns": columns, "theirs": str(theirs),
-         "tolerance": training.TOLERANCE}))
-
-
 def main(arguments):
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=4000, help="of each source")
@@ -190,8 +160,10 @@ def main(arguments):
                          "--out", str(out))
         columns = training.definitions(job)
         check_fold(events, out, columns)
-        check_duckdb(directory, job, out, columns)
-        check_postgres(directory, job, out, columns)
+        duckdb = {name: {column: DUCKDB[kind] for column, kind in of.items()}
+                  for name, of in TABLES.items()}
+        training.compare_with_duckdb(directory, job, out, columns, duckdb)
+        training.compare_with_postgres(directory, job, out, columns, TABLES, 3)
     return 0
 
 
