@@ -23,7 +23,7 @@ from cluster import ROOT, DeadlinePassed, wait_until
 SCRIPT = ROOT / "deploy/kafka"
 
 
-def run_script(*arguments, timeout_s=300.0, prefix=()):
+def run_script(*arguments, timeout_s=400.0, prefix=()):
     """Runs deploy/kafka, behind the words of `prefix`; its output. Raises if it fails."""
     run = subprocess.run([*prefix, str(SCRIPT), *map(str, arguments)], text=True, timeout=timeout_s,
                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
