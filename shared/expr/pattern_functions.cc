@@ -17,7 +17,7 @@ constexpr RowFault kEndsWithEscape{"22025",
                                    "the like pattern must not end with the escape character"};
 constexpr RowFault kEscapeLength{"22025", "the escape string must be empty or one character"};
 constexpr RowFault kPatternLength{"54000", "the pattern is longer than 1 MiB"};
-constexpr RowFault kEscapedQuote{"2200C", "an escaped double quote is not supported in a pattern"};
+constexpr RowFault kEscapedQuotes{"2200C", "a pattern has at most two escaped double quotes"};
 
 // `%` any text, `_` any character, a backslash makes the next one stand for itself. After a `%` the
 // text before it is settled: should what follows not match here, it may match one character later.
@@ -127,28 +127,52 @@ const RowFault* like_escape(Text* out, View pattern, View escape) {
   return nullptr;
 }
 
-// The regular expression that means what a pattern of `similar to` does.
+// Where a pattern of `similar to` is within [...], as far as it takes to find their end: a `]`
+// right behind `[` or `[^` is one of the characters, and those of [:alpha:] are within.
+struct Brackets {
+  int depth = 0;
+  int position = 0;  // 1 behind `[`, 2 behind `[^`, more behind a character
+
+  void take(char c) {
+    if (c == ']' && position > 2) {
+      --depth;
+    } else if (c == '[') {
+      position = ++depth == 1 ? 1 : 3;
+    } else {
+      position = c == '^' ? position + 1 : 3;
+    }
+  }
+};
+
+// The regular expression that means what a pattern of `similar to` does. Two escaped double quotes
+// are around the part that `substring(s similar p)` gives; for a match they do not matter.
 const RowFault* similar_to_escape_with(Text* out, View pattern, View escape) {
   if (!escape.empty() && first_character(escape) != escape.size()) return &kEscapeLength;
   if (pattern.size() > kMaxTextBytes) return &kPatternLength;
   std::string regex = "^(?:";
   bool escaped = false;
-  bool in_brackets = false;
+  int quotes = 0;
+  Brackets brackets;
   while (!pattern.empty()) {
     const View character = pattern.substr(0, first_character(pattern));
     const char c = character.front();
     pattern.remove_prefix(character.size());
     if (escaped) {
-      if (c == '"' && !in_brackets) return &kEscapedQuote;
+      escaped = false;
+      if (c == '"' && brackets.depth == 0) {
+        if (++quotes > 2) return &kEscapedQuotes;
+        regex += quotes == 1 ? "){1,1}?(" : "){1,1}(?:";
+        continue;
+      }
       regex += '\\';
       regex += character;
-      escaped = false;
+      brackets.position = 3;
     } else if (character == escape) {
       escaped = true;
-    } else if (in_brackets) {
+    } else if (brackets.depth > 0) {
       if (c == '\\') regex += '\\';
       regex += character;
-      in_brackets = c != ']';
+      brackets.take(c);
     } else if (c == '%') {
       regex += ".*";
     } else if (c == '_') {
@@ -158,7 +182,7 @@ const RowFault* similar_to_escape_with(Text* out, View pattern, View escape) {
     } else {
       if (c == '\\' || c == '.' || c == '^' || c == '$') regex += '\\';
       regex += character;
-      in_brackets = c == '[';
+      if (c == '[') brackets.take(c);
     }
   }
   out->value = out->arena->copy(regex + ")$");

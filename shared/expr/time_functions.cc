@@ -159,9 +159,11 @@ const RowFault* make_timestamp(int64_t* out, int64_t year, int64_t month, int64_
                                int64_t minute, double second) {
   int64_t date = 0;
   if (const RowFault* fault = make_date(&date, year, month, day); fault != nullptr) return fault;
-  if (!(second >= 0 && second <= 60) || hour < 0 || minute < 0 || minute > 59) return &kTimeField;
-  const int64_t micros = hour * kMicrosPerHour + minute * kMicrosPerMinute +
-                         static_cast<int64_t>(std::rint(second * 1e6));
+  const double second_micros = std::rint(second * 1e6);  // before it is checked, as in PostgreSQL
+  if (!(second_micros >= 0 && second_micros <= 60e6) || hour < 0 || minute < 0 || minute > 59)
+    return &kTimeField;
+  const int64_t micros =
+      hour * kMicrosPerHour + minute * kMicrosPerMinute + static_cast<int64_t>(second_micros);
   if (hour > 24 || micros > kMicrosPerDay) return &kTimeField;
   return timestamp_of(date, micros, out) ? nullptr : &kTimestampRange;
 }

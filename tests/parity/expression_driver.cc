@@ -1,13 +1,14 @@
 // Evaluates expressions over rows for expressions_test.py, which compares with PostgreSQL.
 //
-//   expression_driver functions        a line each: name, argument types, result, "..." if variadic
+//   expression_driver functions        a line each: signature as in docs/expressions.md, name,
+//                                      argument types, result, "..." if variadic
 //   expression_driver evaluate ROWS    expressions on standard input, one a line
 //
-// ROWS: a line of name:type separated by tabs, then rows in the text format of PostgreSQL's COPY.
+// ROWS: a line of name:type separated by tabs, then rows in the text format of PostgreSQL's COPY,
+// in which lists, structs and maps are JSON.
 // Answers, a line an expression: its type and a value for each row, separated by tabs: \N, ! and
 // the SQLSTATE of its error, or the value: doubles and bytes in hexadecimal digits, times as
 // numbers. An expression that does not parse is answered with "error" and why.
-#include <algorithm>
 #include <array>
 #include <bit>
 #include <cmath>
@@ -21,6 +22,8 @@
 #include "shared/expr/functions.h"
 #include "shared/expr/parser.h"
 #include "shared/expr/types.h"
+#include "shared/nested/nested_json.h"
+#include "shared/nested/proto_type.h"
 
 namespace tidemill {
 namespace {
@@ -73,6 +76,21 @@ void convert(InputRows* rows, size_t column) {
   ASSERT(errors.empty());
 }
 
+// Lists, structs and maps come as JSON.
+void convert_nested(InputRows* rows, size_t column) {
+  const NestedType type = nested_type(rows->names[column].details);
+  Column& values = rows->batch.columns[column];
+  values.type = type.kind;
+  NestedJsonParser parser;
+  for (size_t row = 0; row < values.strings.size(); ++row) {
+    if (values.nulls[row] != 0) continue;
+    std::string_view value;
+    ASSERT(!parser.parse(type, values.strings[row], &value).has_value());
+    rows->text.emplace_back(value);
+    values.strings[row] = rows->text.back();
+  }
+}
+
 InputRows read_rows(const char* path) {
   InputRows rows;
   std::ifstream in(path);
@@ -80,7 +98,8 @@ InputRows read_rows(const char* path) {
   std::getline(in, line);
   for (const std::string& field : split(line)) {
     const size_t colon = field.find(':');
-    rows.names.push_back({field.substr(0, colon), *parse_type_name(field.substr(colon + 1))});
+    rows.names.push_back(
+        named_column(field.substr(0, colon), *parse_type(field.substr(colon + 1))));
   }
   rows.batch.columns.resize(rows.names.size());
   for (Column& column : rows.batch.columns) column.type = ColumnType::kString;
@@ -96,7 +115,11 @@ InputRows read_rows(const char* path) {
     rows.batch.offsets.push_back(rows.batch.offsets.size());
   }
   for (size_t i = 0; i < rows.names.size(); ++i) {
-    if (rows.names[i].type != proto::STRING) convert(&rows, i);
+    if (is_nested(rows.names[i].type)) {
+      convert_nested(&rows, i);
+    } else if (rows.names[i].type != proto::STRING) {
+      convert(&rows, i);
+    }
   }
   return rows;
 }
@@ -161,17 +184,14 @@ void answer(const InputRows& rows, const std::string& text) {
 void print_functions() {
   for (const FunctionFamily& family : function_families()) {
     for (const SqlFunction& each : family.functions) {
-      // Those of lists, structs and maps are called by expressions_nested.py.
-      if (each.type != nullptr ||
-          std::any_of(each.args.begin(), each.args.end(),
-                      [](proto::ColumnType type) { return is_nested(type); })) {
-        continue;
-      }
-      std::cout << each.name << '\t';
+      const auto name = [](proto::ColumnType type) {
+        return type == kAnyType ? std::string("any") : type_name(type);
+      };
+      std::cout << signature(each) << '\t' << each.name << '\t';
       for (size_t i = 0; i < each.args.size(); ++i) {
-        std::cout << (i == 0 ? "" : ",") << type_name(each.args[i]);
+        std::cout << (i == 0 ? "" : ",") << name(each.args[i]);
       }
-      std::cout << '\t' << type_name(each.result) << '\t' << (each.variadic ? "..." : "") << '\n';
+      std::cout << '\t' << name(each.result) << '\t' << (each.variadic ? "..." : "") << '\n';
     }
   }
 }

@@ -1,64 +1,13 @@
-"""Rows of nasty values, and random well-typed expressions over them, as Tidemill and PostgreSQL
-both read them. What PostgreSQL does not have, or has otherwise (docs/expressions.md, "Deviations"),
-is not generated, or is written for it in its own way."""
+"""Random well-typed expressions, as both Tidemill and PostgreSQL read them. What PostgreSQL does
+not have, or has otherwise (docs/expressions.md, "Deviations"), is not generated, or is written for
+it in its own way."""
 
 import random
 
-COLUMNS = [("b", "bool"), ("i", "int32"), ("j", "int32"), ("n", "int64"), ("x", "double"),
-           ("y", "double"), ("s", "string"), ("u", "string"), ("t", "timestamp"),
-           ("v", "timestamp"), ("d", "date"), ("z", "bytes"), ("p", "json"), ("w", "string"),
-           ("c", "decimal"), ("k", "decimal")]
-SQL_TYPES = {"bool": "bool", "int32": "int4", "int64": "int8", "double": "float8",
-             "string": "text", "timestamp": "timestamptz", "date": "date", "bytes": "bytea",
-             "json": "json", "interval": "interval", "decimal": "numeric"}
-
-_BOOLS = ["true", "false", None]
-_INTS = ["0", "1", "-1", "2", "7", "-13", "2147483647", "-2147483648", "100", None, "3", "24"]
-_LONGS = ["0", "1", "-1", "9223372036854775807", "-9223372036854775808", "4294967296", "-42", None,
-          "1000000007"]
-_DOUBLES = ["0", "-0", "0.5", "1.5", "2.5", "-2.5", "1e308", "-1e308", "5e-324", "1e-308", "NaN",
-            "Infinity", "-Infinity", None, "3.14159", "-7.25", "1e15", "123456.789", "0.1", "1e300",
-            "2147483647.5", "-0.3", "1522540800.123456"]
-_STRINGS = ["", "a", "abc", "ABC def", "  padded  ", "it's", "ünïcödé ÄÖ", "日本語テキスト", "a,b,,c",
-            "100%", "under_score", "back\\slash", None, "12", "-3.5", "true", "xxyyxx", "é",
-            "tab\there", "line\nbreak", "aaaa", "ßﬀİı", "😀 smile", "not a number"]
-_TIMES = ["2018-04-01T00:00:31Z", "2020-02-29T12:34:56.789012Z", "1970-01-01T00:00:00Z",
-          "1969-12-31T23:59:59.999999Z", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z",
-          None, "2018-10-28T00:30:00Z", "2018-03-25T01:00:00Z", "2000-01-01T00:00:00Z",
-          "1900-02-28T03:04:05Z", "2024-12-30T23:00:00Z", "2021-01-03T10:00:00.5Z"]
-_DATES = ["2018-04-01", "2020-02-29", "1970-01-01", "0001-01-01", "9999-12-31", None, "2000-12-31",
-          "1999-01-01", "2021-01-03"]
-_BYTES = ["\\x", "\\x00", "\\xdeadbeef", "\\x616263", None, "\\xff"]
-_JSON = ['{"a": {"b": "text", "c": [1, 2.50, null]}, "k": true}', "[10, [20, 21], {\"a\": 5}]",
-         '"just \\u00e9 \\"text\\""', "null", "12.5e3", None, '{"a": null, "a": "last", "": 0}',
-         "[]", '{"a": [ {"b" : "deep\\n" } , 7 ], "\\u0062": "escaped key"}', "true", "{}"]
-# Of few digits, as more than 38 are an error here and none in PostgreSQL.
-_DECIMALS = ["0", "1.10", "-2.5", "0.00", "12345.678", None, "0.005", "-0.01", "100", "2.50", "2.5",
-             "-7777.7", "99999.99", "1", "-1", "0.5", "-0.50", "33.333"]
-_INTERVALS = ["1 day", "-1 mon 2 days 03:04:05.678901", "P1Y2M3DT4H5M6.5S", "00:00:00", None,
-              "1.5 hours", "100 years -3 days", "90 min ago", "-00:00:01", "35 days 30:00:00"]
-
-
-def rows(count=24):
-    """As many rows, each value beside other ones."""
-    lists = [_BOOLS, _INTS, _INTS[3:] + _INTS[:3], _LONGS, _DOUBLES, _DOUBLES[5:] + _DOUBLES[:5],
-             _STRINGS, _STRINGS[7:] + _STRINGS[:7], _TIMES, _TIMES[4:] + _TIMES[:4], _DATES, _BYTES,
-             _JSON, _INTERVALS, _DECIMALS, _DECIMALS[5:] + _DECIMALS[:5]]
-    return [[values[r % len(values)] for values in lists] for r in range(count)]
-
-
-def copy_text(field):
-    """A field in the text format of COPY."""
-    if field is None:
-        return "\\N"
-    for raw, escape in (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r")):
-        field = field.replace(raw, escape)
-    return field
-
-
-def quoted(text):
-    return "'" + text.replace("'", "''") + "'"
-
+import expressions_nested
+from expressions_forms import CHOICES, Forms, ZONES
+from expressions_nested import Nested, WHOLE
+from expressions_values import COLUMNS, SQL_TYPES, STRINGS, quoted
 
 # What stands where only a literal may, or where most values would only fail.
 _TIME_FIELDS = ["microseconds", "milliseconds", "second", "minute", "hour", "day", "week", "month",
@@ -69,8 +18,6 @@ _OF_DATES = ["day", "week", "month", "quarter", "year", "decade", "century", "mi
              "isoyear", "dow", "isodow", "doy", "epoch"]
 _OF_INTERVALS = ["microseconds", "milliseconds", "second", "minute", "hour", "day", "month",
                  "quarter", "year", "decade", "century", "millennium", "epoch"]
-_ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe",
-          "Pacific/Apia", "Africa/Monrovia"]
 _REGEXES = ["^a", "b+", "[a-c]+$", "(a|b){2}", "a.*c", "\\d+", "^\\s*$", "x{2,3}y?", "[^a-z ]",
             "\\\\", "[[:alpha:]]_[[:alpha:]]", "^.{3}$", "", "(?i)ABC", "a|", "\\.", "[]a]", "a{,",
             "(?:ab|c)*", "[0-9-]", "e\\Z", "\\Aa", "日", "\\x61", "(", "a**", "[b-a]", "*a", "a{2,1}",
@@ -80,25 +27,31 @@ _PATHS = ["{a}", "{a,b}", "{a,c,1}", "{1,0}", "{}", "{-1,a}", "{a,0,b}", "{\"\"}
 _PATTERNS = {"~", "~*", "!~", "!~*"}
 _LIKE_OPERATORS = {"~~": "like", "!~~": "not like", "~~*": "ilike", "!~~*": "not ilike"}
 
-CHOICES = ["case", "case of", "coalesce", "nullif", "in", "not in", "between", "not between",
-           "between symmetric", "is distinct from", "is not distinct from", "greatest", "least",
-           "and", "or", "not", "comparison", "is null", "arithmetic", "negative", "cast"]
 
-
-class Generator:
+class Generator(Forms, Nested):
     """Pairs of texts: Tidemill's and PostgreSQL's. `counts` says how often each thing was used."""
 
     def __init__(self, seed, functions):
         self.random = random.Random(seed)
-        self.functions = functions  # (name, argument types, result type, variadic)
-        self.counts = {}
+        # (signature, name, argument types, result type, variadic), but those of Nested
+        self.functions = [f for f in functions
+                          if not {"any", "list", "struct", "map"} & {*f[2], f[3]}]
+        self.counts = {}  # in what is generated
+        self.uses = {}    # in what is being made
         self.comparable = [t for t in SQL_TYPES if t != "json"]
+        self.equal = expressions_nested.EQUAL
 
     def count(self, what):
-        self.counts[what] = self.counts.get(what, 0) + 1
+        self.uses[what] = self.uses.get(what, 0) + 1
 
-    def key(self, function):
-        return f"{function[0]}({', '.join(function[1])})"
+    def count_of(self, what):
+        return self.counts.get(what, 0) + self.uses.get(what, 0)
+
+    def keep(self):
+        """What was made counts."""
+        for what, uses in self.uses.items():
+            self.counts[what] = self.counts.get(what, 0) + uses
+        self.uses = {}
 
     # Leaves.
 
@@ -113,7 +66,7 @@ class Generator:
             return self.same(pick(["0", "1", "2", "3", "-1", "10", "2147483647"]))
         if kind == "int64":
             return self.same(f"cast({pick(['0', '5', '-7', '9223372036854775807'])} as int8)")
-        values = {"double": ["1.5", "-0.25", "100", "0", "NaN", "1e300"], "string": _STRINGS[:10],
+        values = {"double": ["1.5", "-0.25", "100", "0", "NaN", "1e300"], "string": STRINGS[:10],
                   "timestamp": ["2018-04-01T00:00:31Z", "2020-02-29T12:00:00.5Z"],
                   "date": ["2018-04-01", "2020-02-29"], "bytes": ["\\x6162", "\\x"],
                   "json": ['{"a": [1, "x"]}', "[1, 2]"],
@@ -125,7 +78,7 @@ class Generator:
         if kind == "interval":
             return self.same("cast(w as interval)")
         if kind == "local_timestamp":
-            zone = self.random.choice(_ZONES)
+            zone = self.random.choice(ZONES)
             return self.same(f"timezone('{zone}', {self.random.choice(['t', 'v'])})")
         names = [name for name, of in COLUMNS if of == kind and name != "w"]
         return self.same(self.random.choice(names))
@@ -135,6 +88,8 @@ class Generator:
         return text, text
 
     def leaf(self, kind, fixed):
+        if kind in WHOLE:
+            return self.nested_leaf(kind)
         if not fixed and kind != "local_timestamp" and self.random.random() < 0.25:
             return self.literal(kind)
         return self.column(kind)
@@ -143,23 +98,24 @@ class Generator:
     # literals alone, and fails for all rows.
 
     def expression(self, kind, depth, fixed=False):
-        if depth <= 0 or self.random.random() < 0.15:
+        if depth <= 0 or self.random.random() < 0.1:
             return self.leaf(kind, fixed)
-        if self.random.random() < 0.45:
-            made = self.choice(self.random.choice(CHOICES), kind, depth)
-            if made is not None:
-                return made
-        fitting = [f for f in self.functions if f[2] == kind]
-        if not fitting:
-            return self.leaf(kind, fixed)
+        fitting = [f for f in self.functions if f[3] == kind]
+        ways = [(3, self.forms(kind, depth), self.choice),
+                (1, self.nested_forms(kind, depth), self.nested_call),
+                (4, {f[0]: f for f in fitting}, lambda name, *_: self.call(
+                    next(f for f in fitting if f[0] == name), depth))]
+        ways = [way for way in ways if way[1]]
+        _, names, make = self.random.choices(ways, [3 if kind in WHOLE else way[0]
+                                                    for way in ways])[0]
         # The rarer of some, so that a few thousand expressions have all of them often enough.
-        some = [self.random.choice(fitting) for _ in range(3)]
-        return self.call(min(some, key=lambda f: self.counts.get(self.key(f), 0)), depth)
+        some = [self.random.choice(list(names)) for _ in range(4)]
+        return make(min(some, key=self.count_of), kind, depth)
 
     def call(self, function, depth):
         """A call of just this function."""
-        name, types, _, variadic = function
-        self.count(self.key(function))
+        signature, name, types, _, variadic = function
+        self.count(signature)
         kinds = list(types)
         if variadic:
             kinds += [kinds[-1]] * self.random.randrange(3)
@@ -168,7 +124,7 @@ class Generator:
                      for side in (0, 1))
 
     def argument(self, function, at, kind, depth):
-        name, types = function[0], function[1]
+        name, types = function[1], function[2]
         pick = self.random.choice
         if name in ("extract", "date_part", "date_trunc") and at == 0:
             fields = {"extract": _TIME_FIELDS, "date_part": _TIME_FIELDS, "date_trunc": _TRUNCATED}
@@ -180,13 +136,13 @@ class Generator:
             field = pick(allowed)
             return self.same(field if name == "extract" else quoted(field))
         if (name == "timezone" and at == 0) or (name == "date_trunc" and at == 2):
-            return self.same(quoted(pick(_ZONES)))
+            return self.same(quoted(pick(ZONES)))
         if name in _PATTERNS and at == 1:
             return self.same(quoted(pick(_REGEXES[:24])))
         if name in _LIKE_OPERATORS and at == 1 and self.random.random() < 0.7:
             return self.same(quoted(pick(_LIKES)))
-        if name == "like_escape" and at == 1 or name == "similar_to_escape" and at == 1:
-            return self.same(quoted(pick(["#", "\\", "", "é"])))
+        if name in ("like_escape", "similar_to_escape") and at == 1:
+            return self.same(quoted(pick(["#", "\\", "", "é" if name == "like_escape" else "a"])))
         if name in ("#>", "#>>") and at == 1:
             return self.same(quoted(pick(_PATHS)))
         if name in ("->", "->>") and at == 1 and self.random.random() < 0.6:
@@ -221,106 +177,52 @@ class Generator:
     def joined(self, template, *args):
         return tuple(template.format(*(arg[side] for arg in args)) for side in (0, 1))
 
-    def choice(self, what, kind, depth):
-        """A form with a syntax of its own, if it has values of that type."""
-        of = self.random.choice(self.comparable)
-        less = depth - 1
+    def wanted(self):
+        """All that is to occur, by name, and what makes one of a kind."""
+        out = {f[0]: (lambda kind, depth, f=f: self.call(f, depth), [f[3]])
+               for f in self.functions}
+        kinds = [*SQL_TYPES, "local_timestamp"]
+        for what in CHOICES:
+            out[what] = (lambda kind, depth, what=what: self.choice(what, kind, depth),
+                         [kind for kind in kinds if what in self.forms(kind, 1)])
+        for kind in kinds + WHOLE:
+            for what in self.nested_forms(kind, 1):
+                make = lambda kind, depth, what=what: self.nested_call(what, kind, depth)
+                out.setdefault(what, (make, []))[1].append(kind)
+        return out
 
-        def some(of_kind, fixed=False):
-            return self.expression(of_kind, less, fixed)
-
-        values = {"case": lambda: self.joined("case when {} then {} when {} then {} else {} end",
-                                              some("bool", True), some(kind), some("bool"),
-                                              some(kind), some(kind)),
-                  "case of": lambda: self.joined("case {} when {} then {} else {} end", some(of, True),
-                                                 some(of), some(kind), some(kind)),
-                  "coalesce": lambda: self.joined("coalesce({}, {}, {})", some(kind, True),
-                                                  some(kind), some(kind))}
-        ordered = {"nullif": lambda: self.joined("nullif({}, {})", some(kind, True), some(kind)),
-                   "greatest": lambda: self.joined("greatest({}, {}, {})", some(kind, True),
-                                                   some(kind), some(kind)),
-                   "least": lambda: self.joined("least({}, {})", some(kind, True), some(kind))}
-        tests = {"in": lambda: self.joined("({} in ({}, {}, {}))", some(of, True), self.literal(of),
-                                           some(of), self.literal(of)),
-                 "not in": lambda: self.joined("({} not in ({}, {}))", some(of, True),
-                                               self.literal(of), some(of)),
-                 "between": lambda: self.joined("({} between {} and {})", some(of, True), some(of),
-                                                some(of)),
-                 "not between": lambda: self.joined("({} not between {} and {})", some(of, True),
-                                                    some(of), some(of)),
-                 "between symmetric": lambda: self.joined("({} between symmetric {} and {})",
-                                                          some(of, True), some(of), some(of)),
-                 "is distinct from": lambda: self.joined("({} is distinct from {})", some(of, True),
-                                                         some(of)),
-                 "is not distinct from": lambda: self.joined("({} is not distinct from {})",
-                                                             some(of, True), some(of)),
-                 "and": lambda: self.joined("({} and {})", some("bool", True), some("bool", True)),
-                 "or": lambda: self.joined("({} or {})", some("bool", True), some("bool", True)),
-                 "not": lambda: self.joined("(not {})", some("bool", True)),
-                 "comparison": lambda: self.joined(
-                     "({} " + self.random.choice(["=", "<>", "<", "<=", ">", ">="]) + " {})",
-                     some(of, True), some(of)),
-                 "is null": lambda: self.joined("({} is null)", some(of, True))}
-        # Products and quotients get more and more digits: these are kept in bounds.
-        bounded = self.random.choice(["({} + {})", "({} - {})", "({} % {})",
-                                      "mod(round(({} * {}), 5), 99999.5)",
-                                      "mod(round(({} / {}), 5), 99999.5)"])
-        if kind == "decimal":
-            numeric = {"arithmetic": lambda: self.joined(bounded, some(kind, True), some(kind)),
-                       "negative": lambda: self.joined("(- {})", some(kind, True))}
-        else:
-            numeric = {"arithmetic": lambda: self.joined(
-                "({} " + self.random.choice("+-*/" if kind == "double" else "+-*/%") + " {})",
-                some(kind, True), some(kind)),
-                       "negative": lambda: self.joined("(- {})", some(kind, True))}
-        forms = dict(values)
-        if kind in self.comparable:
-            forms.update(ordered)
-        if kind == "bool":
-            forms.update(tests)
-        if kind in ("int32", "int64", "double", "decimal"):
-            forms.update(numeric)
-        sources = {"bool": ["int32"], "int32": ["int64", "double", "bool", "string", "decimal"],
-                   "int64": ["int32", "double", "string", "decimal"],
-                   "double": ["int64", "int32", "string", "decimal"],
-                   "decimal": ["int32", "string"],
-                   "string": ["int32", "int64", "double", "bool", "date", "json", "bytes",
-                              "interval", "decimal"],
-                   "date": ["timestamp"], "timestamp": ["date"], "bytes": [], "json": []}
-        if sources.get(kind):
-            source = self.random.choice(sources[kind])
-            forms["cast"] = lambda: self.joined("cast({} as " + SQL_TYPES[kind] + ")",
-                                                some(source, True))
-        if kind == "local_timestamp" or what not in forms:
-            return None
-        self.count(what)
-        return forms[what]()
+    def one(self, wanted, least):
+        """An expression with what is rarest so far at its top, or any if `least` is 0."""
+        rarest = min(wanted, key=self.count_of)
+        depth = self.random.randrange(2, 6)
+        made = None
+        if self.count_of(rarest) < least:
+            make, kinds = wanted[rarest]
+            kind = self.random.choice(kinds)
+            made = make(kind, depth)
+        if made is None:
+            kind = self.random.choice(list(SQL_TYPES))
+            made = self.expression(kind, depth, fixed=True)
+        if kind in WHOLE:
+            return self.printed(kind, made)
+        if kind in ("interval", "local_timestamp"):
+            return self.joined("cast({} as text)", made)
+        return made
 
 
 def generate(seed, functions, count, least):
-    """`count` expressions, in which everything occurs at least `least` times."""
+    """`count` expressions, in which everything occurs `least` times or more, and how often."""
     generator = Generator(seed, functions)
-    out = []
-    wanted = [("call", f) for f in functions] + [("choice", c) for c in CHOICES]
-    kinds = [kind for kind in SQL_TYPES]
-    # Whatever is rarest is put at the top of the next one.
+    wanted = generator.wanted()
+    out = {}
+    tries = 0
     while len(out) < count:
-        def uses(each):
-            name = generator.key(each[1]) if each[0] == "call" else each[1]
-            return generator.counts.get(name, 0)
-        how, what = min(wanted, key=uses)
-        depth = generator.random.randrange(2, 5)
-        made = None
-        if uses((how, what)) < least and how == "call":
-            made, kind = generator.call(what, depth), what[2]
-        elif uses((how, what)) < least:
-            kind = generator.random.choice(kinds)
-            made = generator.choice(what, kind, depth)
-        if made is None:
-            kind = generator.random.choice(kinds)
-            made = generator.expression(kind, depth, fixed=True)
-        if kind in ("interval", "local_timestamp"):
-            made = generator.joined("cast({} as text)", made)
-        if len(made[0]) <= 4000 and "\n" not in made[0]:
-            out.append(made)
-    return out, generator.counts
+        # There is one expression with pi() at its top.
+        tries += 1
+        made = generator.one(wanted, least if tries < 4 else 0)
+        if len(made[0].encode()) <= 4000 and "\n" not in made[0] and made[0] not in out:
+            out[made[0]] = made
+            generator.keep()
+            tries = 0
+        generator.uses = {}
+    return list(out.values()), {what: generator.counts.get(what, 0) for what in wanted}

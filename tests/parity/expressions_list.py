@@ -1,5 +1,5 @@
 """Expressions by hand, over every function and form: what they are known to be used for, and the
-edges. A pair is one that PostgreSQL writes otherwise. Columns are those of expressions.py."""
+edges. A pair is one that PostgreSQL writes otherwise. Columns: expressions_values.py."""
 
 LIST = [
     # Strings.
@@ -116,4 +116,56 @@ LIST = [
     "coalesce(p ->> 'a', p ->> 0)",
     # Bytes.
     "z::text", "z = '\\xff'", "z < '\\xdead'::bytea", "z in ('\\x00', '\\x616263')", "s::bytea",
+    # What ends brackets in a pattern, and quotes in it.
+    "s similar to '%[]a-c]%'", "s similar to '[^]]*'", "s similar to '%[[:digit:]_%]%'",
+    "s similar to 'a\\\"b\\\"c'", "s similar to 'ab\\\"c'", "s similar to 'a\\\"\\\"b\\\"c'",
+    *(f"similar_to_escape('{pattern}' || left(s, 0){escape})"
+      for escape in ("", ", '#'", ", 'é'", ", ''")
+      for pattern in ("[]_]_", "[^]%]%", "[^^]_]_", "[a^]_]_", "[[:alpha:]_]_", "[[.].]_]_", "[#]_]_",
+                      "[\\]_]_", "[é]_]_", "[é]]_]_", "#[_]_", "[#\"]_#\"_#\"", "[]", "[",
+                      "\\\"_\\\"", "(_)", "#日_", "é日_", "éa[^é]]_")),
+    "make_timestamptz(2018, 4, 1, 0, 0, cast(-1e-300 as float8))",
+    "make_timestamptz(2018, 4, 1, 0, 0, cast(60.0000004 as float8))",
+    "make_timestamptz(2018, 4, 1, 0, 0, cast(-0.0000006 as float8))",
+    "i in (1 / i, 0, 2)", "i not in (7 / (i - 1), 1, 24)",  # literals first
+    # Lists.
+    "l[1]", "f[3]", "(l)[i]", "(array[array[i, j], array[j, i]])[2][1]", "cardinality(l)",
+    "array_length(f, 1)", "array_position(f, s)", "array_position(f, null)", "s = any(f)",
+    "s <> all(f)", "n < any(l)", "n <= all(l)", "n >= any(l)", "n > all(l)", "l @> array[n]",
+    "array['a'] <@ f", "f && array[s, u]", "l = array[n]", "l is distinct from null",
+    "f in (f, array[s])",
+    "array_to_string(f, '-')", "array_to_string(f, '-', '?')",
+    "cardinality(cast(array[] as int[]))",
+    "(cast(array[] as int[]))[1]", "cardinality(cast(null as text[]))",
+    *(f"cast(to_json({made}) as text)" for made in (
+        "l", "f", "l || n", "n || l", "l || l", "f || s", "array_cat(f, array[s, null])",
+        "array_append(f, null)", "array_prepend(null, f)", "array_remove(f, 'a')",
+        "array_remove(l, null)", "string_to_array(s, ',')", "string_to_array(s, ',', '')",
+        "string_to_array(s, null)", "cast(array[i, 2] as bigint[])", "array[b, null]", "array[z]",
+        "cast(array[] as text[])", "coalesce(f, array[s])", "nullif(f, array['a'])")),
+    ("l::text", "to_json(l)::text"),
+    # Structs.
+    "(q).a", "(q).x", "(q).s", "(q).d", '(q)."Big"', "(q).z", "(q).c", "((q).o).n", "(q).o.b",
+    "(q).l[1]", "(q).items[1].price", "(q).items[2].sku", "(coalesce(q, r)).a", "q = r", "q <> r",
+    "(q).o = (r).o", "(q).items = (r).items", "q is distinct from r", "q is not distinct from null",
+    "q in (r, q)", "(nullif(q, r)).a", "case q when r then 1 else 2 end",
+    "(r).items[1] = any((q).items)",
+    "cast(to_json(q) as text)", "cast(to_json((r).items) as text)", "(array[(q).o, (r).o])[2].n",
+    ("q.a", "(q).a"), ('q."Big" + 1', '(q)."Big" + 1'),
+    ("r.items[1].price * 2", "(r).items[1].price * 2"),
+    ("q is null", "q is not distinct from null"), ("q::text", "to_json(q)::text"),
+    ("cast(q as json) -> 'o' ->> 'n'", "to_json(q) -> 'o' ->> 'n'"),
+    # Maps.
+    "m -> 'a'", "m -> s", "m -> ''", "m ? 'aa'", "m ? u", "m = e", "m <> e", "m is distinct from e",
+    "m in (e, m)", "coalesce(m, e) -> 'a'", "nullif(m, e) -> 'a'", "m is null",
+    ("g -> i", "(g -> i::text)::float8"), ("g -> 10", "(g -> '10')::float8"),
+    ("g ? j", "g ? j::text"),
+    ("(h -> d)[1]", "((h -> d::text)::text[])[1]"), ("h ? '1970-01-01'", "h ? '1970-01-01'"),
+    ("(o -> 'a').n", "((o -> 'a')::inner_t).n"), ("(o -> s).b", "((o -> s)::inner_t).b"),
+    *((f"{of}({name})::text", f"to_json({to}_{name}({name}))::text") for name in "mgo"
+      for of, to in (("akeys", "keys"), ("avals", "values"))),
+    ("akeys(h)::text", "to_json(keys_h(h))::text"),
+    ("cardinality(avals(h))", "cardinality(avals(h))"),
+    *((f"cardinality({name})", f"cardinality(akeys({name}))") for name in "megho"),
+    *((f"to_json({name})::text", f"json_{name}({name})::text") for name in "mgho"),
 ]

@@ -7,7 +7,8 @@ import unittest
 from pathlib import Path
 
 import expressions
-import expressions_nested
+import expressions_forms
+import expressions_values
 from expressions_list import LIST
 from postgres import Postgres
 
@@ -26,13 +27,27 @@ PRINTED = {"bool": "({})::text", "int32": "({})::text", "int64": "({})::text",
            "timestamp": "(extract(epoch from {}) * 1000000)::bigint::text",
            "date": "(({}) - date '1970-01-01')::text"}
 
+# All rows at once, as that is faster, and row by row where one of them fails.
 SETUP = """
-create function value_of(e text, number int) returns text language plpgsql as $$
-declare out text;
+create function values_of(e text) returns text language plpgsql as $$
+declare
+  out text;
+  one text;
+  number int;
 begin
-  execute 'select ' || e || ' from t where row_number = ' || number into out;
-  return coalesce(out, E'\\\\N');
-exception when others then return '!' || sqlstate;
+  execute 'select string_agg(coalesce(e, E''\\\\N''), '' '' order by row_number) from (select '
+          'row_number, ' || e || ' as e from t) as all_rows' into out;
+  return out;
+exception when others then
+  for number in select row_number from t order by row_number loop
+    begin
+      execute 'select ' || e || ' from t where row_number = $1' into one using number;
+      one := coalesce(one, E'\\\\N');
+    exception when others then one := '!' || sqlstate;
+    end;
+    out := concat_ws(' ', out, one);
+  end loop;
+  return out;
 end $$;
 -- Times cannot be infinite in Tidemill.
 create function finite_timestamp(seconds float8) returns timestamptz language plpgsql
@@ -45,6 +60,15 @@ begin
 end $$;
 create table expressions(number int, e text);
 """
+TRY = """
+create function try_{0}(e text, number int) returns {1} language plpgsql as $$
+declare out {1};
+begin
+  execute 'select ' || e || ' from t where row_number = $1' into out using number;
+  return out;
+exception when others then return null;
+end $$;
+"""
 
 
 def driver(*arguments, text=""):
@@ -54,12 +78,20 @@ def driver(*arguments, text=""):
 
 
 def functions():
-    """What the generator calls; of the rest it says nothing."""
+    """What the generator calls."""
     out = []
     for line in driver("functions"):
-        name, types, result, variadic = line.split("\t")
-        out.append((name, tuple(types.split(",")) if types else (), result, bool(variadic)))
+        signature, name, types, result, variadic = line.split("\t")
+        out.append((signature, name, tuple(types.split(",")) if types else (), result,
+                    bool(variadic)))
     return out
+
+
+def documented_forms():
+    """The rows of the table in docs/expressions.md."""
+    text = (TREE / "docs/expressions.md").read_text(encoding="utf-8")
+    table = text.split("## Operators and forms\n", 1)[1].split("\n\n- ", 1)[0]
+    return [line[2:].split(" | ", 1)[0] for line in table.splitlines() if line.startswith("| `")]
 
 
 def same(ours, theirs):
@@ -76,17 +108,17 @@ class ExpressionsTest(unittest.TestCase):
     def setUpClass(cls):
         cls.postgres = Postgres()
         cls.enterClassContext(cls.postgres)
-        cls.rows = expressions.rows()
-        columns = ", ".join(f"{name} {expressions.SQL_TYPES[kind]}"
-                            for name, kind in expressions.COLUMNS)
-        lines = ["\t".join(expressions.copy_text(field) for field in row) for row in cls.rows]
-        copied = "".join(f"{number}\t{line}\n" for number, line in enumerate(lines))
-        cls.postgres.psql(SETUP + f"create table t(row_number int primary key, {columns});\n"
-                          f"copy t from stdin;\n{copied}\\.\n")
+        cls.rows = expressions_values.rows()
+        lines = ["\t".join(expressions_values.copy_text(field) for field in row)
+                 for row in cls.rows]
+        tries = "".join(TRY.format(*each) for each in expressions_values.SQL_TYPES.items())
+        cls.postgres.psql(SETUP + tries + expressions_values.postgres_table(lines))
         directory = tempfile.TemporaryDirectory(prefix="tidemill-expressions-")
         cls.enterClassContext(directory)
         cls.path = Path(directory.name) / "rows"
-        header = "\t".join(f"{name}:{kind}" for name, kind in expressions.COLUMNS)
+        cls.columns = expressions_values.COLUMNS + expressions_values.NESTED
+        header = "\t".join(f"{name}:{expressions_values.tidemill_type(kind)}"
+                           for name, kind in cls.columns)
         cls.path.write_text(header + "\n" + "\n".join(lines) + "\n", encoding="utf-8")
 
     def compare(self, pairs):
@@ -96,40 +128,45 @@ class ExpressionsTest(unittest.TestCase):
         script = "truncate expressions;\ncopy expressions from stdin;\n"
         failures = []
         ours = {}
-        failed = set()
         for number, ((tidemill, postgres), answer) in enumerate(zip(pairs, answers)):
             kind, *values = answer.split("\t")
             if kind == "error":
                 failures.append(f"{tidemill}\n  is refused: {values[0]}")
                 continue
             ours[number] = values
-            script += f"{number}\t{expressions.copy_text(PRINTED[kind].format(postgres))}\n"
-        script += ("\\.\nselect number, row_number, value_of(e, row_number) from expressions, t "
-                   "order by number, row_number;\n")
+            script += f"{number}\t{expressions_values.copy_text(PRINTED[kind].format(postgres))}\n"
+        script += "\\.\nselect number, values_of(e) from expressions order by number;\n"
         for line in self.postgres.psql(script).splitlines():
-            number, row, theirs = line.split("|", 2)
-            number, row = int(number), int(row)
-            if not same(ours[number][row], theirs) and number not in failed:
-                failed.add(number)
-                shown = {name: value for (name, _), value in
-                         zip(expressions.COLUMNS, self.rows[row])}
-                failures.append(f"{pairs[number][0]}\n  Tidemill {ours[number][row]}, PostgreSQL "
-                                f"{theirs}, where {shown}")
+            number, theirs = line.split("|", 1)
+            failure = self.difference(ours[int(number)], theirs.split(" "))
+            if failure is not None:
+                failures.append(f"{pairs[int(number)][0]}\n  {failure}")
         return failures
+
+    def difference(self, ours, theirs):
+        """What the first row is that has another value, or none."""
+        self.assertEqual(len(ours), len(self.rows))
+        self.assertEqual(len(theirs), len(self.rows))
+        for row, one, other in zip(self.rows, ours, theirs):
+            if not same(one, other):
+                shown = {name: value for (name, _), value in zip(self.columns, row)}
+                return f"Tidemill {one}, PostgreSQL {other}, where {shown}"
+        return None
 
     def test_generated(self):
         known = functions()
         pairs, counts = expressions.generate(SEED, known, COUNT, LEAST)
-        rare = {what: counts.get(what, 0)
-                for what in [f"{f[0]}({', '.join(f[1])})" for f in known] + expressions.CHOICES
-                if counts.get(what, 0) < LEAST}
-        self.assertEqual(rare, {})
+        forms = [form for row in expressions_forms.DOCUMENTED.values() for form in row]
+        uses = {what: counts.get(what, 0)
+                for what in {*(f[0] for f in known), *forms, *counts}}
         failures = self.compare(pairs)
+        print(f"seed {SEED}: {len(pairs)} expressions with {len(uses)} functions, operators and "
+              f"forms, each at least {min(uses.values())} times: {len(failures)} differ")
+        self.assertEqual({what: count for what, count in uses.items() if count < LEAST}, {})
         self.assertEqual(len(failures), 0, f"seed {SEED}:\n" + "\n".join(failures[:20]))
 
-    def test_lists(self):
-        failures = self.compare(expressions_nested.generate(SEED))
-        self.assertEqual(len(failures), 0, f"seed {SEED}:\n" + "\n".join(failures[:40]))
+    def test_forms_are_those_of_the_documentation(self):
+        self.assertEqual(documented_forms(), list(expressions_forms.DOCUMENTED))
 
     def test_listed(self):
         failures = self.compare([pair if isinstance(pair, tuple) else (pair, pair)

@@ -127,6 +127,34 @@ TEST(Patterns, OfAColumnMayBeInvalid) {
   EXPECT_EQ(values("s ~ replace(s, 'a1', '(')"), (Values{"true", "!2201B", "true"}));
 }
 
+TEST(Patterns, OfSimilarToAsARegularExpression) {
+  const auto regex = [](const std::string& pattern) {
+    return values("similar_to_escape('" + pattern + "')")[0];
+  };
+  EXPECT_EQ(regex("a_[b_]%"), "^(?:a.[b_].*)$");
+  // `]` at the beginning of brackets, and brackets within, do not end them.
+  EXPECT_EQ(regex("[]_]_"), "^(?:[]_].)$");
+  EXPECT_EQ(regex("[^]_]_"), "^(?:[^]_].)$");
+  EXPECT_EQ(regex("[a^]_"), "^(?:[a^].)$");
+  EXPECT_EQ(regex("[[:alpha:]_]_"), "^(?:[[:alpha:]_].)$");
+  EXPECT_EQ(regex("[\\]_]_"), "^(?:[\\]_].)$");
+  EXPECT_EQ(values("'a_' similar to '[]a]\\_'")[0], "true");
+  // Quotes around a part.
+  EXPECT_EQ(regex("a\\\"b\\\"c"), "^(?:a){1,1}?(b){1,1}(?:c)$");
+  EXPECT_EQ(regex("\\\"\\\"\\\""), "!2200C");
+  EXPECT_EQ(values("'abc' similar to 'a\\\"_\\\"c'")[0], "true");
+}
+
+TEST(Times, SecondsAreRoundedBeforeTheyAreChecked) {
+  const auto made = [](const std::string& seconds) {
+    return values("make_timestamptz(2018, 4, 1, 0, 0, cast('" + seconds + "' as double))")[0];
+  };
+  EXPECT_EQ(made("-1e-300"), "2018-04-01T00:00:00Z");
+  EXPECT_EQ(made("60.0000004"), "2018-04-01T00:01:00Z");
+  EXPECT_EQ(made("-0.0000006"), "!22008");
+  EXPECT_EQ(made("60.0000006"), "!22008");
+}
+
 TEST(Json, PartsAreNullWhereThereIsNone) {
   EXPECT_EQ(values("p ->> 'a'"), (Values{"null", "1", "x"}));
   EXPECT_EQ(values("p -> 'a'"), (Values{"null", "1", "\"x\""}));
