@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "shared/base/hash.h"
+#include "tests/unit/window/any_seed.h"
 #include "tests/unit/window/window_fixture.h"
 
 namespace tidemill::testing {
@@ -173,11 +174,11 @@ DurationUs reach(const FeatureSpec& f) {
 }
 
 void append_in_batches(PartitionState* state, const TableSchema& schema,
-                       const std::vector<KeyedRow>& rows, Random* random) {
+                       std::span<const KeyedRow> rows, Random* random) {
   const size_t longest = 1 + (*random)() % 200;
   for (size_t at = 0; at < rows.size();) {
     const size_t length = std::min(rows.size() - at, 1 + (*random)() % longest);
-    append_rows(state, 0, schema, std::span(rows).subspan(at, length));
+    append_rows(state, 0, schema, rows.subspan(at, length));
     at += length;
   }
 }
@@ -191,16 +192,22 @@ TimeUs latest(const std::vector<Row>& rows) {
 // Any order, any batches, images, restarts: the same bits, and those of the reference.
 RC_GTEST_PROP(Deduplicated, ValuesDependOnTheRowsAlone, ()) {
   const TableSchema schema = every_type_schema(kMaxTime);
-  Random random(*rc::gen::arbitrary<uint64_t>());
+  Random random(any_seed());
   const Case c = any_case(schema, &random, 400);
   const TableSchemas schemas = tables_of(schema, c.by);
   PartitionState in_order(schemas), shuffled(schemas);
   std::vector<KeyedRow> rows = keyed(c.rows, "k", schema);
-  append_in_batches(&in_order, schema, rows, &random);
+  const size_t middle = random() % (rows.size() + 1);
+  append_in_batches(&in_order, schema, std::span(rows).first(middle), &random);
+  PartitionState continued = restarted(in_order, schemas);
+  for (PartitionState* state : {&in_order, &continued}) {
+    append_in_batches(state, schema, std::span(rows).subspan(middle), &random);
+  }
   std::shuffle(rows.begin(), rows.end(), random);
   append_in_batches(&shuffled, schema, rows, &random);
   PartitionState again = restarted(shuffled, schemas);
   RC_ASSERT(images(in_order) == images(shuffled));
+  RC_ASSERT(images(in_order) == images(continued));
   RC_ASSERT(images(in_order) == images(again));
 
   const DurationUs longest =
@@ -210,7 +217,7 @@ RC_GTEST_PROP(Deduplicated, ValuesDependOnTheRowsAlone, ()) {
   for (int i = 0; i < 2; ++i) {
     const TimeUs as_of = i == 0 ? latest(c.rows) : c.rows[random() % c.rows.size()].time;
     const auto expected = reference_all(counted, schema, features, as_of);
-    for (const PartitionState* state : {&in_order, &shuffled, &again}) {
+    for (const PartitionState* state : {&in_order, &shuffled, &continued, &again}) {
       const auto values = compute(*state, 0, "k", rows[0].hash, features, as_of);
       RC_ASSERT(difference(features, expected, values) == "");
     }
@@ -220,7 +227,7 @@ RC_GTEST_PROP(Deduplicated, ValuesDependOnTheRowsAlone, ()) {
 // What is cached of chunks and groups is forgotten where a row changes which of theirs count.
 RC_GTEST_PROP(Deduplicated, ReadsInBetweenChangeNothing, ()) {
   const TableSchema schema = every_type_schema(kMaxTime);
-  Random random(*rc::gen::arbitrary<uint64_t>());
+  Random random(any_seed());
   const Case c = any_case(schema, &random, 1500);
   PartitionState state(tables_of(schema, c.by));
   const auto features = any_features(6, schema, 10'000 * 1000, &random);
@@ -240,7 +247,7 @@ RC_GTEST_PROP(Deduplicated, ReadsInBetweenChangeNothing, ()) {
 // Rows are kept for `within` longer than windows look back, and that is enough.
 RC_GTEST_PROP(Deduplicated, FreeingNeverChangesAPermittedAnswer, ()) {
   TableSchema schema = every_type_schema(0);
-  Random random(*rc::gen::arbitrary<uint64_t>());
+  Random random(any_seed());
   const Case c = any_case(schema, &random, 700);
   const DurationUs longest = *rc::gen::element<DurationUs>(1, 1000, 300'000, 20'000'000);
   const auto features = any_features(10, schema, longest, &random);

@@ -8,6 +8,7 @@
 
 #include "shared/base/hash.h"
 #include "shared/window/image.h"
+#include "tests/unit/window/any_seed.h"
 #include "tests/unit/window/window_fixture.h"
 
 namespace tidemill::testing {
@@ -89,7 +90,7 @@ void use(PartitionState* state) {
 }
 
 RC_GTEST_PROP(HostileBytes, DamagedImagesAreRefusedOrWork, ()) {
-  Random random(*rc::gen::arbitrary<uint64_t>());
+  Random random(any_seed());
   PartitionState source = some_state(random());
   PartitionState target = some_state(random());
   for (auto bytes : images(source)) {
@@ -109,7 +110,7 @@ RC_GTEST_PROP(HostileBytes, RandomImagesAreRefused, (const std::vector<uint8_t>&
 }
 
 RC_GTEST_PROP(HostileBytes, DamagedBasesAreRefusedOrWork, ()) {
-  Random random(*rc::gen::arbitrary<uint64_t>());
+  Random random(any_seed());
   PartitionState source = folded_state(random());
   PartitionState target = folded_state(random());
   for (int turn = 0; turn < 3; ++turn) {

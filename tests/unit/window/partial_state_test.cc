@@ -6,6 +6,7 @@
 #include <map>
 
 #include "shared/base/hash.h"
+#include "tests/unit/window/any_seed.h"
 #include "tests/unit/window/window_fixture.h"
 
 namespace tidemill::testing {
@@ -200,7 +201,7 @@ TEST_F(PartialState, AnImageThatIsNoneIsRefused) {
 // Every byte that is accounted for is given back.
 RC_GTEST_PROP(PartialStateBytes, AreExact, ()) {
   const TableSchema schema = every_type_schema(kMaxTime);
-  Random random(*rc::gen::arbitrary<uint64_t>());
+  Random random(any_seed());
   PartitionState state(test_schemas(kMaxTime));
   const int keys = *rc::gen::inRange(1, 30);
   for (int k = 0; k < keys; ++k) {

@@ -31,19 +31,51 @@ Big scaled(double x) {
   return mantissa / (Big(1) << -shift);  // exact: the bits below are 0
 }
 
+// x is about the result times 2^exponent.
+long double rough(const Big& x, int* exponent) {
+  *exponent = 0;
+  if (x == 0) return 0;
+  *exponent = static_cast<int>(msb(x)) - 62;
+  const Big top = *exponent > 0 ? Big(x >> *exponent) : Big(x << -*exponent);
+  return static_cast<long double>(static_cast<int64_t>(top));
+}
+
+// About numerator / denominator × 2^shift.
+double rough_ratio(const Big& numerator, const Big& denominator, int shift) {
+  int a = 0, b = 0;
+  const long double ratio = rough(numerator, &a) / rough(denominator, &b);
+  return static_cast<double>(std::ldexp(ratio, a - b + shift));
+}
+
+// About the root of numerator / denominator, × 2^shift.
+double rough_root(const Big& numerator, const Big& denominator, int shift) {
+  int a = 0, b = 0;
+  long double ratio = rough(numerator, &a) / rough(denominator, &b);
+  const int odd = (a - b) & 1;
+  if (odd != 0) ratio *= 2;
+  return static_cast<double>(std::ldexp(std::sqrt(ratio), (a - b - odd) / 2 + shift));
+}
+
 // The double nearest to a target >= 0, given the sign of (target - x) for x in units of 2^-1075.
+// A guess says where to look first, and nothing else.
 template <typename Compare>
-double nearest(Compare&& compare) {
+double nearest(double guess, Compare&& compare) {
   uint64_t low = 0;                               // <= target
   uint64_t high = std::bit_cast<uint64_t>(kInf);  // > target
-  while (high - low > 1) {
-    const uint64_t middle = low + (high - low) / 2;
-    (compare(scaled(std::bit_cast<double>(middle)) * 2) >= 0 ? low : high) = middle;
+  const auto split = [&](uint64_t at) {
+    const bool reached = compare(scaled(std::bit_cast<double>(at)) * 2) >= 0;
+    (reached ? low : high) = at;
+    return reached;
+  };
+  const bool above = split(std::min(std::bit_cast<uint64_t>(guess), high - 1));
+  for (uint64_t step = 1; high - low > step; step *= 2) {
+    if (split(above ? low + step : high - step) != above) break;
   }
-  const Big below = scaled(std::bit_cast<double>(low));
-  const Big above = high == std::bit_cast<uint64_t>(kInf) ? Big(1) << (1024 + kScale)
-                                                          : scaled(std::bit_cast<double>(high));
-  const int side = compare(below + above);
+  while (high - low > 1) split(low + (high - low) / 2);
+  const Big least = scaled(std::bit_cast<double>(low));
+  const Big most = high == std::bit_cast<uint64_t>(kInf) ? Big(1) << (1024 + kScale)
+                                                         : scaled(std::bit_cast<double>(high));
+  const int side = compare(least + most);
   const bool up = side > 0 || (side == 0 && (low & 1) != 0);
   return std::bit_cast<double>(up ? high : low);
 }
@@ -53,19 +85,35 @@ int sign(const Big& x) { return x.sign(); }
 // numerator / denominator × 2^-1074
 double round_ratio(const Big& numerator, const Big& denominator) {
   const Big magnitude = abs(numerator);
-  const double out =
-      nearest([&](const Big& x) { return sign(Big(2 * magnitude - x * denominator)); });
+  const double out = nearest(rough_ratio(magnitude, denominator, -kScale), [&](const Big& x) {
+    return sign(Big(2 * magnitude - x * denominator));
+  });
   return numerator < 0 ? -out : out;
 }
 
-// numerator / denominator × 2^-2148
+// numerator / denominator × 2^-2148; neither is negative
 double round_square_ratio(const Big& numerator, const Big& denominator) {
-  return nearest(
-      [&](const Big& x) { return sign(Big(2 * numerator - ((x * denominator) << kScale))); });
+  return nearest(rough_ratio(numerator, denominator, -2 * kScale), [&](const Big& x) {
+    return sign(Big(2 * numerator - ((x * denominator) << kScale)));
+  });
 }
 
+// The root of numerator / denominator, × 2^-1074
 double round_root(const Big& numerator, const Big& denominator) {
-  return nearest([&](const Big& x) { return sign(Big(4 * numerator - x * x * denominator)); });
+  return nearest(rough_root(numerator, denominator, -kScale),
+                 [&](const Big& x) { return sign(Big(4 * numerator - x * x * denominator)); });
+}
+
+// Divides all by the largest power of two that divides all, and returns its exponent: numbers of
+// 2000 bits whose squares are added are most of the work.
+unsigned cut_zeros(std::vector<Big>* values) {
+  unsigned zeros = std::numeric_limits<unsigned>::max();
+  for (const Big& x : *values) {
+    if (x != 0) zeros = std::min(zeros, static_cast<unsigned>(lsb(abs(x))));
+  }
+  if (zeros == std::numeric_limits<unsigned>::max()) return 0;
+  for (Big& x : *values) x = x < 0 ? Big(-(Big(-x) >> zeros)) : Big(x >> zeros);
+  return zeros;
 }
 
 Big sum_of(const std::vector<Big>& values) {
@@ -79,27 +127,33 @@ Big deviations(const std::vector<Big>& values) {
   const Big n = values.size();
   const Big sum = sum_of(values);
   Big out = 0;
-  for (const Big& x : values) out += (n * x - sum) * (n * x - sum);
+  for (const Big& x : values) {
+    const Big d = n * x - sum;
+    out += d * d;
+  }
   return out;
 }
 
-double variance_of(const std::vector<Big>& values, bool sample, bool root) {
+double variance_of(std::vector<Big> values, bool sample, bool root) {
+  const unsigned zeros = cut_zeros(&values);
   const Big n = values.size();
   const Big denominator = n * n * (sample ? Big(n - 1) : n);
-  const Big numerator = deviations(values);
+  const Big numerator = deviations(values) << (2 * zeros);
   return root ? round_root(numerator, denominator) : round_square_ratio(numerator, denominator);
 }
 
 // Skewness and excess kurtosis from sums of powers of count × (x - mean).
-double shape_of(const std::vector<Big>& values, Function function) {
+double shape_of(std::vector<Big> values, Function function) {
+  cut_zeros(&values);  // they have no scale
   const Big n = values.size();
   const Big sum = sum_of(values);
   Big second = 0, third = 0, fourth = 0;
   for (const Big& x : values) {
     const Big d = n * x - sum;
-    second += d * d;
-    third += d * d * d;
-    fourth += d * d * d * d;
+    const Big square = d * d;
+    second += square;
+    third += square * d;
+    fourth += square * square;
   }
   if (second == 0) return 0.0;
   if (function == Function::kSkew || function == Function::kSkewPop) {
@@ -124,7 +178,7 @@ double shape_of(const std::vector<Big>& values, Function function) {
 // 2^(r / length) in units of 2^-63, to the nearest. Kept: it takes long, and the same rows are
 // folded over many windows.
 const Big& growth_of(int64_t r, int64_t length) {
-  using Float = boost::multiprecision::number<boost::multiprecision::cpp_bin_float<100>>;
+  using Float = boost::multiprecision::number<boost::multiprecision::cpp_bin_float<50>>;
   static std::map<std::pair<int64_t, int64_t>, Big> found;
   if (found.size() > 100'000) found.clear();
   Big& out = found[{r, length}];
@@ -264,14 +318,14 @@ bool cell_below(const Cell& a, const Cell& b) {  // nulls last
 namespace {
 
 // The cells of a column that count, in the order of their rows: time, then the view's columns.
-std::vector<Cell> ordered_cells(const std::vector<Row>& rows, const FeatureSpec& feature,
+std::vector<Cell> ordered_cells(const RowPointers& rows, const FeatureSpec& feature,
                                 const ReferenceWindow& window) {
-  std::vector<const Row*> kept;
+  RowPointers kept;
   const auto column = static_cast<size_t>(feature.column);
-  for (const Row& row : rows) {
-    if (!window.holds(row.time)) continue;
-    if (feature.filter >= 0 && !row.filters[static_cast<size_t>(feature.filter)]) continue;
-    if (!std::holds_alternative<std::monostate>(row.cells[column])) kept.push_back(&row);
+  for (const Row* row : rows) {
+    if (!window.holds(row->time)) continue;
+    if (feature.filter >= 0 && !row->filters[static_cast<size_t>(feature.filter)]) continue;
+    if (!std::holds_alternative<std::monostate>(row->cells[column])) kept.push_back(row);
   }
   std::stable_sort(kept.begin(), kept.end(), [&](const Row* a, const Row* b) {
     if (a->time != b->time) return a->time < b->time;
@@ -440,14 +494,25 @@ double reference_stddev(const std::vector<double>& values, bool sample) {
   return variance_of(scaled_all(values), sample, true);
 }
 
+RowPointers pointers_to(const std::vector<Row>& rows) {
+  RowPointers out;
+  for (const Row& row : rows) out.push_back(&row);
+  return out;
+}
+
 FeatureValue reference_value(const std::vector<Row>& rows, const TableSchema& schema,
+                             const FeatureSpec& feature, TimeUs as_of) {
+  return reference_value(pointers_to(rows), schema, feature, as_of);
+}
+
+FeatureValue reference_value(const RowPointers& rows, const TableSchema& schema,
                              const FeatureSpec& feature, TimeUs as_of) {
   const ReferenceWindow window(rows, feature, as_of);
   if (feature.by >= 0) return reference_groups(rows, schema, feature, window);
   return reference_over(rows, schema, feature, window);
 }
 
-FeatureValue reference_over(const std::vector<Row>& rows, const TableSchema& schema,
+FeatureValue reference_over(const RowPointers& rows, const TableSchema& schema,
                             const FeatureSpec& feature, const ReferenceWindow& window) {
   if (is_chosen(feature.function)) {
     return fold_ordered(ordered_cells(rows, feature, window), feature);
@@ -456,15 +521,15 @@ FeatureValue reference_over(const std::vector<Row>& rows, const TableSchema& sch
   std::vector<double> doubles;
   std::vector<int64_t> ints;
   std::vector<std::pair<TimeUs, Big>> timed;
-  for (const Row& row : rows) {
-    if (!window.holds(row.time)) continue;
+  for (const Row* row : rows) {
+    if (!window.holds(row->time)) continue;
     if (feature.half_life > 0 &&
-        window.end() - row.time > static_cast<__int128>(64) * feature.half_life) {
+        window.end() - row->time > static_cast<__int128>(64) * feature.half_life) {
       continue;
     }
-    if (feature.filter >= 0 && !row.filters[static_cast<size_t>(feature.filter)]) continue;
+    if (feature.filter >= 0 && !row->filters[static_cast<size_t>(feature.filter)]) continue;
     if (feature.column >= 0) {
-      const Cell& cell = row.cells[static_cast<size_t>(feature.column)];
+      const Cell& cell = row->cells[static_cast<size_t>(feature.column)];
       if (std::holds_alternative<std::monostate>(cell)) continue;
       if (const auto* d = std::get_if<double>(&cell)) doubles.push_back(*d);
       if (const auto* i = std::get_if<int64_t>(&cell)) ints.push_back(*i);
@@ -478,7 +543,7 @@ FeatureValue reference_over(const std::vector<Row>& rows, const TableSchema& sch
     } else if (feature.function == Function::kDecayedSum && !ints.empty()) {
       x = Big(ints.back()) << kScale;
     }
-    timed.emplace_back(row.time, x);
+    timed.emplace_back(row->time, x);
   }
   if (feature.function == Function::kCount) return count;
   if (feature.function == Function::kDecayedCount) {
@@ -502,66 +567,6 @@ FeatureValue reference_over(const std::vector<Row>& rows, const TableSchema& sch
   }
   if (type == ColumnType::kDouble) return fold_doubles(doubles, feature.function);
   return fold_integers(ints, feature, type == ColumnType::kBool);
-}
-
-namespace {
-
-template <typename Scalar>
-FeatureValue whole(const Scalar& scalar) {
-  return std::visit([](const auto& x) { return FeatureValue(x); }, scalar);
-}
-
-}  // namespace
-
-bool same_scalar(const ScalarValue& a, const ScalarValue& b) {
-  return same_value(whole(a), whole(b));
-}
-
-bool same_value(const FeatureValue& a, const FeatureValue& b) {
-  if (a.index() != b.index()) return false;
-  if (const auto* list = std::get_if<ListValue>(&a)) {
-    return is_truncated(a) == is_truncated(b) &&
-           std::equal(list->begin(), list->end(), std::get<ListValue>(b).begin(),
-                      std::get<ListValue>(b).end(), same_scalar);
-  }
-  if (const auto* map = std::get_if<MapValue>(&a)) {
-    const auto& other = std::get<MapValue>(b);
-    return is_truncated(a) == is_truncated(b) &&
-           std::equal(map->entries.begin(), map->entries.end(), other.entries.begin(),
-                      other.entries.end(), [](const auto& x, const auto& y) {
-                        return same_scalar(x.first, y.first) &&
-                               same_value(whole(x.second), whole(y.second));
-                      });
-  }
-  const auto* x = std::get_if<double>(&a);
-  if (x == nullptr) return a == b;
-  const double y = std::get<double>(b);
-  if (std::isnan(*x) || std::isnan(y)) return std::isnan(*x) && std::isnan(y);
-  return std::bit_cast<uint64_t>(*x) == std::bit_cast<uint64_t>(y);
-}
-
-std::string show(const FeatureValue& value) {
-  if (const auto* d = std::get_if<double>(&value)) {
-    char text[64];
-    std::snprintf(text, sizeof text, "%.17g (%a)", *d, *d);
-    return text;
-  }
-  if (const auto* i = std::get_if<int64_t>(&value)) return std::to_string(*i);
-  if (const auto* b = std::get_if<bool>(&value)) return *b ? "true" : "false";
-  if (const auto* s = std::get_if<std::string>(&value)) return *s;
-  if (const auto* list = std::get_if<ListValue>(&value)) {
-    std::string out = "[";
-    for (const ScalarValue& scalar : *list) out += show(whole(scalar)) + ", ";
-    return out + "]" + (is_truncated(value) ? " truncated" : "");
-  }
-  if (const auto* map = std::get_if<MapValue>(&value)) {
-    std::string out = "{";
-    for (const auto& [key, of_key] : map->entries) {
-      out += show(whole(key)) + ": " + show(whole(of_key)) + ", ";
-    }
-    return out + "}" + (is_truncated(value) ? " truncated" : "");
-  }
-  return "null";
 }
 
 }  // namespace tidemill::testing

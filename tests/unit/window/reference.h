@@ -1,6 +1,6 @@
 // Independent truth for the window tests: features folded over plain rows in exact integer
 // arithmetic (boost::multiprecision), straight from the definitions, and rounded by bisection over
-// all doubles. Shares no code with the library.
+// the doubles. Shares no code with the library.
 #pragma once
 
 #include <string>
@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "shared/window/partition_state.h"
+#include "tests/unit/window/same_value.h"
 
 namespace tidemill::testing {
 
@@ -19,7 +20,12 @@ struct Row {
   std::vector<bool> filters;
 };
 
+using RowPointers = std::vector<const Row*>;
+RowPointers pointers_to(const std::vector<Row>& rows);
+
 FeatureValue reference_value(const std::vector<Row>& rows, const TableSchema& schema,
+                             const FeatureSpec& feature, TimeUs as_of);
+FeatureValue reference_value(const RowPointers& rows, const TableSchema& schema,
                              const FeatureSpec& feature, TimeUs as_of);
 
 // Sum, mean, variance and standard deviation of doubles.
@@ -27,10 +33,5 @@ double reference_sum(const std::vector<double>& values);
 double reference_mean(const std::vector<double>& values);
 double reference_variance(const std::vector<double>& values, bool sample);
 double reference_stddev(const std::vector<double>& values, bool sample);
-
-bool same_scalar(const ScalarValue& a, const ScalarValue& b);
-// Equal in kind and bits; any NaN equals any other.
-bool same_value(const FeatureValue& a, const FeatureValue& b);
-std::string show(const FeatureValue& value);
 
 }  // namespace tidemill::testing

@@ -53,7 +53,7 @@ BoundedValue ReferenceBound::value(const FeatureSpec& feature, TimeUs as_of) con
   if (feature.gap > 0) return session_value(feature, as_of);
   BoundedValue out;
   const ReferenceWindow window({}, feature, as_of);
-  std::vector<Row> counted;
+  RowPointers counted;
   for (const Part& part : parts_) {
     size_t inside = 0;
     for (const Row* row : part.rows) {
@@ -62,7 +62,7 @@ BoundedValue ReferenceBound::value(const FeatureSpec& feature, TimeUs as_of) con
       inside += window.holds(row->time) && young ? 1 : 0;
     }
     if (inside == part.rows.size()) {
-      for (const Row* row : part.rows) counted.push_back(*row);
+      counted.insert(counted.end(), part.rows.begin(), part.rows.end());
     } else if (inside != 0) {
       out.resolution = std::max(out.resolution, part.width);
     } else if (part.width != 0) {
@@ -106,7 +106,7 @@ BoundedValue ReferenceBound::session_value(const FeatureSpec& feature, TimeUs as
   }
   std::sort(stretches.begin(), stretches.end(),
             [](const Stretch& a, const Stretch& b) { return a.last < b.last; });
-  std::vector<Row> counted;
+  RowPointers counted;
   FeatureSpec plain = feature;
   plain.gap = 0;
   plain.offset = 0;
@@ -136,7 +136,7 @@ BoundedValue ReferenceBound::session_value(const FeatureSpec& feature, TimeUs as
         out.resolution = std::max(out.resolution, s.part->width);
         continue;
       }
-      for (const Row* row : s.part->rows) counted.push_back(*row);
+      counted.insert(counted.end(), s.part->rows.begin(), s.part->rows.end());
     }
     // A leaf none of whose rows pass may lie over the end that was cut.
     for (const Part& part : parts_) {

@@ -1,16 +1,14 @@
 #include "tests/unit/window/reference_groups.h"
 
 #include <algorithm>
+#include <map>
 
 #include "tests/unit/window/reference_sketches.h"
 
 namespace tidemill::testing {
 namespace {
 
-struct Group {
-  Cell key;
-  std::vector<Row> rows;
-};
+using Groups = std::map<Cell, RowPointers, decltype(&cell_below)>;
 
 bool counts(const Row& row, const FeatureSpec& feature, const ReferenceWindow& window) {
   if (!window.holds(row.time)) return false;
@@ -20,18 +18,13 @@ bool counts(const Row& row, const FeatureSpec& feature, const ReferenceWindow& w
   return !std::holds_alternative<std::monostate>(row.cells[static_cast<size_t>(feature.by)]);
 }
 
-// By rising key.
-std::vector<Group> groups_of(const std::vector<Row>& rows, const FeatureSpec& feature,
-                             const ReferenceWindow& window) {
-  std::vector<Group> out;
-  for (const Row& row : rows) {
-    if (!counts(row, feature, window)) continue;
-    const Cell& key = row.cells[static_cast<size_t>(feature.by)];
-    auto at = std::lower_bound(out.begin(), out.end(), key, [](const Group& group, const Cell& k) {
-      return cell_below(group.key, k);
-    });
-    if (at == out.end() || cell_below(key, at->key)) at = out.insert(at, {key, {}});
-    at->rows.push_back(row);
+Groups groups_of(const RowPointers& rows, const FeatureSpec& feature,
+                 const ReferenceWindow& window) {
+  Groups out(&cell_below);
+  for (const Row* row : rows) {
+    if (counts(*row, feature, window)) {
+      out[row->cells[static_cast<size_t>(feature.by)]].push_back(row);
+    }
   }
   return out;
 }
@@ -46,23 +39,23 @@ NullableScalar entry_of(const FeatureValue& value) {
 
 }  // namespace
 
-FeatureValue reference_groups(const std::vector<Row>& rows, const TableSchema& schema,
+FeatureValue reference_groups(const RowPointers& rows, const TableSchema& schema,
                               const FeatureSpec& feature, const ReferenceWindow& window) {
-  std::vector<Group> groups = groups_of(rows, feature, window);
+  const Groups groups = groups_of(rows, feature, window);
   if (groups.empty()) return std::monostate();
   MapValue out;
   out.truncated = groups.size() > feature.max_groups;
   std::vector<uint64_t> hashes;
-  for (const Group& group : groups) hashes.push_back(hash_of_cell(group.key));
+  for (const auto& [key, of_key] : groups) hashes.push_back(hash_of_cell(key));
   std::sort(hashes.begin(), hashes.end());
   const uint64_t greatest = hashes[std::min<size_t>(hashes.size(), feature.max_groups) - 1];
   FeatureSpec alone = feature;
   alone.by = -1;
   alone.map = false;
-  for (const Group& group : groups) {
-    if (hash_of_cell(group.key) > greatest) continue;
-    out.entries.emplace_back(scalar_of(group.key),
-                             entry_of(reference_over(group.rows, schema, alone, window)));
+  for (const auto& [key, of_key] : groups) {
+    if (hash_of_cell(key) > greatest) continue;
+    out.entries.emplace_back(scalar_of(key),
+                             entry_of(reference_over(of_key, schema, alone, window)));
   }
   return out;
 }

@@ -9,11 +9,11 @@
 namespace tidemill::testing {
 
 // Of a feature with `by`, over the rows in the window.
-FeatureValue reference_groups(const std::vector<Row>& rows, const TableSchema& schema,
+FeatureValue reference_groups(const RowPointers& rows, const TableSchema& schema,
                               const FeatureSpec& feature, const ReferenceWindow& window);
 
 // Without `by`; the window may have been found with other rows than these.
-FeatureValue reference_over(const std::vector<Row>& rows, const TableSchema& schema,
+FeatureValue reference_over(const RowPointers& rows, const TableSchema& schema,
                             const FeatureSpec& feature, const ReferenceWindow& window);
 
 }  // namespace tidemill::testing

@@ -42,24 +42,30 @@ int64_t first_day(const WindowSteps& steps, int64_t day) {
   return calendar::sys_days(date).time_since_epoch().count();
 }
 
-// When each day of two years before `time` begins there: when its date was first shown, or passed.
-const std::map<int64_t, TimeUs>& days_before(const TimeZone& zone, TimeUs time) {
-  static std::map<std::pair<std::string, TimeUs>, std::map<int64_t, TimeUs>> found;
-  if (found.size() > 64) found.clear();
-  std::map<int64_t, TimeUs>& out = found[{zone.name(), time}];
-  if (!out.empty()) return out;
-  const TimeUs start = time - time % kQuarterHour - 800 * kMicrosPerDay;
-  int64_t known = zone.day_of(start);
-  for (TimeUs t = start; t <= time; t += kQuarterHour) {
-    for (const int64_t day = zone.day_of(t); known < day;) out[++known] = t;
+// When each day of two years before `time`, and some around them, begins there: when its date was
+// first shown, or passed. Kept for the next times, which are near.
+const std::map<int64_t, TimeUs>& days_around(const TimeZone& zone, TimeUs time) {
+  struct Days {
+    TimeUs from = 0, to = 0;
+    std::map<int64_t, TimeUs> begin;
+  };
+  static std::map<std::string, Days> found;
+  Days& days = found[zone.name()];
+  const DurationUs back = 800 * kMicrosPerDay, further = 400 * kMicrosPerDay;
+  if (time - back >= days.from && time <= days.to) return days.begin;
+  days.from = time - time % kQuarterHour - back - further;
+  days.to = time + further;
+  days.begin.clear();
+  int64_t known = zone.day_of(days.from);
+  for (TimeUs t = days.from; t <= days.to; t += kQuarterHour) {
+    for (const int64_t day = zone.day_of(t); known < day;) days.begin[++known] = t;
   }
-  return out;
+  return days.begin;
 }
 
 }  // namespace
 
-ReferenceWindow::ReferenceWindow(const std::vector<Row>& rows, const FeatureSpec& feature,
-                                 TimeUs as_of)
+ReferenceWindow::ReferenceWindow(const RowPointers& rows, const FeatureSpec& feature, TimeUs as_of)
     : closed_(feature.closed), no_left_end_(feature.lifetime) {
   right_ = static_cast<__int128>(as_of) - feature.offset;
   if (feature.gap > 0) {
@@ -77,21 +83,21 @@ ReferenceWindow::ReferenceWindow(const std::vector<Row>& rows, const FeatureSpec
 }
 
 void ReferenceWindow::take_calendar(const WindowSteps& steps, bool lifetime) {
-  const std::map<int64_t, TimeUs>& days = days_before(steps.zone, static_cast<TimeUs>(right_));
+  const std::map<int64_t, TimeUs>& days = days_around(steps.zone, static_cast<TimeUs>(right_));
   auto last = days.rbegin();
-  while (last != days.rend() && !is_boundary(steps, last->first)) ++last;
+  while (last != days.rend() && (last->second > right_ || !is_boundary(steps, last->first))) ++last;
   ASSERT(last != days.rend());
   right_ = last->second;
   if (!lifetime) left_ = days.at(first_day(steps, last->first));
 }
 
 // Row by row from the latest on, while the next is near enough.
-void ReferenceWindow::take_session(const std::vector<Row>& rows, const FeatureSpec& feature) {
+void ReferenceWindow::take_session(const RowPointers& rows, const FeatureSpec& feature) {
   const bool to_the_end = closed_ == Closed::kRight || closed_ == Closed::kBoth;
   std::vector<TimeUs> times;
-  for (const Row& row : rows) {
-    if (feature.filter >= 0 && !row.filters[static_cast<size_t>(feature.filter)]) continue;
-    if (row.time < right_ || (to_the_end && row.time == right_)) times.push_back(row.time);
+  for (const Row* row : rows) {
+    if (feature.filter >= 0 && !row->filters[static_cast<size_t>(feature.filter)]) continue;
+    if (row->time < right_ || (to_the_end && row->time == right_)) times.push_back(row->time);
   }
   std::sort(times.begin(), times.end());
   nothing_ = times.empty() || right_ - times.back() > feature.gap;

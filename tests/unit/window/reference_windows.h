@@ -10,12 +10,12 @@ namespace tidemill::testing {
 
 class ReferenceWindow {
  public:
-  ReferenceWindow(const std::vector<Row>& rows, const FeatureSpec& feature, TimeUs as_of);
+  ReferenceWindow(const RowPointers& rows, const FeatureSpec& feature, TimeUs as_of);
   bool holds(TimeUs time) const;
   __int128 end() const { return right_; }
 
  private:
-  void take_session(const std::vector<Row>& rows, const FeatureSpec& feature);
+  void take_session(const RowPointers& rows, const FeatureSpec& feature);
   void take_calendar(const WindowSteps& steps, bool lifetime);
 
   Closed closed_;

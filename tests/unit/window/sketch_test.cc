@@ -11,6 +11,7 @@
 
 #include "shared/window/decay.h"
 #include "shared/window/distinct_hashes.h"
+#include "tests/unit/window/any_seed.h"
 #include "tests/unit/window/window_fixture.h"
 
 namespace tidemill::testing {
@@ -95,7 +96,7 @@ CollectionSpec grouped(CollectionSpec spec, Random* random) {
 }
 
 RC_GTEST_PROP(Sketches, DependOnTheValuesAlone, ()) {
-  Random random(*rc::gen::arbitrary<uint64_t>());
+  Random random(any_seed());
   constexpr ColumnType kTypes[] = {ColumnType::kDouble, ColumnType::kInt64, ColumnType::kInt32,
                                    ColumnType::kString, ColumnType::kBool};
   const ColumnType type = kTypes[random() % std::size(kTypes)];

@@ -150,7 +150,8 @@ void set_parameters(Random* random, FeatureSpec* f) {
 // Only such columns have percentiles, as plans see to.
 bool has_percentiles(const TableSchema& schema, int32_t column) {
   const ColumnType type = schema.columns[static_cast<size_t>(column)];
-  return type == ColumnType::kDouble || type == ColumnType::kInt64 || type == ColumnType::kInt32;
+  return type == ColumnType::kDouble || type == ColumnType::kInt64 || type == ColumnType::kInt32 ||
+         type == ColumnType::kDecimal;
 }
 
 bool decays(const FeatureSpec& f) {

@@ -6,6 +6,7 @@
 
 #include "shared/base/hash.h"
 #include "shared/window/window_bounds.h"
+#include "tests/unit/window/any_seed.h"
 #include "tests/unit/window/window_fixture.h"
 
 namespace tidemill::testing {
@@ -335,7 +336,7 @@ TEST(WindowKindsOfEveryFunction, AgreeWithTheReferenceOnEveryFilterAndEdge) {
 
 // Any order, any batches, images, restarts, what was read before: the same bits.
 RC_GTEST_PROP(WindowKindsOfEveryFunction, DependOnTheRowsAlone, ()) {
-  Random random(*rc::gen::arbitrary<uint64_t>());
+  Random random(any_seed());
   TableSchema schema = every_type_schema(kMaxTime);
   RowShape shape;
   shape.times = *rc::gen::inRange(0, 3);
@@ -347,14 +348,22 @@ RC_GTEST_PROP(WindowKindsOfEveryFunction, DependOnTheRowsAlone, ()) {
   const TableSchemas schemas = with_lifetime(schema, features);
   auto all = keyed(rows, "key", schema);
   PartitionState in_order(schemas), shuffled(schemas);
-  append_rows(&in_order, 0, schema, all);
+  const size_t middle = random() % (all.size() + 1);
+  append_rows(&in_order, 0, schema, std::span(all).first(middle));
+  PartitionState continued = restarted(in_order, schemas);
+  for (PartitionState* state : {&in_order, &continued}) {
+    append_rows(state, 0, schema, std::span(all).subspan(middle));
+  }
   for (size_t i = all.size(); i > 1; --i) std::swap(all[i - 1], all[random() % i]);
   for (const KeyedRow& row : all) append_rows(&shuffled, 0, schema, std::span(&row, 1));
   PartitionState again = restarted(shuffled, schemas);
-  for (int i = 0; i < 3; ++i) {
+  for (const PartitionState* state : {&shuffled, &continued, &again}) {
+    RC_ASSERT(images(*state) == images(in_order));
+  }
+  for (int i = 0; i < 2; ++i) {
     const TimeUs as_of = some_time(rows, &random);
     const auto expected = reference_all(rows, schema, features, as_of);
-    for (const PartitionState* state : {&in_order, &shuffled, &again}) {
+    for (const PartitionState* state : {&in_order, &shuffled, &continued, &again}) {
       RC_ASSERT(difference(features, expected,
                            compute(*state, 0, "key", all[0].hash, features, as_of)) == "");
     }
@@ -363,7 +372,7 @@ RC_GTEST_PROP(WindowKindsOfEveryFunction, DependOnTheRowsAlone, ()) {
 
 // What is kept is enough, and what comes later than that is seen by none of them.
 RC_GTEST_PROP(WindowKindsOfEveryFunction, NeedNoMoreThanTheyReachBack, ()) {
-  Random random(*rc::gen::arbitrary<uint64_t>());
+  Random random(any_seed());
   TableSchema schema = every_type_schema(0);
   const auto rows = long_rows(*rc::gen::inRange<size_t>(1, 500), {.times = 1, .late_percent = 20},
                               schema, &random);
@@ -390,7 +399,7 @@ RC_GTEST_PROP(WindowKindsOfEveryFunction, NeedNoMoreThanTheyReachBack, ()) {
 
 // A key with many chunks and groups: sessions that end within one, between two, and nowhere.
 RC_GTEST_PROP(SessionsOfHotKeys, AgreeWithTheReference, ()) {
-  Random random(*rc::gen::arbitrary<uint64_t>());
+  Random random(any_seed());
   const TableSchema schema = one_double_schema(kMaxTime);
   std::vector<Row> rows;
   TimeUs clock = kStart;
