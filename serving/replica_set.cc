@@ -92,6 +92,7 @@ void ReplicaSet::drop(Held::iterator it) {
   if (warm_up_ && warm_up_->id == it->first) end_warm_up();
   const ReplicaId id = it->first;
   auto disk = std::move(it->second.disk);
+  if (it->second.reads > 0) --reading_;
   held_.erase(it);
   awaited_.erase(id);
   remove(id, std::move(disk));
@@ -169,6 +170,20 @@ void ReplicaSet::on_disk(const HeldReplica& held, Work work) {
   });
 }
 
+// Likewise, and what comes for the replica meanwhile is watched.
+void ReplicaSet::read_on_disk(HeldReplica* held, Work work) {
+  if (held->reads++ == 0) {
+    held->reads_since_us = runtime_.monotonic_us();
+    ++reading_;
+  }
+  on_disk(*held, [this, work = std::move(work)](PartitionDisk& disk) -> Then {
+    return [this, then = work(disk)](HeldReplica* found) {
+      if (found != nullptr && --found->reads == 0) --reading_;
+      then(found);
+    };
+  });
+}
+
 void ReplicaSet::open(HeldReplica* held) {
   held->opening = true;
   PartitionDiskConfig config;
@@ -231,15 +246,17 @@ void ReplicaSet::load(ReplicaId id, std::vector<StateKey> keys, Loaded done) {
   }
   if (held->disk == nullptr) return done(nullptr);
   counts_[id.job].cold_reads += cold;
-  on_disk(*held, [this, cold, keys = std::move(keys), done = std::move(done)](PartitionDisk& disk) {
-    const Stamp at = stamp_of(disk);
-    auto images = std::make_shared<Result<std::vector<std::vector<uint8_t>>>>(
-        disk.get(std::span(keys).first(cold)));
-    return [this, at, keys, images, done](HeldReplica* found) {
-      if (found == nullptr) return done(nullptr);
-      take_loaded(found, at, keys, *images, done);
-    };
-  });
+  write_before_reading(held);
+  read_on_disk(held,
+               [this, cold, keys = std::move(keys), done = std::move(done)](PartitionDisk& disk) {
+                 const Stamp at = stamp_of(disk);
+                 auto images = std::make_shared<Result<std::vector<std::vector<uint8_t>>>>(
+                     disk.get(std::span(keys).first(cold)));
+                 return [this, at, keys, images, done](HeldReplica* found) {
+                   if (found == nullptr) return done(nullptr);
+                   take_loaded(found, at, keys, *images, done);
+                 };
+               });
 }
 
 // `images` are of the first keys; the others were in memory when these were asked for. Where one of

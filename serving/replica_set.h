@@ -52,6 +52,8 @@ struct HeldReplica {
   int64_t next_open_us = 0;
   int64_t next_write_us = 0;
   uint64_t disk_rows = 0;
+  size_t reads = 0;            // of keys, under way
+  int64_t reads_since_us = 0;  // the first of those that have overlapped since
   std::optional<HandOver> hand_over;
   BufferArena changes;  // those that are not on disk yet, if there is a memory budget
 };
@@ -98,8 +100,10 @@ class ReplicaSet {
   // What was held on disk when the process began can be read again, and stays so.
   bool ready();
   Counts counts_of(JobId job) const;
-  // More is accounted for than may be: what comes next has no room until increments are written.
-  bool short_of_memory() const;
+  // Nothing further is to come for now. More is accounted for than may be: what comes next has no
+  // room until increments are written. Or keys are being read for long (a hot one is large), and
+  // what has come meanwhile is applied together with them, in one turn.
+  bool wants_no_more() const;
   uint64_t accounted_bytes() const;  // of states, of what is not on disk yet, of open files
   MemoryUse memory_use() const;      // the same, by consumer
   const MemoryWatch& memory() const { return memory_; }
@@ -122,6 +126,7 @@ class ReplicaSet {
   void opened(HeldReplica* held, Result<std::unique_ptr<PartitionDisk>> disk);
   void run(const HeldReplica& held, std::function<Then()> work);
   void on_disk(const HeldReplica& held, Work work);
+  void read_on_disk(HeldReplica* held, Work work);
   void take_loaded(HeldReplica* held, const Stamp& at, std::vector<StateKey> keys,
                    const Result<std::vector<std::vector<uint8_t>>>& images, const Loaded& done);
   bool may_log(const std::string& cause);
@@ -142,13 +147,16 @@ class ReplicaSet {
   void end_write(HeldReplica* held, const Status& written);
   void write_what_is_due(int64_t now_us);
   void write_largest();
+  void write_before_reading(HeldReplica* held);
   uint64_t pending_bytes() const;
+  bool short_of_memory() const;
+  bool reads_fall_behind() const;
   bool relieve();
   void bound_growth();
   void write_more();
   bool has_room(double share) const;
   void begin_warm_up();
-  void next_page(const HeldReplica& held);
+  void next_page(HeldReplica* held);
   void take_page(HeldReplica* held, const Stamp& at, const Result<bool>& more,
                  std::span<const uint8_t> images);
   void end_warm_up();
@@ -167,6 +175,7 @@ class ReplicaSet {
   bool ready_ = false;
   std::set<ReplicaId> awaited_;  // replicas of the first view that are not ready yet
   size_t writing_ = 0;
+  size_t reading_ = 0;  // replicas of which keys are being read
   size_t uploading_ = 0;
   bool failing_ = false;                      // the last write has failed
   std::map<std::string, int64_t> logged_us_;  // by cause

@@ -22,6 +22,10 @@ constexpr int64_t kWarmUpAgainUs = 1'000'000;
 constexpr double kGrowthEnds = 0.8;       // of the limit
 constexpr uint64_t kPendingPerLimit = 4;  // more than one in so many parts of it: written sooner
 constexpr uint64_t kPendingEntry = 192;   // of a change, beside its bytes
+// What is pending for a replica is applied to keys that are read, in one turn: so much takes a part
+// of a second, if it is all of one key. Reads that take shorter are not worth a word.
+constexpr uint64_t kPendingBesideReads = 8 << 20;
+constexpr int64_t kLongReadUs = 200'000;
 
 uint64_t pending_of(const Follower& follower) {
   return follower.pending_bytes() + follower.pending().size() * kPendingEntry;
@@ -91,7 +95,16 @@ void ReplicaSet::end_write(HeldReplica* held, const Status& written) {
 // What is due, and more if memory is short. The disk is not left idle between writes.
 void ReplicaSet::write_more() {
   write_what_is_due(runtime_.monotonic_us());
-  if (memory_.bounded() && pending_bytes() > memory_.limit() / kPendingPerLimit) write_largest();
+  if (!memory_.bounded()) return;
+  uint64_t most = 0;  // of one replica: it takes about as much again while it is sorted
+  for (const auto& [id, held] : held_) most = std::max(most, pending_of(held.replica->follower()));
+  if (pending_bytes() + most > memory_.limit() / kPendingPerLimit) write_largest();
+}
+
+// The read comes after the write, and finds little that is pending beside it.
+void ReplicaSet::write_before_reading(HeldReplica* held) {
+  const bool much = pending_of(held->replica->follower()) > kPendingBesideReads;
+  if (much && !failing_ && may_write(*held)) write(held);
 }
 
 void ReplicaSet::write_what_is_due(int64_t now_us) {
@@ -204,6 +217,18 @@ bool ReplicaSet::short_of_memory() const {
          accounted_bytes() > memory_.limit();
 }
 
+bool ReplicaSet::reads_fall_behind() const {
+  if (reading_ == 0 || failing_) return false;
+  const int64_t now_us = runtime_.monotonic_us();
+  return std::any_of(held_.begin(), held_.end(), [&](const auto& entry) {
+    const HeldReplica& held = entry.second;
+    return held.reads > 0 && now_us - held.reads_since_us > kLongReadUs &&
+           pending_of(held.replica->follower()) > kPendingBesideReads;
+  });
+}
+
+bool ReplicaSet::wants_no_more() const { return short_of_memory() || reads_fall_behind(); }
+
 bool ReplicaSet::has_room(double share) const {
   return !memory_.bounded() ||
          static_cast<double>(accounted_bytes()) < share * static_cast<double>(memory_.limit());
@@ -215,7 +240,7 @@ void ReplicaSet::begin_warm_up() {
   auto it = held_.upper_bound(warmed_last_);
   for (size_t i = 0; i < held_.size(); ++i, ++it) {
     if (it == held_.end()) it = held_.begin();
-    const HeldReplica& held = it->second;
+    HeldReplica& held = it->second;
     if (held.disk == nullptr || held.replica->window().complete()) continue;
     if (held.replica->follower().writing()) continue;
     warm_up_full_ = false;
@@ -224,16 +249,17 @@ void ReplicaSet::begin_warm_up() {
       held.replica->finish_loading();  // whatever is there counts no longer
       continue;
     }
+    write_before_reading(&held);  // a page finds no more pending than comes while it is read
     warm_up_ = std::make_shared<WarmUp>();
     warm_up_->id = held.id;
     warm_up_->disk = held.disk;
     warm_up_->evicted_before = held.replica->evicted_keys();
-    return next_page(held);
+    return next_page(&held);
   }
 }
 
-void ReplicaSet::next_page(const HeldReplica& held) {
-  on_disk(held, [this, warm_up = warm_up_](PartitionDisk& disk) -> Then {
+void ReplicaSet::next_page(HeldReplica* held) {
+  read_on_disk(held, [this, warm_up = warm_up_](PartitionDisk& disk) -> Then {
     Result<bool> more = false;
     Stamp at;
     auto images = std::make_shared<ByteWriter>();
@@ -263,7 +289,7 @@ void ReplicaSet::take_page(HeldReplica* held, const Stamp& at, const Result<bool
   if (fits && !*more && held->replica->evicted_keys() == warm_up_->evicted_before) {
     held->replica->finish_loading();
   }
-  if (fits && *more && has_room(kWarmUpEnds)) return next_page(*held);
+  if (fits && *more && has_room(kWarmUpEnds)) return next_page(held);
   warm_up_full_ = fits && *more;
   if (!fits) next_warm_up_us_ = runtime_.monotonic_us() + kWarmUpAgainUs;
   end_warm_up();

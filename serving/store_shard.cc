@@ -56,7 +56,7 @@ void StoreShard::on_timer(uint64_t token) {
     return;
   }
   runtime_.start_timer(self_, replicas_.tick(), kUpkeepTimer);
-  acks_.send(replicas_.short_of_memory());
+  acks_.send(replicas_.wants_no_more());
   tell_ready();
 }
 
@@ -142,7 +142,7 @@ void StoreShard::on_frames(const Message& message) {
   }
   replicas_.applied();
   acks_.add(message.from, frames->job.value, kFrameAck, ack.encode());
-  acks_.send(replicas_.short_of_memory());
+  acks_.send(replicas_.wants_no_more());
   if (!refused.entries.empty()) {
     runtime_.send(self_, message.from, kReplicaStates, refused.encode());
   }

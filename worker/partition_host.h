@@ -87,11 +87,15 @@ class PartitionHost : public Actor {
 
   // partition_host_memory.cc
   void write_snapshots();
-  uint64_t pending_bytes() const;
+  struct PendingBytes {
+    uint64_t all = 0;
+    uint64_t most = 0;  // of one key partition
+  };
+  PendingBytes pending_bytes() const;
   uint64_t accounted_bytes() const;
   MemoryUse memory_use() const;
   // Beyond it what is pending is written before its time.
-  uint64_t pending_limit(uint64_t pending) const;
+  uint64_t pending_limit(const PendingBytes& pending) const;
   bool ahead_of_stores() const;
   void send_acks();
 

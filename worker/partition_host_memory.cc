@@ -11,26 +11,33 @@ constexpr size_t kWritesAtOnce = 2;
 constexpr uint64_t kHoldBeyond = 2;
 // ...and to this many before nothing more is taken in: what is on its way then still comes.
 constexpr uint64_t kRefuseBeyond = 3;
+// With a budget there is room left for sorting so many times the changes of the key partition that
+// has most: they take about as much again, and may be most of all.
+constexpr uint64_t kSortedBeside = 2;
 // Stores may be behind by one in so many parts of what is kept for them before readers wait.
 constexpr uint64_t kAheadPerLimit = 2;
 
 }  // namespace
 
-uint64_t PartitionHost::pending_bytes() const {
-  uint64_t bytes = 0;
+PartitionHost::PendingBytes PartitionHost::pending_bytes() const {
+  PendingBytes out;
+  const auto add = [&](uint64_t bytes) {
+    out.all += bytes;
+    out.most = std::max(out.most, bytes);
+  };
   for (const auto& [id, job] : jobs_) {
     for (const auto& [k, owner] : job.owned) {
-      if (owner.partition) bytes += owner.partition->pending_bytes();
+      if (owner.partition) add(owner.partition->pending_bytes());
     }
     for (const auto& [k, standby] : job.standbys) {
-      if (standby.follower) bytes += standby.follower->pending_bytes();
+      if (standby.follower) add(standby.follower->pending_bytes());
     }
   }
-  return bytes;
+  return out;
 }
 
 uint64_t PartitionHost::accounted_bytes() const {
-  uint64_t bytes = pending_bytes();
+  uint64_t bytes = pending_bytes().all;
   for (const auto& [id, job] : jobs_) {
     for (const auto& [k, owner] : job.owned) {
       // What is pending is mostly what is unsent, and shares its bytes.
@@ -48,7 +55,7 @@ uint64_t PartitionHost::accounted_bytes() const {
 // The same, by consumer.
 MemoryUse PartitionHost::memory_use() const {
   MemoryUse use;
-  const uint64_t pending = use["changes"] = pending_bytes();
+  const uint64_t pending = use["changes"] = pending_bytes().all;
   uint64_t& staged = use["staged"];
   for (const auto& [id, job] : jobs_) {
     for (const auto& [k, standby] : job.standbys) {
@@ -60,17 +67,18 @@ MemoryUse PartitionHost::memory_use() const {
 }
 
 // With a budget half of what there is room for: the rest is for what comes while it is written.
-uint64_t PartitionHost::pending_limit(uint64_t pending) const {
+uint64_t PartitionHost::pending_limit(const PendingBytes& pending) const {
   const auto most = static_cast<uint64_t>(config_.pending_limit_bytes);
   if (!memory_.bounded()) return most;
-  const uint64_t others = accounted_bytes() - pending;
+  const uint64_t others = accounted_bytes() - pending.all + kSortedBeside * pending.most;
   const uint64_t left = memory_.limit() - std::min(memory_.limit(), others);
   return std::min(most, std::max(left, memory_.limit() / 4) / kHoldBeyond);
 }
 
 void PartitionHost::write_snapshots() {
-  const uint64_t pending = pending_bytes();
-  const uint64_t limit = pending_limit(pending);
+  const PendingBytes of_shard = pending_bytes();
+  const uint64_t pending = of_shard.all;
+  const uint64_t limit = pending_limit(of_shard);
   bool failing = false;
   WriteRoom room{kWritesAtOnce, kWritesAtOnce};
   for (const auto& [id, job] : jobs_) {

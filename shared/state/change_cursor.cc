@@ -10,7 +10,8 @@ namespace tidemill {
 namespace {
 
 constexpr size_t kSmallBucket = 16;
-constexpr size_t kFetchAhead = 16;  // rows, for each of the two steps
+constexpr size_t kRunBytes = 1u << 20;  // a hot key's rows are several runs
+constexpr size_t kFetchAhead = 16;      // rows, for each of the two steps
 
 // Sorts by hash, and equal hashes by order of arrival, which they are in. Hashes are spread evenly
 // between the least and the greatest, unless a few keys have most of the rows: one pass puts each
@@ -217,8 +218,10 @@ void ChangeCursor::build(size_t begin, size_t end) {
   run.begin();
   for (size_t i = rows_from; i < end; ++i) {
     run.add(*sources_[entries[i].source].block, entries[i].row);
+    if (run.bytes().size() < kRunBytes && i + 1 < end) continue;
+    put_part(PartKind::kRun, run.bytes(), &value_);
+    run.begin();
   }
-  put_part(PartKind::kRun, run.bytes(), &value_);
 }
 
 }  // namespace tidemill

@@ -54,8 +54,8 @@ Status KeyReader::ingest(const std::vector<std::string>& files) {
   return {};
 }
 
-Result<std::vector<std::string>> KeyReader::get(const std::vector<std::string>& keys) {
-  std::vector<std::string> values(keys.size());
+Result<std::vector<std::vector<std::string>>> KeyReader::get(const std::vector<std::string>& keys) {
+  std::vector<std::vector<std::string>> values(keys.size());
   std::vector<size_t> wanted(keys.size());
   std::iota(wanted.begin(), wanted.end(), size_t{0});
   std::sort(wanted.begin(), wanted.end(), [&](size_t a, size_t b) { return keys[a] < keys[b]; });
@@ -71,9 +71,9 @@ uint64_t KeyReader::memory_bytes() const {
   return bytes;
 }
 
-// Puts what the file has of the keys before what newer files had.
 Status KeyReader::read_file(const std::string& file, const std::vector<std::string>& keys,
-                            std::vector<size_t>* wanted, std::vector<std::string>* values) {
+                            std::vector<size_t>* wanted,
+                            std::vector<std::vector<std::string>>* values) {
   auto reader = readers_->open(disk_->env(), file);
   if (!reader) return reader.error();
   rocksdb::ReadOptions options;
@@ -84,7 +84,7 @@ Status KeyReader::read_file(const std::string& file, const std::vector<std::stri
     at->Seek(keys[i]);
     if (!at->status().ok()) return disk_error("reading " + file, at->status());
     const bool found = at->Valid() && at->key() == keys[i];
-    if (found) (*values)[i].insert(0, at->value().data(), at->value().size());
+    if (found) (*values)[i].emplace_back(at->value().data(), at->value().size());
     const bool done = found && replaces_older(keys[i], {at->value().data(), at->value().size()});
     if (!done) older.push_back(i);
   }

@@ -26,16 +26,16 @@ class KeyReader {
 
   // The newest files; they are not changed.
   Status ingest(const std::vector<std::string>& files);
-  // Values by position; empty: none. `keys` as encode_state_key() makes them; of kHeadKey it is
-  // that of the newest file.
-  Result<std::vector<std::string>> get(const std::vector<std::string>& keys);
+  // By position what the files hold of a key, newest first, up to what replaces all before it; of
+  // kHeadKey that of the newest file. `keys` as encode_state_key() makes them.
+  Result<std::vector<std::vector<std::string>>> get(const std::vector<std::string>& keys);
   uint64_t memory_bytes() const;  // of its files that are open
 
  private:
   KeyReader(std::shared_ptr<Disk> disk, std::shared_ptr<SstReaders> readers, std::string directory);
 
   Status read_file(const std::string& file, const std::vector<std::string>& keys,
-                   std::vector<size_t>* wanted, std::vector<std::string>* values);
+                   std::vector<size_t>* wanted, std::vector<std::vector<std::string>>* values);
 
   std::shared_ptr<Disk> disk_;
   std::shared_ptr<SstReaders> readers_;

@@ -26,9 +26,16 @@ constexpr const char* kSortedLogs = "logs.sst.tmp";
 
 bool is_log(const proto::StateFile& file) { return is_log_file_name(file.name()); }
 
-void put_image(const StateKeyView& key, std::span<const uint8_t> body, ByteWriter* out) {
+// Appends the image of a key whose values are these; of one that nothing is left of only if
+// `say_gone`, without rows.
+Status put_image(const StateKeyView& key, TimeUs horizon, std::span<const std::string_view> values,
+                 bool say_gone, ValueMerger* merger, ByteWriter* out) {
+  auto left = merger->merge(key.table, horizon, values);
+  if (!left) return left.error();
+  if (!*left && !say_gone) return {};
   encode_image_head(key.table, key.hash, key.key, out);
-  out->put_bytes(body);
+  merger->append_body(out);
+  return {};
 }
 
 class FilesScan final : public StateScan {
@@ -57,11 +64,7 @@ class FilesScan final : public StateScan {
   Status put_current(ByteWriter* images) {
     StateKeyView key;
     if (!decode_state_key(merge_.key(), &key)) return corrupt_error("a state holds no such key");
-    auto body = values_.merge(key.table, head_.horizon, merge_.values());
-    if (body && body->empty() && !whole_) body = values_.nothing(key.table, head_.horizon);
-    if (!body) return body.error();
-    if (!body->empty()) put_image(key, *body, images);
-    return {};
+    return put_image(key, head_.horizon, merge_.values(), !whole_, &values_, images);
   }
 
   StateHead head_;
@@ -296,21 +299,23 @@ Status PartitionDiskImpl::write_base(TimeUs horizon, Parts parts, SstFileOut* ou
   uint64_t keys = 0;
   uint64_t rows = 0;
   StateMerge merge({}, std::move(parts));
-  std::string value;
+  PartWriter value;
   for (;;) {
     auto more = merge.next();
     if (!more) return more.error();
     if (!*more) break;
     StateKeyView key;
     if (!decode_state_key(merge.key(), &key)) return corrupt_error("a state holds no such key");
-    auto body = values_->merge(key.table, horizon, merge.values());
-    if (!body) return body.error();
-    if (body->empty()) continue;
-    value.clear();
-    put_part(PartKind::kImage, *body, &value);
-    if (Status added = out->add(merge.key(), value, true); !added) return added;
+    auto left = values_->merge(key.table, horizon, merge.values());
+    if (!left) return left.error();
+    if (!*left) continue;
+    ByteWriter* const body = value.begin();
+    const size_t begin = body->size();
+    values_->append_body(body);
     ++keys;
-    rows += image_rows(*body);
+    rows += image_rows(std::span(body->bytes()).subspan(begin));
+    const Status added = out->add(merge.key(), value.finish(PartKind::kImage), true);
+    if (!added) return added;
   }
   file->set_keys(keys);
   file->set_rows(rows);
@@ -456,7 +461,7 @@ Status PartitionDiskImpl::open_reader() {
   auto head = (*reader)->get({std::string(kHeadKey)});
   if (!head) return head.error();
   proto::StateHead stored;
-  if (!stored.ParseFromString(head->front()) ||
+  if (head->front().empty() || !stored.ParseFromString(head->front().front()) ||
       from_proto(stored) != from_proto(manifest_->head())) {
     return corrupt_error("the head in " + files_.path(name) + " is not that of the manifest");
   }
@@ -477,13 +482,13 @@ Result<std::vector<std::vector<uint8_t>>> PartitionDiskImpl::get(std::span<const
   if (!found) return found.error();
   const TimeUs horizon = manifest_->head().horizon_us();
   for (size_t i = 0; i < keys.size(); ++i) {
-    if ((*found)[i].empty()) continue;
-    const std::string_view value = (*found)[i];
-    auto body = values_->merge(keys[i].table, horizon, {&value, 1});
-    if (!body) return body.error();
-    if (body->empty()) continue;
+    const std::vector<std::string> values = std::move((*found)[i]);  // freed when it is merged
+    if (values.empty()) continue;
+    const std::vector<std::string_view> oldest_first(values.rbegin(), values.rend());
     ByteWriter image;
-    put_image({keys[i].table, keys[i].hash, keys[i].key}, *body, &image);
+    const Status put = put_image({keys[i].table, keys[i].hash, keys[i].key}, horizon, oldest_first,
+                                 false, values_.get(), &image);
+    if (!put) return put.error();
     images[i] = image.take();
   }
   return images;

@@ -65,8 +65,20 @@ class HashingFile final : public rocksdb::WritableFileWrapper {
 
   rocksdb::Status Append(const rocksdb::Slice& data) override {
     ASSERT(!sealed_);
-    held_.append(data.data(), data.size());
-    return held_.size() < 2 * kHeldBytes ? rocksdb::Status::OK() : write(held_.size() - kHeldBytes);
+    size_t through = 0;  // of a hot key's value all but the end is not held
+    if (data.size() > kHeldBytes) {
+      through = data.size() - kHeldBytes;
+      auto s = write(held_);
+      held_.clear();
+      if (s.ok()) s = write({data.data(), through});
+      if (!s.ok()) return s;
+    }
+    held_.append(data.data() + through, data.size() - through);
+    if (held_.size() < 2 * kHeldBytes) return rocksdb::Status::OK();
+    const size_t bytes = held_.size() - kHeldBytes;
+    const auto s = write({held_.data(), bytes});
+    held_.erase(0, bytes);
+    return s;
   }
   rocksdb::Status Append(const rocksdb::Slice& data,
                          const rocksdb::DataVerificationInfo& /*info*/) override {
@@ -89,16 +101,15 @@ class HashingFile final : public rocksdb::WritableFileWrapper {
     if (sealed_) return rocksdb::Status::OK();
     sealed_ = true;
     replace_session_identity(written_->bytes, identity_, &held_);
-    const auto s = write(held_.size());
+    const auto s = write(held_);
+    held_.clear();
     written_->checksum = XXH3_64bits_digest(hash_);
     return s;
   }
-  rocksdb::Status write(size_t bytes) {
-    XXH3_64bits_update(hash_, held_.data(), bytes);
-    const auto s = file_->Append({held_.data(), bytes});
-    written_->bytes += bytes;
-    held_.erase(0, bytes);
-    return s;
+  rocksdb::Status write(std::string_view bytes) {
+    XXH3_64bits_update(hash_, bytes.data(), bytes.size());
+    written_->bytes += bytes.size();
+    return file_->Append({bytes.data(), bytes.size()});
   }
 
   std::unique_ptr<rocksdb::WritableFile> file_;

@@ -1,5 +1,6 @@
 #include "shared/state/state_value.h"
 
+#include <array>
 #include <bit>
 #include <cstring>
 
@@ -14,6 +15,25 @@ constexpr size_t kBytesOfARow = 64;  // as it is taken to have (docs/semantics.m
 std::span<const uint8_t> as_bytes(std::string_view text) {
   return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
 }
+
+// What stands before the body of a part.
+class PartHead {
+ public:
+  static constexpr size_t kMostBytes = 11;
+
+  PartHead(PartKind kind, size_t body_bytes) {
+    bytes_[count_++] = static_cast<uint8_t>(kind);
+    for (; body_bytes >= 0x80; body_bytes >>= 7) {
+      bytes_[count_++] = static_cast<uint8_t>(body_bytes | 0x80);
+    }
+    bytes_[count_++] = static_cast<uint8_t>(body_bytes);
+  }
+  std::span<const uint8_t> bytes() const { return {bytes_.data(), count_}; }
+
+ private:
+  std::array<uint8_t, kMostBytes> bytes_;
+  size_t count_ = 0;
+};
 
 }  // namespace
 
@@ -38,11 +58,22 @@ bool decode_state_key(std::string_view bytes, StateKeyView* out) {
 }
 
 void put_part(PartKind kind, std::span<const uint8_t> body, std::string* out) {
-  out->push_back(static_cast<char>(kind));
-  size_t bytes = body.size();
-  for (; bytes >= 0x80; bytes >>= 7) out->push_back(static_cast<char>(bytes | 0x80));
-  out->push_back(static_cast<char>(bytes));
+  const PartHead head(kind, body.size());
+  out->append(reinterpret_cast<const char*>(head.bytes().data()), head.bytes().size());
   out->append(reinterpret_cast<const char*>(body.data()), body.size());
+}
+
+ByteWriter* PartWriter::begin() {
+  bytes_.clear();
+  bytes_.reserve(PartHead::kMostBytes);
+  return &bytes_;
+}
+
+std::string_view PartWriter::finish(PartKind kind) {
+  const PartHead head(kind, bytes_.size() - PartHead::kMostBytes);
+  const size_t from = PartHead::kMostBytes - head.bytes().size();
+  for (size_t i = 0; i < head.bytes().size(); ++i) bytes_.patch(from + i, head.bytes()[i]);
+  return {reinterpret_cast<const char*>(bytes_.bytes().data()) + from, bytes_.size() - from};
 }
 
 uint64_t image_rows(std::span<const uint8_t> body) {
@@ -73,32 +104,34 @@ Status ValueMerger::collect(std::string_view value) {
   return {};
 }
 
-Result<std::span<const uint8_t>> ValueMerger::merge(uint16_t table, TimeUs horizon,
-                                                    std::span<const std::string_view> values) {
+Result<bool> ValueMerger::merge(uint16_t table, TimeUs horizon,
+                                std::span<const std::string_view> values) {
   parts_.clear();
+  as_it_is_ = false;
   for (const std::string_view value : values) {
     if (Status collected = collect(value); !collected) return collected.error();
   }
   if (Status begun = merger_.begin(table, horizon); !begun) return begun.error();
   if (parts_.size() == 1 && parts_[0].kind == PartKind::kImage &&
       merger_.keeps_all(parts_[0].body)) {
-    return parts_[0].body;  // most keys of a state, when few have changed
+    as_it_is_ = true;  // most keys of a state, when few have changed
+    return true;
   }
   for (const Part& part : parts_) {
     const Status added =
         part.kind == PartKind::kRun ? merger_.add_run(part.body) : merger_.replace(part.body);
     if (!added) return added.error();
   }
-  body_.clear();
-  if (!merger_.gone()) merger_.encode_body(&body_);
-  return std::span<const uint8_t>(body_.bytes());
+  return !merger_.gone();
 }
 
-Result<std::span<const uint8_t>> ValueMerger::nothing(uint16_t table, TimeUs horizon) {
-  if (Status begun = merger_.begin(table, horizon); !begun) return begun.error();
-  body_.clear();
-  merger_.encode_body(&body_);
-  return std::span<const uint8_t>(body_.bytes());
+void ValueMerger::append_body(ByteWriter* out) {
+  if (as_it_is_) {
+    out->put_bytes(parts_[0].body);
+  } else {
+    merger_.encode_body(out);
+    merger_.clear();
+  }
 }
 
 }  // namespace tidemill

@@ -37,6 +37,18 @@ enum class PartKind : uint8_t { kRun = 1, kImage = 2 };
 
 void put_part(PartKind kind, std::span<const uint8_t> body, std::string* out);
 
+// A value of one part, encoded into its place: a hot key's is not copied.
+class PartWriter {
+ public:
+  // What the body is to be appended to, before finish().
+  ByteWriter* begin();
+  // Valid until begin().
+  std::string_view finish(PartKind kind);
+
+ private:
+  ByteWriter bytes_;
+};
+
 // How many rows the body of an image holds, and for one of which tiles are folded how many would be
 // as large: what is in files is weighed by it.
 uint64_t image_rows(std::span<const uint8_t> body);
@@ -46,13 +58,12 @@ class ValueMerger {
  public:
   explicit ValueMerger(TableSchemas schemas) : merger_(std::move(schemas)) {}
 
-  // The body of the image of a key of `table` whose values are these, oldest first; rows below
-  // what `horizon` keeps are left out or folded. Empty if nothing is left of the key. Valid as long
-  // as the values are, and until the next call.
-  Result<std::span<const uint8_t>> merge(uint16_t table, TimeUs horizon,
-                                         std::span<const std::string_view> values);
-  // The body of a key without rows.
-  Result<std::span<const uint8_t>> nothing(uint16_t table, TimeUs horizon);
+  // Takes a key of `table` whose values are these, oldest first; rows below what `horizon` keeps
+  // are left out or folded. False if nothing is left of it.
+  Result<bool> merge(uint16_t table, TimeUs horizon, std::span<const std::string_view> values);
+  // Appends the body of the key's image, once, while the values are still there; then nothing of
+  // the key is held any more.
+  void append_body(ByteWriter* out);
 
  private:
   struct Part {
@@ -64,7 +75,7 @@ class ValueMerger {
 
   KeyMerger merger_;
   std::vector<Part> parts_;
-  ByteWriter body_;
+  bool as_it_is_ = false;  // the key's only part is its image
 };
 
 }  // namespace tidemill

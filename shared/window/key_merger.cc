@@ -21,7 +21,7 @@ KeyMerger::KeyMerger(TableSchemas schemas) : schemas_(std::move(schemas)) {
 }
 
 KeyMerger::~KeyMerger() {
-  if (!tables_.empty()) log_.clear(context());
+  if (!tables_.empty()) clear();
 }
 
 LogContext KeyMerger::context() const {
@@ -34,7 +34,7 @@ Status KeyMerger::begin(uint16_t table, TimeUs horizon) {
     return corrupt_error("a key of table " + std::to_string(table) + ", the job has " +
                          std::to_string(tables_.size()));
   }
-  log_.clear(context());
+  clear();
   table_ = table;
   limit_ = kept_since((*schemas_)[table], horizon);
   return {};

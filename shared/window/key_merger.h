@@ -33,6 +33,8 @@ class KeyMerger {
   bool gone() const;
   // Appends the body of the key's image.
   void encode_body(ByteWriter* out) const;
+  // Frees the key's rows, which take memory until begin() otherwise.
+  void clear() { log_.clear(context()); }
 
  private:
   struct Table;

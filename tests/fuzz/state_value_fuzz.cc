@@ -14,13 +14,17 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   put_part(PartKind::kRun, {}, &nothing);  // behind it nothing is taken as it is
   const std::string_view values[] = {fuzz::text_of(bytes.data(), bytes.size()), nothing};
   ValueMerger merger(fuzz::every_type_tables());
-  const auto merged = merger.merge(table, horizon, values);
-  if (!merged.ok() || merged->empty()) return 0;
+  const auto left = merger.merge(table, horizon, values);
+  if (!left.ok() || !*left) return 0;
+  ByteWriter body;
+  merger.append_body(&body);
   std::string image;
-  put_part(PartKind::kImage, *merged, &image);
-  const std::vector<uint8_t> body(merged->begin(), merged->end());
+  put_part(PartKind::kImage, body.bytes(), &image);
   const std::string_view again[] = {image, nothing};
   const auto same = merger.merge(table, horizon, again);
-  ASSERT(same.ok() && std::vector<uint8_t>(same->begin(), same->end()) == body);
+  ASSERT(same.ok() && *same);
+  ByteWriter encoded;
+  merger.append_body(&encoded);
+  ASSERT(encoded.bytes() == body.bytes());
   return 0;
 }

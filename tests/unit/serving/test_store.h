@@ -94,7 +94,16 @@ class TestStore {
     connect();
   }
 
+  // Until it has opened its disks; it may be warming up.
+  void show_until_open(const std::vector<std::shared_ptr<const Plan>>& plans) {
+    tell(plans);
+    sim.run_for(100'000 + 2 * blocking_delay_us_);
+  }
   void show(const std::vector<std::shared_ptr<const Plan>>& plans) {
+    tell(plans);
+    sim.run_for(10'000 + 3 * blocking_delay_us_);
+  }
+  void tell(const std::vector<std::shared_ptr<const Plan>>& plans) {
     auto view = std::make_shared<ClusterState>();
     view->version = ++version_;
     for (const auto& plan : plans) {
@@ -110,7 +119,6 @@ class TestStore {
       changed->view = view;
       sim.post_from_outside(store, follower, std::move(changed));
     }
-    sim.run_for(10'000 + 3 * blocking_delay_us_);  // opens its disks
   }
 
   void send(KeyPartitionId k, uint16_t type, Buffer body) {

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "shared/base/memory_account.h"
+#include "shared/state/state_value.h"
 #include "shared/window/block_list.h"
 #include "tests/unit/state/state_fixture.h"
 
@@ -288,6 +289,38 @@ TEST(PartitionDisk, ABaseIsDueByRows) {
   }
   EXPECT_EQ(last,
             (Suffixes{"log", "sst", "log", "base", "log", "sst", "log", "sst", "log", "sst"}));
+}
+
+// A value that is larger than what files hold back of their end goes through them whole: as rows of
+// several increments, as an image, and with rows behind one.
+TEST(PartitionDisk, HoldsKeysThatAreLarge) {
+  const TableSchemas schemas = state_schemas();
+  auto config = state_config(Disk::in_memory(), schemas);
+  config.max_increments = 3;
+  config.log_limit_bytes = 0;
+  ChangingState state(schemas, 5);
+  auto disk = open(config);
+  std::set<std::string> seen;
+  for (int i = 0; i < 7; ++i) {
+    ASSERT_TRUE(good(disk->write(state.change_rows(30'000, 1))));
+    seen.insert(suffixes(*disk).back());
+    disk = open(config);
+    ASSERT_EQ(disk->refused_manifests(), 0u);
+    expect_state(disk.get(), state);
+  }
+  EXPECT_EQ(seen, (std::set<std::string>{"base", "sst"}));
+}
+
+// A value of one part is the same whether it is put together or encoded in its place.
+TEST(PartWriter, WritesWhatPutPartWrites) {
+  PartWriter writer;
+  for (const size_t bytes : {0u, 1u, 127u, 128u, 16'383u, 16'384u, 3'000'000u}) {
+    const std::vector<uint8_t> body(bytes, 0x5a);
+    std::string expected;
+    put_part(PartKind::kImage, body, &expected);
+    writer.begin()->put_bytes(body);
+    EXPECT_TRUE(writer.finish(PartKind::kImage) == expected) << bytes;
+  }
 }
 
 // Table 1 with a bound that a key of some hundred rows is over.
