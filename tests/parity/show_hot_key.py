@@ -4,29 +4,34 @@ resolution, and they are the same, bit for bit, however the rows came together.
 
 The events are the generator's, all of one customer, and are replayed as fast as they can be read. It
 is done twice: once with two workers, and once with one, and a store that is killed and started again
-on the way. Both must give the same answers at the same times. What an answer calls exact is compared
-with the number of events that the generator made until then, which lie evenly in time on the
-average; what it calls approximate must be that of some window whose ends are off by less than its
-resolution, as counts at those times tell.
+on the way. Both must give the same answers at the same times. Counts are compared with those of
+DuckDB over the same events: what an answer calls exact must be exact, and what it calls approximate
+that of a window whose ends are off by less than its resolution.
 """
 
 import argparse
 import datetime
 import json
+import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "integration"))
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "integration"))
 
+import cards  # noqa: E402
 from processes import ProcessCluster  # noqa: E402
 
 JOB = "hot_key"
 CUSTOMER = "1"
 MB = 1_000_000
 START = datetime.datetime(2018, 4, 1, tzinfo=datetime.timezone.utc)
-WINDOWS = ("1m", "10m", "30m")
+WINDOWS = {"1m": 60_000_000, "10m": 600_000_000, "30m": 1_800_000_000, "lifetime": None}  # us
+# Of all events; the job's source has them, and cards.generate() writes them.
+GENERATED = {"seed": 7, "partitions": 2, "customers": 1, "terminals": 5_000, "late_share": 0.05,
+             "late_by": "4s"}
 
 YAML = """
 job: {job}
@@ -37,8 +42,7 @@ sources:
   payments:
     max_out_of_orderness: 5s
     stream:
-      generator: {{seed: 7, partitions: 2, events: {events}, customers: 1, terminals: 5000,
-                  events_per_second: {rate}, late_share: 0.05, late_by: 4s, replay: max}}
+      generator: {{{generated}, events: {events}, events_per_second: {rate}, replay: max}}
 views:
   customer:
     source: payments
@@ -59,7 +63,7 @@ def main(arguments=None):
     parser.add_argument("--events", type=int, default=36_000_000)
     parser.add_argument("--rate", type=int, default=10_000, help="a second of event time")
     parser.add_argument("--max-rows", type=int, default=250_000)
-    parser.add_argument("--budget-mb", type=int, default=256,
+    parser.add_argument("--budget-mb", type=int, default=512,
                         help="each worker's and the store's, of which they may be a tenth over")
     parser.add_argument("--times", type=int, default=12, help="that answers are compared at")
     parser.add_argument("--quick", action="store_true", help="a sixtieth: 1,000 a second, ten minutes")
@@ -69,6 +73,7 @@ def main(arguments=None):
         options = parser.parse_args(arguments)
     first = run(options, workers=2, restart=False)
     second = run(options, workers=1, restart=True)
+    check(first, options)
     differ = [when for when in first if first[when] != second[when]]
     assert not differ, f"other answers at {', '.join(differ)}"
     print(f"{len(first)} times, {sum(len(a) for a in first.values())} values of both runs: "
@@ -81,7 +86,9 @@ def run(options, workers, restart):
     with tempfile.TemporaryDirectory(prefix="tidemill-hot-key-") as directory, \
             ProcessCluster(workers=workers, worker_options=budget, store_options=budget) as cluster:
         cluster.submit(YAML.format(job=JOB, events=options.events // 2, rate=options.rate,
-                                   max_rows=options.max_rows, windows=", ".join(WINDOWS)),
+                                   max_rows=options.max_rows,
+                                   windows=", ".join(w for w in WINDOWS if w != "lifetime"),
+                                   generated=", ".join(f"{k}: {v}" for k, v in GENERATED.items())),
                        Path(directory))
         watch(cluster, options, restart)
         answers = {}
@@ -93,7 +100,6 @@ def run(options, workers, restart):
         last = answers[max(answers)]
         for name, value, resolution in last:
             print(f"  {name}: {str(value)[:60]}, resolution {resolution / 1e6:g} s")
-        check(answers, options)
         return answers
 
 
@@ -139,20 +145,46 @@ def read(cluster, when):
 
 
 def check(answers, options):
-    """Approximate answers say so, and are about what they should be."""
-    approximate = 0
-    for values in answers.values():
+    """Counts lie between those of DuckDB for the window, and for one that is shorter by the
+    resolution at both ends."""
+    counts = []  # (name, value, resolution, after, until), times in us
+    for when, values in answers.items():
+        until = microseconds(datetime.datetime.fromisoformat(when))
         for name, value, resolution in values:
-            window = name.rsplit("_", 1)[1]
-            if resolution:
-                approximate += 1
-            if not name.startswith("customer.count_") or window not in WINDOWS or "distinct" in name:
-                continue
-            seconds = min(60 * int(window[:-1]), options.events / options.rate)
-            off = 2 * resolution / 1e6 * options.rate + 0.05 * seconds * options.rate
-            assert abs(value - seconds * options.rate) <= off, f"{name}: {value}"
+            window = name.removeprefix("customer.count_")
+            if window in WINDOWS:
+                after = until - WINDOWS[window] if WINDOWS[window] else 0
+                counts.append((f"{name} at {when}", value, resolution, after, until))
+    wanted = sorted({time for _, _, resolution, after, until in counts
+                     for time in (after, after + resolution, until - resolution, until)})
+    events = dict(zip(wanted, events_until(wanted, options)))
+    approximate = 0
+    for name, value, resolution, after, until in counts:
+        approximate += resolution > 0
+        most = events[until] - events[after]
+        least = events[until - resolution] - (events[after + resolution] if after else 0)
+        assert least <= value <= most, (f"{name}: {value}, resolution {resolution} us; DuckDB counts "
+                                        f"{least} to {most}")
     assert approximate > 0, "no answer is approximate"
-    print(f"{approximate} values say a resolution")
+    print(f"{len(counts)} counts, {approximate} of them approximate, are as DuckDB's; all "
+          f"{sum(r > 0 for a in answers.values() for _, _, r in a)} approximate values say so")
+
+
+def events_until(times_us, options):
+    python = subprocess.run([str(HERE.parent / "venv"), "duckdb", str(HERE / "duckdb_requirements.txt")],
+                            check=True, text=True, stdout=subprocess.PIPE).stdout.strip()
+    with tempfile.TemporaryDirectory(prefix="tidemill-hot-key-") as directory:
+        files = cards.generate(directory, options.events, 1, format="csv",
+                               **{**GENERATED, "events_per_second": options.rate})
+        task = {"files": [str(f) for f in files], "times_us": times_us}
+        run = subprocess.run([python, str(HERE / "event_counts.py")], input=json.dumps(task), text=True,
+                             stdout=subprocess.PIPE, check=True)
+    return json.loads(run.stdout)
+
+
+def microseconds(time):
+    return (time - datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)) // \
+        datetime.timedelta(microseconds=1)
 
 
 if __name__ == "__main__":

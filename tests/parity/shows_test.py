@@ -7,6 +7,7 @@ import show_card_transactions
 import show_decimals
 import show_deduplicated
 import show_generated_days
+import show_hot_key
 import show_kafka
 import show_nested
 import show_parquet
@@ -27,6 +28,9 @@ class ShowsTest(unittest.TestCase):
     def test_generated_days(self):
         arguments = ["--events=300000", "--replay=1500000x"] if QUICK else []
         self.assertEqual(show_generated_days.main(arguments), 0)
+
+    def test_hot_key(self):
+        self.assertEqual(show_hot_key.main(["--quick"]), 0)
 
     def test_kafka(self):
         arguments = ["--rows=60000", "--rate=10000", "--outage=5"] if QUICK else []
