@@ -10,28 +10,29 @@
 
 namespace {
 
-void remove_base_dir();
-
 // A directory with one empty file, for file patterns; gone when the process ends.
-const std::string& base_dir() {
-  static const std::string path = [] {
+class BaseDir {
+ public:
+  BaseDir() {
     char name[] = "/tmp/tidemill_fuzz_XXXXXX";
     ASSERT(::mkdtemp(name) != nullptr);
-    ASSERT(std::ofstream(std::string(name) + "/a.csv").good());
-    ASSERT(std::atexit(remove_base_dir) == 0);
-    return std::string(name);
-  }();
-  return path;
-}
+    path_ = name;
+    ASSERT(std::ofstream(path_ + "/a.csv").good());
+  }
+  ~BaseDir() { std::filesystem::remove_all(path_); }
+  const std::string& path() const { return path_; }
 
-void remove_base_dir() { std::filesystem::remove_all(base_dir()); }
+ private:
+  std::string path_;
+};
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace tidemill;
+  static const BaseDir base_dir;
   const auto bytes = fuzz::copy_of(data, size);
-  CompiledJob job = compile_job(fuzz::text_of(bytes.data(), bytes.size()), base_dir());
+  CompiledJob job = compile_job(fuzz::text_of(bytes.data(), bytes.size()), base_dir.path());
   for (const JobError& error : job.errors) {
     ASSERT(!error.message.empty() && error.line >= 0 && error.column >= 0);
     fuzz::touch(to_string(error, "job.yaml"));
