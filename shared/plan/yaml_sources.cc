@@ -112,8 +112,8 @@ class SourceCompiler {
       return;
     }
     for (const YamlEntry& entry : schema->entries) compile_column(entry);
+    if (generated && errors_->size() == before) check_generated_schema(*schema);
     columns_.usable = errors_->size() == before;
-    if (columns_.usable && generated) check_generated_schema(*schema);
   }
 
   void compile_column(const YamlEntry& entry) {
@@ -162,12 +162,13 @@ class SourceCompiler {
     if (!generated) fields_.require("event_time", "the column that says when an event happened");
     const std::optional<std::string> name = fields_.text("event_time");
     const std::string wanted = name.value_or(generated ? "event_time" : "");
-    if (wanted.empty() || !columns_.usable) return;
     if (generated && wanted != "event_time") {
       fields_.error(*fields_.find("event_time"), "event_time",
                     "the generator's event time is its column 'event_time': leave the key out");
       return;
     }
+    // A generator's columns are only usable with that one.
+    if (wanted.empty() || !columns_.usable) return;
     std::vector<std::string> timestamps;
     for (size_t i = 0; i < columns_.columns.size(); ++i) {
       const NamedColumn& column = columns_.columns[i];
