@@ -92,7 +92,6 @@ void ReplicaSet::drop(Held::iterator it) {
   if (warm_up_ && warm_up_->id == it->first) end_warm_up();
   const ReplicaId id = it->first;
   auto disk = std::move(it->second.disk);
-  if (it->second.reads > 0) --reading_;
   held_.erase(it);
   awaited_.erase(id);
   remove(id, std::move(disk));
@@ -172,13 +171,13 @@ void ReplicaSet::on_disk(const HeldReplica& held, Work work) {
 
 // Likewise, and what comes for the replica meanwhile is watched.
 void ReplicaSet::read_on_disk(HeldReplica* held, Work work) {
-  if (held->reads++ == 0) {
-    held->reads_since_us = runtime_.monotonic_us();
-    ++reading_;
-  }
+  held->reads.push_back({runtime_.monotonic_us(), held->replica->follower().written_until_bytes()});
   on_disk(*held, [this, work = std::move(work)](PartitionDisk& disk) -> Then {
     return [this, then = work(disk)](HeldReplica* found) {
-      if (found != nullptr && --found->reads == 0) --reading_;
+      if (found != nullptr) {
+        found->reads.pop_front();
+        if (!found->reads.empty()) found->reads.front().since_us = runtime_.monotonic_us();
+      }
       then(found);
     };
   });

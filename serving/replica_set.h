@@ -8,6 +8,7 @@
 // shard-affine: part of the StoreShard actor.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -40,6 +41,12 @@ struct HandOver {
   bool uploading = false;
 };
 
+// Keys are being read from a replica's disk.
+struct KeyRead {
+  int64_t since_us = 0;     // the read before it was over by then
+  uint64_t from_bytes = 0;  // it finds the changes that had come until then, in bytes
+};
+
 // A replica with its disk.
 struct HeldReplica {
   ReplicaId id;
@@ -52,8 +59,7 @@ struct HeldReplica {
   int64_t next_open_us = 0;
   int64_t next_write_us = 0;
   uint64_t disk_rows = 0;
-  size_t reads = 0;            // of keys, under way
-  int64_t reads_since_us = 0;  // the first of those that have overlapped since
+  std::deque<KeyRead> reads;  // one after another
   std::optional<HandOver> hand_over;
   BufferArena changes;  // those that are not on disk yet, if there is a memory budget
 };
@@ -103,7 +109,7 @@ class ReplicaSet {
   // Nothing further is to come for now. More is accounted for than may be: what comes next has no
   // room until increments are written. Or keys are being read for long (a hot one is large), and
   // what has come meanwhile is applied together with them, in one turn.
-  bool wants_no_more() const;
+  bool wants_no_more();
   uint64_t accounted_bytes() const;  // of states, of what is not on disk yet, of open files
   MemoryUse memory_use() const;      // the same, by consumer
   const MemoryWatch& memory() const { return memory_; }
@@ -150,7 +156,7 @@ class ReplicaSet {
   void write_before_reading(HeldReplica* held);
   uint64_t pending_bytes() const;
   bool short_of_memory() const;
-  bool reads_fall_behind() const;
+  bool reads_fall_behind();
   bool relieve();
   void bound_growth();
   void write_more();
@@ -175,7 +181,6 @@ class ReplicaSet {
   bool ready_ = false;
   std::set<ReplicaId> awaited_;  // replicas of the first view that are not ready yet
   size_t writing_ = 0;
-  size_t reading_ = 0;  // replicas of which keys are being read
   size_t uploading_ = 0;
   bool failing_ = false;                      // the last write has failed
   std::map<std::string, int64_t> logged_us_;  // by cause

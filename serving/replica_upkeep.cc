@@ -22,7 +22,7 @@ constexpr int64_t kWarmUpAgainUs = 1'000'000;
 constexpr double kGrowthEnds = 0.8;       // of the limit
 constexpr uint64_t kPendingPerLimit = 4;  // more than one in so many parts of it: written sooner
 constexpr uint64_t kPendingEntry = 192;   // of a change, beside its bytes
-// What is pending for a replica is applied to keys that are read, in one turn: so much takes a part
+// What comes while keys are read is applied together with them, in one turn: so much takes a part
 // of a second, if it is all of one key. Reads that take shorter are not worth a word.
 constexpr uint64_t kPendingBesideReads = 8 << 20;
 constexpr int64_t kLongReadUs = 200'000;
@@ -103,8 +103,8 @@ void ReplicaSet::write_more() {
 
 // The read comes after the write, and finds little that is pending beside it.
 void ReplicaSet::write_before_reading(HeldReplica* held) {
-  const bool much = pending_of(held->replica->follower()) > kPendingBesideReads;
-  if (much && !failing_ && may_write(*held)) write(held);
+  const bool much = held->replica->follower().pending_bytes() > kPendingBesideReads;
+  if (much && writing_ < kWritesForMemory && !failing_ && may_write(*held)) write(held);
 }
 
 void ReplicaSet::write_what_is_due(int64_t now_us) {
@@ -217,17 +217,26 @@ bool ReplicaSet::short_of_memory() const {
          accounted_bytes() > memory_.limit();
 }
 
-bool ReplicaSet::reads_fall_behind() const {
-  if (reading_ == 0 || failing_) return false;
+bool ReplicaSet::reads_fall_behind() {
+  if (failing_) return false;
   const int64_t now_us = runtime_.monotonic_us();
-  return std::any_of(held_.begin(), held_.end(), [&](const auto& entry) {
+  const auto slow = std::find_if(held_.begin(), held_.end(), [&](const auto& entry) {
     const HeldReplica& held = entry.second;
-    return held.reads > 0 && now_us - held.reads_since_us > kLongReadUs &&
-           pending_of(held.replica->follower()) > kPendingBesideReads;
+    if (held.reads.empty() || now_us - held.reads.front().since_us <= kLongReadUs) return false;
+    const uint64_t come = held.replica->follower().come_bytes();
+    return come - held.reads.front().from_bytes > kPendingBesideReads;
   });
+  if (slow == held_.end()) return false;
+  if (may_log("slow")) {
+    log_event(LogLevel::kWarning, "store_reads_slowly",
+              {{"job", std::to_string(slow->first.job.value)},
+               {"key_partition", std::to_string(slow->first.key_partition.value)},
+               {"ms", std::to_string((now_us - slow->second.reads.front().since_us) / 1'000)}});
+  }
+  return true;
 }
 
-bool ReplicaSet::wants_no_more() const { return short_of_memory() || reads_fall_behind(); }
+bool ReplicaSet::wants_no_more() { return short_of_memory() || reads_fall_behind(); }
 
 bool ReplicaSet::has_room(double share) const {
   return !memory_.bounded() ||

@@ -84,6 +84,9 @@ class Follower {
   Increment begin_increment(int64_t wall_us);
   void end_increment(bool written);
   uint64_t pending_bytes() const { return pending_.bytes(); }
+  // See PendingChanges.
+  uint64_t come_bytes() const { return pending_.come_bytes(); }
+  uint64_t written_until_bytes() const { return pending_.written_until_bytes(); }
   // Of images that have not been closed yet.
   uint64_t staged_bytes() const { return staging_ ? staging_->bytes : 0; }
   // Of the state on disk that the next increment adds to; none: it will hold all there is.

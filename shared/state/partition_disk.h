@@ -14,9 +14,9 @@
 //
 // An SST is sorted by key: per key the rows that came (a merge operand), or what replaces the key
 // (a put), and under the key "" the head. An increment is written as a log, which is cheap, and
-// sorted together with others once logs are many, or once single keys are read. When increments
-// have twice the base's rows, or are more than `max_increments`, the next write cuts a new base,
-// which frees what is below the horizon.
+// sorted together with others once logs are many, or once single keys are read. When increments have
+// twice the base's rows, or are more than `max_increments`, the next write cuts a new base, which
+// frees what is below the horizon.
 //
 // blocking, one call at a time (one lane of the blocking pool); no threads of its own.
 // Failure: an error leaves the state as it was; kCorrupt: bytes are not what was written.

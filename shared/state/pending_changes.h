@@ -21,6 +21,7 @@ class PendingChanges {
  public:
   void add(Entry entry) {
     bytes_ += entry.change.bytes.size();
+    come_bytes_ += entry.change.bytes.size();
     entries_.push_back(std::move(entry));
   }
   // What is pending counts no longer, also what is being written.
@@ -34,6 +35,7 @@ class PendingChanges {
   std::vector<StateChange> begin_writing() {
     ASSERT(written_ == 0);
     written_ = entries_.size();
+    written_until_bytes_ = come_bytes_;
     std::vector<StateChange> out;
     out.reserve(written_);
     for (const Entry& entry : entries_) out.push_back(entry.change);
@@ -44,6 +46,8 @@ class PendingChanges {
   void take_over_writing(size_t count) {
     ASSERT(written_ == 0 && count <= entries_.size());
     written_ = count;
+    written_until_bytes_ = come_bytes_ - bytes_;
+    for (size_t i = 0; i < count; ++i) written_until_bytes_ += entries_[i].change.bytes.size();
   }
   // Drops those, if it was written.
   void end_writing(bool written) {
@@ -57,11 +61,19 @@ class PendingChanges {
 
   const std::deque<Entry>& entries() const { return entries_; }
   uint64_t bytes() const { return bytes_; }
+  // Of all changes that ever came; and of those that are on disk by now, or will be once what is
+  // being written is.
+  uint64_t come_bytes() const { return come_bytes_; }
+  uint64_t written_until_bytes() const {
+    return written_ > 0 ? written_until_bytes_ : come_bytes_ - bytes_;
+  }
 
  private:
   std::deque<Entry> entries_;
   uint64_t bytes_ = 0;
+  uint64_t come_bytes_ = 0;
   size_t written_ = 0;  // the first of them, that are being written
+  uint64_t written_until_bytes_ = 0;
 };
 
 }  // namespace tidemill

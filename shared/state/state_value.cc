@@ -122,7 +122,9 @@ Result<bool> ValueMerger::merge(uint16_t table, TimeUs horizon,
         part.kind == PartKind::kRun ? merger_.add_run(part.body) : merger_.replace(part.body);
     if (!added) return added.error();
   }
-  return !merger_.gone();
+  const bool left = !merger_.gone();
+  if (!left) merger_.clear();
+  return left;
 }
 
 void ValueMerger::append_body(ByteWriter* out) {

@@ -59,7 +59,7 @@ class ValueMerger {
   explicit ValueMerger(TableSchemas schemas) : merger_(std::move(schemas)) {}
 
   // Takes a key of `table` whose values are these, oldest first; rows below what `horizon` keeps
-  // are left out or folded. False if nothing is left of it.
+  // are left out or folded. False if nothing is left of it: its image has no rows then.
   Result<bool> merge(uint16_t table, TimeUs horizon, std::span<const std::string_view> values);
   // Appends the body of the key's image, once, while the values are still there; then nothing of
   // the key is held any more.

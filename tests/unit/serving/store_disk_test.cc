@@ -364,30 +364,44 @@ TEST_F(SlowSmallStore, AcknowledgesNoMoreThanItHasMemoryFor) {
   EXPECT_EQ(ask({keys[0]})["values"].at(0), json(kParts));
 }
 
+// A store that is read from while it warms up.
 class SlowStore : public StoreDisk {
  protected:
-  SlowStore() : StoreDisk(0, 3'000'000) {}
+  static constexpr uint64_t kParts = 60;
+  static constexpr size_t kRows = 10'000;
+
+  SlowStore() : StoreDisk(0, 3'000'000) {
+    t_.show({small_plan()});
+    t_.fill(kOfA, {rows_of({"a"})}, kStart);
+    t_.sim.run_for(60'000'000);
+    t_.restart();
+    t_.show_until_open({small_plan()});
+    register_at(kOfA, 1);
+    const std::vector<std::string> rows(kRows, "a");
+    before_ = t_.fake_owner().acks.size();
+    for (uint64_t i = 0; i < kParts; ++i) more(kOfA, i, 2 + i, rows);  // in 0.6 s, while it is read
+  }
+  size_t acks() { return t_.fake_owner().acks.size() - before_; }
+
+  size_t before_ = 0;
 };
 
 // While a key is read from disk for long, owners stop sending after some: all that has come is
-// applied with what was read, in one turn. Here the store warms up.
+// applied with what was read, in one turn.
 TEST_F(SlowStore, AcknowledgesLittleWhileAKeyIsRead) {
-  constexpr uint64_t kParts = 60;
-  constexpr size_t kRows = 10'000;
-  t_.show({small_plan()});
-  t_.fill(kOfA, {rows_of({"a"})}, kStart);
+  EXPECT_GT(acks(), 10u);
+  EXPECT_LT(acks(), kParts / 2);
   t_.sim.run_for(60'000'000);
-  t_.restart();
-  t_.show_until_open({small_plan()});
-  register_at(kOfA, 1);
-  const std::vector<std::string> rows(kRows, "a");
-  const size_t before = t_.fake_owner().acks.size();
-  for (uint64_t i = 0; i < kParts; ++i) more(kOfA, i, 2 + i, rows);  // in 0.6 s, while it is read
-  EXPECT_GT(t_.fake_owner().acks.size() - before, 10u);
-  EXPECT_LT(t_.fake_owner().acks.size() - before, kParts / 2);
-  t_.sim.run_for(60'000'000);
-  EXPECT_EQ(t_.fake_owner().acks.size() - before, kParts);
+  EXPECT_EQ(acks(), kParts);
   EXPECT_EQ(ask({"a"})["values"].at(0), json(1 + kParts * kRows));
+}
+
+TEST_F(SlowStore, AcknowledgesTheRestOnceAReplicaThatIsReadIsDropped) {
+  EXPECT_LT(acks(), kParts / 2);
+  t_.show({});
+  t_.sim.run_for(500'000);  // less than an acknowledgement now and then would take
+  EXPECT_EQ(acks(), kParts);
+  t_.sim.run_for(60'000'000);  // what was read comes to nobody
 }
 
 }  // namespace
