@@ -163,7 +163,7 @@ void ClusterSim::check_storage() {
 void ClusterSim::check_end() {
   check_storage();
   reads_.read_everything();
-  sim_.run_until([&] { return reads_.all_answered(); }, sim_.now_us() + 5 * kSecond);
+  sim_.run_until([&] { return reads_.all_answered(); }, sim_.now_us() + 10 * kSecond);
   if (!reads_.all_answered()) fail("reads at the end got no answer");
   if (const std::string wrong = machines_.letters().check_end(operator_.last_job());
       !wrong.empty()) {

@@ -213,6 +213,10 @@ std::string SimMachines::newest_file(const std::vector<std::string>& paths) {
   return std::next(kinds.begin(), static_cast<ptrdiff_t>(random_.below(kinds.size())))->second;
 }
 
+bool SimMachines::damaged(size_t machine) const {
+  return machines_[machine].disk->counts()[static_cast<size_t>(DiskFault::kBitFlipped)] > 0;
+}
+
 void SimMachines::flip_bit(size_t machine) {
   SimDisk* disk = machines_[machine].disk.get();
   const std::string path = newest_file(disk->paths());

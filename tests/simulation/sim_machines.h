@@ -31,6 +31,8 @@ class SimMachines {
 
   SimProcessId process(size_t machine) const { return {machine}; }
   bool up(size_t machine) const;  // and not frozen
+  // Whether a bit of its disk has flipped.
+  bool damaged(size_t machine) const;
   // How often its disk was emptied.
   uint64_t wipes(size_t machine) const { return machines_[machine].wipes; }
   SimLimits limits() const;  // that the workers are configured with

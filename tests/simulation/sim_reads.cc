@@ -10,6 +10,12 @@ namespace tidemill::test {
 
 using nlohmann::json;
 
+namespace {
+
+constexpr int64_t kAskAgain = 500'000;
+
+}  // namespace
+
 SimReads::SimReads(uint64_t seed, Simulation* sim, SimMachines* machines, Fail fail)
     : sim_(sim), machines_(machines), fail_(std::move(fail)), random_(seed * 2 + 0x72656164) {}
 
@@ -87,22 +93,18 @@ void SimReads::read(size_t store, const std::string& join_key, const std::vector
     request["features"].push_back(view.name + std::string(".*"));
   }
   if (!request.contains("features")) return;
-  const Asked asked{store,
-                    sim_->node(machines_->process(store)).value,
-                    job_,
-                    join_key,
-                    keys,
-                    at_end,
-                    as_of.has_value(),
-                    further,
+  const Asked asked{store,    sim_->node(machines_->process(store)).value,
+                    job_,     join_key,
+                    keys,     at_end,
+                    as_of,    further,
                     greatest_};
   auto call = std::make_unique<StoreHttpCall>();
   call->request = {"POST", "/v1/features", "application/json", request.dump()};
   call->respond = [=, this](HttpResponse response) {
     if (response.status == 200) {
-      answers_in_the_past_ += asked.in_the_past;
+      answers_in_the_past_ += asked.as_of.has_value();
       check(response.body, asked);
-    } else if (asked.in_the_past && response.status == 400 &&
+    } else if (asked.as_of && response.status == 400 &&
                response.body.find("before the horizon") != std::string::npos) {
       ++refused_before_horizon_;
       for (const SimView& view : kSimViews) {
@@ -118,8 +120,23 @@ void SimReads::read(size_t store, const std::string& join_key, const std::vector
   sim_->post_from_outside(machines_->process(store), kReadGateway, std::move(call));
 }
 
+bool SimReads::not_ready(const json& answer, const Asked& asked) const {
+  return std::any_of(std::begin(kSimViews), std::end(kSimViews), [&](const SimView& view) {
+    if (view.join_key != asked.join_key || view.further != asked.further) return false;
+    const json& offsets = answer["offsets"][view.name];
+    return std::any_of(offsets.begin(), offsets.end(), [](const json& of) { return of.is_null(); });
+  });
+}
+
 void SimReads::check(const std::string& body, const Asked& asked) {
   const json answer = json::parse(body);
+  // A read may be the first to find that a disk is damaged; the owner sends everything again.
+  if (asked.at_end && machines_->damaged(asked.store) && not_ready(answer, asked)) {
+    sim_->at(sim_->now_us() + kAskAgain, [this, asked] {
+      read(asked.store, asked.join_key, asked.keys, true, asked.as_of, asked.further);
+    });
+    return;
+  }
   for (const SimView& view : kSimViews) {
     if (view.join_key != asked.join_key || view.further != asked.further) continue;
     for (size_t row = 0; row < asked.keys.size(); ++row) check_row(answer, view, row, asked);

@@ -74,14 +74,15 @@ class SimReads {
     std::string join_key;
     std::vector<std::string> keys;
     bool at_end = false;
-    bool in_the_past = false;  // as of a time that may be before the horizon
-    bool further = false;      // of views that only come with an update
-    GreatestOffsets greatest;  // when it was sent
+    std::optional<TimeUs> as_of;  // a time that may be before the horizon
+    bool further = false;         // of views that only come with an update
+    GreatestOffsets greatest;     // when it was sent
   };
 
   void read(size_t store, const std::string& join_key, const std::vector<std::string>& keys,
             bool at_end, std::optional<TimeUs> as_of = std::nullopt, bool further = false);
   void check(const std::string& body, const Asked& asked);
+  bool not_ready(const nlohmann::json& answer, const Asked& asked) const;
   void check_row(const nlohmann::json& answer, const SimView& view, size_t row, const Asked& asked);
   static Answer answer_of(const nlohmann::json& result, size_t row);
   void check_offsets(const nlohmann::json& held, const Asked& asked);

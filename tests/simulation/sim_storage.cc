@@ -111,11 +111,12 @@ void SimStorage::lose_power() {
 void SimStorage::note_object(const std::string& name) {
   durable_.insert(name);
   const auto parsed = parse_snapshot_object(name);
-  if (parsed && parsed->manifest) check_horizon(name);
+  if (parsed && parsed->manifest) check_horizon(name, parsed->store != NodeId());
 }
 
-// Against the earlier snapshots of the same history.
-void SimStorage::check_horizon(const std::string& name) {
+// Against the earlier snapshots of the same history. A store that has followed several owners may
+// be ahead of the last one: only those after it go on from there.
+void SimStorage::check_horizon(const std::string& name, bool of_store) {
   const auto manifest = read_manifest(directory_.get(), name);
   if (!manifest) return;  // a disk that fails
   const StateHead head = from_proto(manifest->head());
@@ -123,10 +124,11 @@ void SimStorage::check_horizon(const std::string& name) {
   for (const SnapshotOfState& before : states) {
     if (!lies_in(head.ancestry, before.stamp) || before.horizon <= head.horizon) continue;
     if (before.stamp.version > head.stamp().version) continue;
+    if (before.of_store && before.stamp.epoch == head.stamp().epoch) continue;
     wrong_ = "the horizon has fallen from " + format_timestamp(before.horizon) + " to " +
              format_timestamp(head.horizon) + " in snapshot " + name;
   }
-  states.push_back({head.stamp(), head.horizon});
+  states.push_back({head.stamp(), head.horizon, of_store});
 }
 
 void SimStorage::heal() {

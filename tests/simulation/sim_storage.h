@@ -51,13 +51,14 @@ class SimStorage {
   struct SnapshotOfState {
     Stamp stamp;
     TimeUs horizon = kMinTime;
+    bool of_store = false;
   };
   enum class Fate { kDone, kFailsBefore, kFailsAfter };
 
   Fate fate_of_call(SimProcessId process, bool changes);
   void open();
   void note_object(const std::string& name);
-  void check_horizon(const std::string& name);
+  void check_horizon(const std::string& name, bool of_store);
 
   SimDisk disk_;
   std::shared_ptr<SnapshotStorage> directory_;
