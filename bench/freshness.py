@@ -29,6 +29,7 @@ from workload import DATA, generate_into, job_yaml, percentile
 
 import cluster as tidemill  # workload says where it is
 import fold
+import reads
 from kafka import Broker, Producer
 
 JOB = "bench"
@@ -38,20 +39,23 @@ SLICE_S = 0.005  # between writes
 PROBE_KEYS = 64  # of each partition
 READ_EVERY_S = 0.004
 RAMP_S = 3.0  # probes due before do not count
+LOADS = (1, 500)  # entities of each load of reads
 FORK = multiprocessing.get_context("fork")
 
 
 class Plan:
     """When which events are due: known to the feeder and to the reader."""
 
-    def __init__(self, workload, start, rate, seconds):
+    def __init__(self, workload, start, rate, seconds, loads_seconds):
         self.start = start  # wall clock, seconds
         self.rate = rate
-        self.seconds = seconds
+        self.seconds = seconds  # with probes
+        self.seconds_fed = seconds + loads_seconds
         self.partitions = workload.partitions
         self._customers = workload.customers
         rng = random.Random(6)
         self.slices = int(seconds / SLICE_S)
+        self.slices_fed = int(self.seconds_fed / SLICE_S)
         # One probe of each partition in each slice: seconds since the start.
         self.dues = [[(n + rng.random()) * SLICE_S for n in range(self.slices)]
                      for _ in range(self.partitions)]
@@ -60,6 +64,7 @@ class Plan:
         return str(self._customers + 1 + partition * PROBE_KEYS + number % PROBE_KEYS)
 
     def probe(self, partition, number):
+        """Of a slice that has one."""
         due = self.dues[partition][number]
         moment = fold.format_time(int((self.start + due) * 1e6))
         return (f'{{"transaction_id":0,"event_time":"{moment}",'
@@ -74,10 +79,10 @@ class Plan:
 # --- feeders: processes of their own --------------------------------------------------------------
 
 
-def each_slice(plan, write):
-    """Calls write(slice) at the end of each; by how much later each began and ended, in ms."""
+def each_slice(plan, slices, write):
+    """Calls write(slice) at the end of each; by how much later each ended, in ms."""
     late = []
-    for number in range(plan.slices):
+    for number in range(slices):
         end = plan.start + (number + 1) * SLICE_S
         time.sleep(max(0.0, end - time.time()))
         write(number)
@@ -97,16 +102,16 @@ def feed_files(plan, paths, directory, answers):
         for p, (lines, out) in enumerate(zip(inputs, outputs)):
             text = b"".join(islice(lines, due - written[p]))
             written[p] = due
-            out.write(text + plan.probe(p, number) + b"\n")
+            out.write(text + plan.probe(p, number) + b"\n" if number < plan.slices else text)
 
-    late = each_slice(plan, write)
+    late = each_slice(plan, plan.slices_fed, write)
     answers.put({"late_ms": late, "events": sum(written)})
 
 
 def feed_probes(plan, address, done, answers):
     """Writes probes to a topic; what else goes there, another program writes."""
     with Producer(address, {"linger.ms": "2"}) as producer:
-        late = each_slice(plan, lambda number: [
+        late = each_slice(plan, plan.slices, lambda number: [
             producer.send(TOPIC, p, plan.probe(p, number)) for p in range(plan.partitions)])
         answers.put({"late_ms": late})
         done.wait()
@@ -161,17 +166,20 @@ def idle_ticks():
     return fields[3] + fields[4], sum(fields)
 
 
-def watch(cluster, plan, rate, finish):
+def watch(cluster, workload, plan, rate, options, finish):
     """Figures; `finish` says what the feeder did, when all has been written."""
     reader = Reader(cluster, plan)
     time.sleep(max(0.0, plan.start - time.time()))
     idle = idle_ticks()
     meter = Meter(cluster, JOB)
     reader.run(60)
-    fed = finish()
     now = idle_ticks()
     cpu = sum(meter.cpu().values())
-    late = fed.pop("late_ms")
+    loads = [reads.with_load_of_customers(cluster, workload, entities, 1, options.read_seconds)
+             for entities in LOADS]
+    left_s = plan.start + plan.seconds_fed - time.time()
+    fed = finish()
+    late = fed.pop("late_ms")[:plan.slices]
     return {
         "rate": round(rate), "seconds": plan.seconds, "probes": len(reader.freshness_ms),
         **{name: round(percentile(reader.freshness_ms, p), 2)
@@ -182,7 +190,7 @@ def watch(cluster, plan, rate, finish):
         "feeder_late_p99_ms": round(percentile(late, 99), 2),
         "feeder_late_max_ms": round(max(late), 2),
         "machine_idle_share": round((now[0] - idle[0]) / max(1, now[1] - idle[1]), 3),
-        "cpu_seconds": round(cpu, 2), **fed}
+        "cpu_seconds": round(cpu, 2), "reads": loads, "fed_while_reading": left_s > 0, **fed}
 
 
 # --- the two inputs -------------------------------------------------------------------------------
@@ -197,6 +205,11 @@ def start_warm(cluster, stream, base, workload):
     now = fold.format_time(int(time.time()) * fold.US_PER_SECOND)
     cluster.submit(job_yaml(JOB, stream, warm_up=workload.before(now)), base)
     wait_warm(cluster, JOB, workload)
+
+
+def loads_seconds(options):
+    """That the loads of reads take, begun when the last probe has been seen."""
+    return len(LOADS) * (options.read_seconds + 2) + 5
 
 
 def generated_lines(workload, directory, rate, seconds):
@@ -224,8 +237,9 @@ def of_files(workload, rate, options):
             live = directory / "live"
             live.mkdir()
             start_warm(cluster, f'{{files: "{live}/*.ndjson", follow: true}}', live, workload)
-            paths, start = generated_lines(workload, directory / "lines", rate, seconds)
-            plan = Plan(workload, start, rate, seconds)
+            paths, start = generated_lines(workload, directory / "lines", rate,
+                                           seconds + loads_seconds(options))
+            plan = Plan(workload, start, rate, seconds, loads_seconds(options))
             answers = FORK.SimpleQueue()
             feeder = FORK.Process(target=feed_files, args=(plan, paths, live, answers), daemon=True)
             feeder.start()
@@ -235,7 +249,7 @@ def of_files(workload, rate, options):
                 feeder.join()
                 return fed
 
-            return watch(cluster, plan, rate, finish)
+            return watch(cluster, workload, plan, rate, options, finish)
     finally:
         shutil.rmtree(directory)
 
@@ -248,8 +262,8 @@ def of_kafka(workload, rate, options):
         stream = f'{{kafka: {{brokers: "{broker.address}", topic: {TOPIC}, format: json}}}}'
         start_warm(cluster, stream, DATA, workload)
         start = soon(3)
-        plan = Plan(workload, start, rate, seconds)
-        each = plan.events_due(seconds)
+        plan = Plan(workload, start, rate, seconds, loads_seconds(options))
+        each = plan.events_due(plan.seconds_fed)
         live = subprocess.Popen(
             [str(tidemill.CLI), "generate", "--live", "--quiet", "--kafka", broker.address,
              "--topic", TOPIC, "--partitions", str(workload.partitions), "--events", str(each),
@@ -263,18 +277,22 @@ def of_kafka(workload, rate, options):
         feeder.start()
 
         ended = []
-        waiter = threading.Thread(target=lambda: ended.extend([live.wait(), time.time()]))
+        waiter = threading.Thread(target=lambda: ended.extend([live.wait(), time.time()]),
+                                  daemon=True)
         waiter.start()
 
         def finish():
             fed = answers.get()
-            waiter.join(60)
+            waiter.join(plan.seconds_fed + 60)
             assert ended and ended[0] == 0, "tidemill generate --live failed"
             done.set()
             feeder.join()
             # The last event was due at the end of the plan.
-            behind_ms = 1e3 * (ended[1] - plan.start - plan.seconds)
+            behind_ms = 1e3 * (ended[1] - plan.start - plan.seconds_fed)
             return {**fed, "events": each * workload.partitions,
                     "generator_ended_late_ms": round(max(0.0, behind_ms), 1)}
 
-        return watch(cluster, plan, rate, finish)
+        try:
+            return watch(cluster, workload, plan, rate, options, finish)
+        finally:
+            live.kill()

@@ -1,5 +1,5 @@
-// What librdkafka alone costs: reads every partition of a topic from its start to its end, with the
-// settings that Tidemill reads with, and drops what it reads. CPU time is of all threads of the
+// What librdkafka alone costs: reads every partition of a topic from its start to its end, with CRC
+// checks and queues of its default size, and drops what it reads. CPU time is of all threads of the
 // process. Prints one line of JSON.
 //   kafka_consume_bench HOST:PORT TOPIC
 #include <librdkafka/rdkafka.h>

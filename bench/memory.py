@@ -1,5 +1,5 @@
-"""What memory does: state that is ten times the budget, with answers checked against a fold; and
-the resident memory of every process over minutes at full rate."""
+"""What memory does: state that is ten times the budget, with answers checked against a fold; what
+a key takes; and the resident memory of every process over minutes at full rate."""
 
 import random
 import subprocess
@@ -9,8 +9,8 @@ from pathlib import Path
 
 from measure import (MB, Meter, SteadyReads, memory_of, sources_of, start_cluster, state_figures,
                      wait_written)
-from workload import (FUNCTIONS, TERMINAL_OFFSET, TERMINAL_WINDOWS, WINDOWS, job_yaml, memory_bytes,
-                      percentile, processes_of)
+from workload import (FUNCTIONS, TERMINAL_OFFSET, TERMINAL_WINDOWS, WINDOWS, Workload, job_yaml,
+                      memory_bytes, percentile, processes_of)
 
 import answers
 import cards
@@ -25,6 +25,9 @@ TOLERANCE = 1.1
 NO_END = '    not_after: "9000-01-01T00:00:00Z"\n'
 SOAK_WINDOWS = 1.5  # before it is watched
 DRIFT = 0.05  # of the last fifth against the first: flat
+# The store's budget meanwhile, beside the rows of a window of customers and 37 days of terminals.
+SOAK_ROOM, SOAK_ROWS = 1.4, 1 + 37 / 30
+SIZE_CUSTOMERS, SIZE_ROWS = 200_000, 60
 
 
 # --- a budget of a tenth --------------------------------------------------------------------------
@@ -119,13 +122,35 @@ def within_budget(cluster):
             for name, figures in memory_of(cluster).items() if "budget" in figures}
 
 
+# --- a key ----------------------------------------------------------------------------------------
+
+
+def measure_size(workload, options):
+    """Customers with 60 rows each on average: what they take, accounted for, resident, and on
+    disk."""
+    customers = min(SIZE_CUSTOMERS, workload.customers)
+    of = Workload(customers, workload.terminals, customers * SIZE_ROWS, 0, options.files)
+    with tempfile.TemporaryDirectory() as nothing, start_cluster(options) as cluster:
+        before = memory_of(cluster)
+        cluster.submit(job_yaml(JOB, of.before(), terminals=False), nothing)
+        cluster.wait_for_state(JOB, "COMPLETED", 3_600)
+        wait_written()
+        after = memory_of(cluster)
+        grown = {name: after[name]["rss"] - before[name]["rss"] for name in after}
+        return {"bytes_per_key_resident": {name: round(size / customers) for name, size
+                                           in grown.items()}, **state_figures(cluster.job(JOB))}
+
+
 # --- minutes at full rate -------------------------------------------------------------------------
 
 
 def measure_soak(workload, options):
     """Events without end from the generator; memory once a second, once rows are freed
-    as fast as they come."""
-    with tempfile.TemporaryDirectory() as nothing, start_cluster(options) as cluster:
+    as fast as they come. The store's budget is what its state takes, and some."""
+    store = LEAST_STORE_BUDGET + round(
+        SOAK_ROOM * SOAK_ROWS * STATE_BYTES_PER_ROW * workload.events)
+    with tempfile.TemporaryDirectory() as nothing, \
+            start_cluster(options, store_budget=store) as cluster:
         # The warm-up goes on for ever here: nothing else is read. Event times may pass today.
         cluster.submit(job_yaml(JOB, workload.before(events=0), source_settings=NO_END), nothing)
         # Terminals look back 37 days, and rows are freed by tiles of some days.

@@ -38,20 +38,24 @@ def with_load(address, store_pid, bodies, entities, connections, seconds):
             "cpu_us_per_request": round(1e6 * cpu / max(1, figures["requests"]), 1)}
 
 
+def with_load_of_customers(cluster, workload, entities, connections, seconds):
+    """The same, of so many random customers in each request."""
+    rng = random.Random(1)
+    bodies = [read_body(JOB, [rng.randint(1, workload.customers) for _ in range(entities)])
+              for _ in range(2_000 if entities == 1 else 200)]
+    return with_load(cluster.store().address, processes_of(cluster)["store"], bodies, entities,
+                     connections, seconds)
+
+
 def measure_reads(workload, options):
     """Of a store that holds a whole window."""
-    rng = random.Random(1)
     with tempfile.TemporaryDirectory() as nothing, start_cluster(options) as cluster:
         stream = f'{{files: "{nothing}/*.ndjson", follow: true}}'
         cluster.submit(job_yaml(JOB, stream, warm_up=workload.before()), nothing)
         wait_warm(cluster, JOB, workload)
-        out = []
-        for entities, connections in ((1, 1), (1, 10), (500, 1), (500, 10)):
-            bodies = [read_body(JOB, [rng.randint(1, workload.customers) for _ in range(entities)])
-                      for _ in range(2_000 if entities == 1 else 200)]
-            out.append(with_load(cluster.store().address, processes_of(cluster)["store"], bodies,
-                                 entities, connections, options.read_seconds))
-        return out
+        return [with_load_of_customers(cluster, workload, entities, connections,
+                                       options.read_seconds)
+                for entities, connections in ((1, 1), (1, 10), (500, 1), (500, 10))]
 
 
 # --- Redis ----------------------------------------------------------------------------------------

@@ -1,6 +1,10 @@
 """The figures of bench/run as text."""
 
 MB = 1e6
+# What DESIGN allows a stage, in ns per event.
+BUDGET = {"read": "90", "evaluate": "60 with", "scatter": "scatter", "apply": "180-250",
+          "publish": "80", "store_apply": "170-250", "low priority": "100, with the store's",
+          "rest": "130: exchange 80, loops 50"}
 
 
 def print_ingest(title, i, alone):
@@ -36,10 +40,11 @@ def print_processes(i):
 
 
 def print_stages(i, alone):
-    print(f"  {'ns per event':20} {'here':>8} {'alone':>8}")
+    print(f"  {'ns per event':20} {'here':>8} {'alone':>8}  budget")
     for stage, ns in i["stages_ns_per_event"].items():
         by_itself = alone.get(stage)
-        print(f"  {stage:20} {ns:8,} {'-' if by_itself is None else f'{by_itself:,}':>8}")
+        print(f"  {stage:20} {ns:8,} {'-' if by_itself is None else f'{by_itself:,}':>8}  "
+              f"{BUDGET.get(stage, '')}")
     print(f"  {'write an increment':20} {'-':>8} {alone['write an increment']:8,}")
 
 
@@ -80,6 +85,9 @@ def print_freshness(source, f):
     print(f"  read every {f['read_every_ms_p50']} ms; the feeder was late by "
           f"{f['feeder_late_p99_ms']} ms (p99), {f['feeder_late_max_ms']} ms at most{ended}; "
           f"the machine was idle for {f['machine_idle_share']:.0%}")
+    print_reads(f["reads"])
+    if not f["fed_while_reading"]:
+        print("  the feeder had ended before these reads did")
 
 
 def print_reads(reads):
@@ -108,6 +116,14 @@ def print_cost(cost):
     for r in cost:
         print(f"  {r['rows']:8,} {r['keys']:6,} {r['requests_per_second']:9,} "
               f"{r['cpu_us_per_request']:20} {r['p50_ms']:8.3f} {r['p99_ms']:8.3f}")
+
+
+def print_size(s):
+    resident = ", ".join(f"{name} {size:,}" for name, size in s["bytes_per_key_resident"].items())
+    print(f"\na key with {s['rows_per_key']} rows of a customer, {s['keys']:,} of them: "
+          f"{s['state_bytes_per_key']:,.0f} bytes in the store's memory "
+          f"({s['state_bytes_per_row']} a row), {s['snapshot_bytes'] / s['keys']:,.0f} in workers' "
+          f"files; grown by so many bytes resident: {resident}")
 
 
 def print_budget(b):

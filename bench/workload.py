@@ -87,9 +87,10 @@ def generate_into(directory, partitions, events_each, **options):
     making.rename(directory)
 
 
-def job_yaml(name, stream, settings="", warm_up=None, source_settings=""):
+def job_yaml(name, stream, settings="", warm_up=None, source_settings="", terminals=True):
     """The job over a `stream:`: 26 features of two entities. `settings`: further lines of the job,
-    or of its source. `warm_up`: a stream whose events come before, into the same views."""
+    or of its source. `warm_up`: a stream whose events come before, into the same views.
+    `terminals`: else it has the 20 features of customers alone."""
     windows = ", ".join(WINDOWS)
     terminal_windows = ", ".join(TERMINAL_WINDOWS)
     aggregations = "\n".join(
@@ -106,6 +107,13 @@ def job_yaml(name, stream, settings="", warm_up=None, source_settings=""):
                    + _source("warm_up", warm_up, more))
         of = "union: [{source: transactions}, {source: warm_up}]"
     risk = f"windows: [{terminal_windows}], offset: {TERMINAL_OFFSET}"
+    second = f"""  terminal_risk:
+    {of}
+    entity: [terminal_id]
+    aggregations:
+      - {{name: nb_tx, function: count, {risk}}}
+      - {{name: risk, function: mean, column: cast(is_fraud as double), {risk}}}
+"""
     return f"""job: {name}
 leading_edge: event
 {settings}sources:
@@ -115,13 +123,7 @@ leading_edge: event
     entity: [customer_id]
     aggregations:
 {aggregations}
-  terminal_risk:
-    {of}
-    entity: [terminal_id]
-    aggregations:
-      - {{name: nb_tx, function: count, {risk}}}
-      - {{name: risk, function: mean, column: cast(is_fraud as double), {risk}}}
-"""
+{second if terminals else ""}"""
 
 
 def _source(name, stream, more=""):
