@@ -46,7 +46,7 @@ FORK = multiprocessing.get_context("fork")
 class Plan:
     """When which events are due: known to the feeder and to the reader."""
 
-    def __init__(self, workload, start, rate, seconds, loads_seconds):
+    def __init__(self, workload, start, rate, seconds, loads_seconds=0):
         self.start = start  # wall clock, seconds
         self.rate = rate
         self.seconds = seconds  # with probes
